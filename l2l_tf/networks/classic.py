@@ -1,0 +1,131 @@
+"""The hand-designed optimizers as networks, with the formulas and defaults of `keras.optimizers`.
+
+They have no weights to learn. Their learning rate is a variable, not a trainable one, so that a search over rates
+runs in one compiled graph.
+"""
+
+import abc
+
+import tensorflow as tf
+
+from l2l_tf.networks.network import Network, Observation
+
+
+class Classic(Network):
+    """A rule that treats every coordinate alike: slots shaped as the parameters, and a formula over them.
+
+    Attributes:
+      learning_rate: scalar variable.
+    """
+
+    coordinatewise = True
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, name: str | None, learning_rate: float, **constants: float):
+        if not learning_rate >= 0:
+            raise ValueError(
+                f"{type(self).__name__} needs a learning rate of at least 0. Received: {learning_rate}."
+            )
+        super().__init__({"learning_rate": learning_rate, **constants}, name=name)
+        self.learning_rate = tf.Variable(
+            learning_rate, trainable=False, dtype=tf.float32, name="learning_rate"
+        )
+
+    @property
+    def options(self):
+        return {**super().options, "learning_rate": float(self.learning_rate)}
+
+    def initial_state(self, parameters):
+        zeros = {slot: {name: tf.zeros(p.shape, p.dtype) for name, p in parameters.items()} for slot in self.slots}
+        return {"step": tf.zeros([]), **zeros}
+
+    def __call__(self, observation: Observation, state):
+        step = state["step"] + 1
+        updates = {}
+        next_state = {"step": step, **{slot: {} for slot in self.slots}}
+        for name, gradient in observation.gradients.items():
+            rate = tf.cast(self.learning_rate, gradient.dtype)
+            slots = [state[slot][name] for slot in self.slots]
+            updates[name], *slots = self._rule(rate, gradient, tf.cast(step, gradient.dtype), *slots)
+            for slot, value in zip(self.slots, slots):
+                next_state[slot][name] = value
+        return updates, next_state
+
+    @abc.abstractmethod
+    def _rule(self, learning_rate, gradient, step, *slots):
+        """The update of one tensor, then its next slots; `step` counts from 1."""
+
+
+class Sgd(Classic):
+    """u = -learning_rate g."""
+
+    def __init__(self, learning_rate: float = 0.01, name: str | None = None):
+        super().__init__(name, learning_rate)
+
+    def _rule(self, learning_rate, gradient, step):
+        return (-learning_rate * gradient,)
+
+
+class Momentum(Classic):
+    """v' = momentum v - learning_rate g; u = v' (Polyak 1964)."""
+
+    slots = ("velocity",)
+
+    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, name: str | None = None):
+        super().__init__(name, learning_rate, momentum=momentum)
+        self._momentum = momentum
+
+    def _rule(self, learning_rate, gradient, step, velocity):
+        velocity = self._momentum * velocity - learning_rate * gradient
+        return velocity, velocity
+
+
+class Nesterov(Momentum):
+    """v' = momentum v - learning_rate g; u = momentum v' - learning_rate g (NAG; Sutskever et al. 2013)."""
+
+    def _rule(self, learning_rate, gradient, step, velocity):
+        velocity, _ = super()._rule(learning_rate, gradient, step, velocity)
+        return self._momentum * velocity - learning_rate * gradient, velocity
+
+
+class RMSProp(Classic):
+    """v' = rho v + (1 - rho) g^2; u = -learning_rate g / sqrt(v' + epsilon) (Tieleman and Hinton 2012)."""
+
+    slots = ("second_moment",)
+
+    def __init__(
+        self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7, name: str | None = None
+    ):
+        super().__init__(name, learning_rate, rho=rho, epsilon=epsilon)
+        self._rho = rho
+        self._epsilon = epsilon
+
+    def _rule(self, learning_rate, gradient, step, second_moment):
+        second_moment = self._rho * second_moment + (1 - self._rho) * tf.square(gradient)
+        return -learning_rate * gradient * tf.math.rsqrt(second_moment + self._epsilon), second_moment
+
+
+class Adam(Classic):
+    """m' = beta_1 m + (1 - beta_1) g; v' = beta_2 v + (1 - beta_2) g^2;
+    u = -learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m' / (sqrt(v') + epsilon) (Kingma and Ba 2015)."""
+
+    slots = ("first_moment", "second_moment")
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        name: str | None = None,
+    ):
+        super().__init__(name, learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        self._beta_1 = beta_1
+        self._beta_2 = beta_2
+        self._epsilon = epsilon
+
+    def _rule(self, learning_rate, gradient, step, first_moment, second_moment):
+        first_moment = self._beta_1 * first_moment + (1 - self._beta_1) * gradient
+        second_moment = self._beta_2 * second_moment + (1 - self._beta_2) * tf.square(gradient)
+        rate = learning_rate * tf.sqrt(1 - self._beta_2**step) / (1 - self._beta_1**step)
+        return -rate * first_moment / (tf.sqrt(second_moment) + self._epsilon), first_moment, second_moment

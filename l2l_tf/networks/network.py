@@ -1,0 +1,93 @@
+"""The Network contract: an update rule, observations in and updates out."""
+
+import abc
+from typing import Any, NamedTuple
+
+import numpy as np
+import sonnet as snt
+import tensorflow as tf
+
+Tensors = dict[str, tf.Tensor]
+
+
+class Observation(NamedTuple):
+    """What a rule may look at in one step. Each network reads the fields it names in `observes`.
+
+    A field that nobody observes is `()`: a nest without tensors, which loops and records carry at no cost.
+
+    Attributes:
+      gradients: name to gradient, shaped as the parameter.
+      parameters: name to theta_t.
+      loss: scalar f(theta_t).
+      step: float scalar, the number of steps taken before this one.
+      validation_loss: scalar, where the problem has validation data.
+    """
+
+    gradients: Tensors
+    parameters: Tensors | tuple = ()
+    loss: tf.Tensor | tuple = ()
+    step: tf.Tensor | tuple = ()
+    validation_loss: tf.Tensor | tuple = ()
+
+
+class Network(snt.Module, abc.ABC):
+    """An update rule m: (u_t, h_{t+1}) = m(observation_t, h_t; phi), over parameters of any shapes.
+
+    A network creates its variables (phi, its `trainable_variables`) when it is constructed and keeps no other
+    state: h is passed in and out as a nest of floating-point tensors.
+
+    Attributes:
+      observes: the fields of an Observation that the rule reads.
+      coordinatewise: True where the update of a coordinate depends on its own gradients and state alone.
+      options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
+    """
+
+    observes: frozenset[str] = frozenset({"gradients"})
+    coordinatewise: bool = False
+
+    def __init__(self, options: dict[str, Any], name: str | None = None):
+        super().__init__(name=name)
+        self._options = options
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self._options)
+
+    @abc.abstractmethod
+    def initial_state(self, parameters: Tensors) -> Any:
+        """h_0 for `parameters` (only their names, shapes and types are read)."""
+
+    @abc.abstractmethod
+    def __call__(self, observation: Observation, state: Any) -> tuple[Tensors, Any]:
+        """Maps one observation to the updates u_t, shaped as the parameters, and the next state."""
+
+
+def weights_of(network: Network) -> dict[str, np.ndarray]:
+    """phi by name, e.g. `lstm_1/w_i`: the variables' names within the network."""
+    return {name: variable.numpy() for name, variable in _named_variables(network).items()}
+
+
+def assign_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
+    """Sets phi from what `weights_of` gave.
+
+    Raises:
+      ValueError: a weight is missing, unknown, or of another shape; nothing is assigned then.
+    """
+    variables = _named_variables(network)
+    if set(weights) != set(variables):
+        raise ValueError(
+            f"{type(network).__name__} has the weights {sorted(variables)}. Received: {sorted(weights)}."
+        )
+    for name, variable in variables.items():
+        if tuple(variable.shape) != weights[name].shape:
+            raise ValueError(
+                f"The weight {name!r} of {type(network).__name__} has the shape {tuple(variable.shape)}. "
+                f"Received: {weights[name].shape}."
+            )
+    for name, variable in variables.items():
+        variable.assign(weights[name])
+
+
+def _named_variables(network: Network) -> dict[str, tf.Variable]:
+    prefix = network.name + "/"
+    return {v.name.removeprefix(prefix).removesuffix(":0"): v for v in network.trainable_variables}

@@ -1,0 +1,65 @@
+"""The Problem contract: what an optimizee is."""
+
+import abc
+from typing import Any
+
+import tensorflow as tf
+
+Parameters = dict[str, tf.Tensor]
+
+
+class Problem(abc.ABC):
+    """A distribution over functions to minimise, as pure functions over tensors.
+
+    A problem owns no variables: everything it needs reaches it as an argument, so one traced graph serves
+    every draw. Seeds are int32 tensors of shape `[2]`, as `tf.random.stateless_*` takes them; equal seeds give
+    equal results.
+
+    Attributes:
+      name: what `problems.get` knows the problem by, or `package.module:attribute`.
+      options: the JSON-able keyword arguments that `problems.get(name, **options)` rebuilds it from.
+      held_out_splits: the data splits that `held_out_loss` accepts; empty where there is no data.
+      function_axis: the axis of every parameter that counts independent functions drawn together (the
+        quadratic's 128), or None where a draw is one function.
+    """
+
+    name: str
+    options: dict[str, Any]
+    held_out_splits: tuple[str, ...] = ()
+    function_axis: int | None = None
+
+    def sample(self, seed: tf.Tensor) -> Any:
+        """Draws a function f: a nest of tensors, e.g. the quadratic's W and y. Empty where f is fixed."""
+        del seed
+        return ()
+
+    @abc.abstractmethod
+    def initial_parameters(self, instance: Any, seed: tf.Tensor) -> Parameters:
+        """Draws theta_0 for `instance`: name to tensor, in creation order."""
+
+    @abc.abstractmethod
+    def loss(self, parameters: Parameters, instance: Any, seed: tf.Tensor) -> tf.Tensor:
+        """The scalar f(theta). Where f is an expectation over data, `seed` draws the minibatch."""
+
+    def validation_loss(self, parameters: Parameters, instance: Any, seed: tf.Tensor) -> tf.Tensor:
+        """The loss on a minibatch of data that `loss` never draws.
+
+        Raises:
+          NotImplementedError: the problem has no validation data.
+        """
+        raise NotImplementedError(f"The problem {self.name!r} has no validation data.")
+
+    def held_out_loss(self, parameters: Parameters, instance: Any, split: str) -> tf.Tensor:
+        """The mean loss over the whole of a held-out split, one of `held_out_splits`.
+
+        Raises:
+          ValueError: `split` is not one of them.
+        """
+        raise ValueError(
+            f"The problem {self.name!r} has no held-out split {split!r}; it has {list(self.held_out_splits)}."
+        )
+
+
+def split_seed(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
+    """`count` independent seeds of shape `[2]` from one."""
+    return tf.unstack(tf.random.split(seed, count), num=count)
