@@ -1,0 +1,46 @@
+# `make demo` trains an optimizer and races it; `make test` runs the tests. Both install what they need into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/.installed
+
+# The main job: meta-train on random quadratics, then race the result against tuned baselines on fresh ones.
+# QUICK=1 runs the same commands in a few seconds, on too little training to win.
+QUICK ?=
+TRAIN := train.py --preset=quadratic --save_path=demo/quadratic $(if $(QUICK),--num_epochs=2)
+EVALUATE := evaluate.py --problem=quadratic --optimizer=L2L,Adam,RMSprop,SGD,NAG --path=demo/quadratic --tune \
+	--plot=demo/curves.png $(if $(QUICK),--num_epochs=2)
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lint bench clean
+
+demo: $(INSTALLED)
+	$(VENV)/bin/python $(TRAIN)
+	$(VENV)/bin/python $(EVALUATE)
+
+test: $(INSTALLED)
+	$(VENV)/bin/python -m pytest
+
+lint: $(INSTALLED)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(INSTALLED)
+	$(VENV)/bin/python -m benchmarks
+
+clean:  # all but .venv
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache demo
+
+# Installed once, and again when the requirements change.
+$(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --editable '.[dev]'
+	touch $@
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "l2l_tf needs Python 3.11 to 3.13. Received: $(PYTHON), which is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
