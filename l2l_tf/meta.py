@@ -1,0 +1,203 @@
+"""MetaOptimizer: the original code's `meta_loss` and `meta_minimize`, without sessions."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from l2l_tf import networks, saved_optimizer, seeds, unroll
+from l2l_tf.coordinates import AssignedNetworks, Assignments
+from l2l_tf.estimators import Estimator, truncated_backpropagation
+from l2l_tf.networks.network import Network
+from l2l_tf.objectives import Objective, trajectory_objective
+from l2l_tf.outer_optimizer import OuterOptimizer, OuterStep
+from problems.problem import Problem
+
+DEFAULT_NETWORKS = {
+    "coordinatewise": {
+        "net": "CoordinateWiseDeepLSTM",
+        "net_options": {
+            "layers": (20, 20),
+            "preprocess_name": "LogAndSign",
+            "preprocess_options": {"k": 5},
+            "scale": 0.01,
+        },
+    }
+}
+
+
+class Step(NamedTuple):
+    """What one unroll gave: the meta-loss, f at the last theta, and the list of last theta."""
+
+    loss: tf.Tensor
+    fx: tf.Tensor
+    x: list[tf.Tensor]
+
+
+class MetaOptimizer:
+    """Networks that are trained to optimize.
+
+    Args:
+      **net_config: name to a `Network`, or to a dictionary with `net` (what `networks.get` knows), optionally
+        `net_options`, and optionally `net_path`, a saved optimizer's folder whose network of that name gives the
+        weights. Without any, one CoordinateWiseDeepLSTM with the original code's options.
+
+    Raises:
+      ValueError: a configuration that is neither.
+    """
+
+    def __init__(self, **net_config: Network | Mapping[str, Any]):
+        self.networks = {name: _build(name, config) for name, config in (net_config or DEFAULT_NETWORKS).items()}
+        self.net_assignments: Assignments | None = None
+
+    def meta_loss(
+        self,
+        problem: Problem,
+        len_unroll: int,
+        net_assignments: Assignments | None = None,
+        second_derivatives: bool = False,
+    ) -> "MetaLoss":
+        """Unrolls of `len_unroll` steps on `problem` under the networks as they are.
+
+        `second_derivatives` changes nothing without a gradient and is taken so that calls match `meta_minimize`.
+        """
+        del second_derivatives
+        return MetaLoss(problem, self._assigned(net_assignments), len_unroll)
+
+    def meta_minimize(
+        self,
+        problem: Problem,
+        len_unroll: int,
+        learning_rate: float = 0.01,
+        net_assignments: Assignments | None = None,
+        second_derivatives: bool = False,
+    ) -> "MetaMinimize":
+        """Unrolls of `len_unroll` steps on `problem`, and one Adam step on phi after each."""
+        network = self._assigned(net_assignments)
+        objective = trajectory_objective(len_unroll)
+        estimator = truncated_backpropagation(problem, network, len_unroll, objective, second_derivatives)
+        outer_optimizer = OuterOptimizer(network.trainable_variables, learning_rate)
+        return MetaMinimize(problem, network, estimator, outer_optimizer)
+
+    def save(self, path: str | Path, metadata: dict[str, Any] | None = None) -> None:
+        """Saves the networks and the assignments last used; `l2l_tf.load` reads them back."""
+        saved_optimizer.save(self._assigned(self.net_assignments), path, metadata)
+
+    def _assigned(self, net_assignments: Assignments | None) -> AssignedNetworks:
+        assigned = AssignedNetworks(self.networks, net_assignments or self.net_assignments)
+        self.net_assignments = assigned.net_assignments
+        return assigned
+
+
+def load(path: str | Path) -> MetaOptimizer:
+    """The MetaOptimizer saved at `path`.
+
+    Raises:
+      SavedOptimizerError: the folder does not hold one.
+    """
+    assigned = saved_optimizer.load(path)
+    optimizer = MetaOptimizer(**assigned.networks)
+    optimizer.net_assignments = assigned.net_assignments
+    return optimizer
+
+
+class _Unrolls:
+    """Runs that start at `reset` and are carried from unroll to unroll."""
+
+    def __init__(self, problem: Problem, network: Network, optimizees: int = 1):
+        self._problem = problem
+        self._network = network
+        self._optimizees = optimizees
+        self._resets = 0
+        self._runs: list[unroll.Run] = []
+        self._start = tf.function(lambda seed: unroll.start(problem, network, seed))
+
+    def reset(self, seed: int | tf.Tensor | None = None) -> None:
+        """Draws f, theta_0 and the minibatches afresh; without a seed, others at every call."""
+        if seed is None:
+            seed = self._resets
+            self._resets += 1
+        if isinstance(seed, int):
+            seed = seeds.root(seed)
+        self._runs = [self._start(seeds.fold(seed, i)) for i in range(self._optimizees)]
+
+    def _started(self) -> list[unroll.Run]:
+        if not self._runs:
+            self.reset()
+        return self._runs
+
+
+class MetaLoss(_Unrolls):
+    """What `MetaOptimizer.meta_loss` returns. `unroll` resets first where nobody did."""
+
+    def __init__(self, problem: Problem, network: Network, len_unroll: int):
+        super().__init__(problem, network)
+        objective = trajectory_objective(len_unroll)
+
+        def unroll_once(run):
+            losses, run = unroll.losses_along(problem, network, run, len_unroll)
+            return objective(losses), losses, run
+
+        self._unroll = tf.function(unroll_once)
+
+    def unroll(self) -> Step:
+        """`len_unroll` steps on from where the last call ended."""
+        loss, losses, run = self._unroll(*self._started())
+        self._runs = [run]
+        return Step(loss, losses[-1], list(run.parameters.values()))
+
+
+class MetaMinimize(_Unrolls):
+    """What `MetaOptimizer.meta_minimize` returns; training builds it with an estimator of its own.
+
+    Args:
+      problem, network: what is optimized by what.
+      estimator: of the outer gradient.
+      outer_optimizer: of phi.
+      optimizees: runs in parallel, whose outer gradients are averaged in each step.
+
+    Attributes:
+      last: how the last step on phi went.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        network: Network,
+        estimator: Estimator,
+        outer_optimizer: OuterOptimizer,
+        optimizees: int = 1,
+    ):
+        super().__init__(problem, network, optimizees)
+        self.outer_optimizer = outer_optimizer
+        self.last: OuterStep | None = None
+        self._estimate = tf.function(estimator)
+        self._apply = tf.function(outer_optimizer.apply)
+
+    def step(self) -> Step:
+        """One unroll of every run, and one Adam step on phi; the meta-loss and f are means over the runs."""
+        estimates = [self._estimate(run, seeds.fold(run.seed, run.step)) for run in self._started()]
+        self._runs = [estimate.run for estimate in estimates]
+        gradients = [tf.add_n(list(g)) / len(estimates) for g in zip(*(e.gradients for e in estimates))]
+        self.last = self._apply(gradients)
+        loss = tf.add_n([e.meta_loss for e in estimates]) / len(estimates)
+        fx = tf.add_n([e.losses[-1] for e in estimates]) / len(estimates)
+        return Step(loss, fx, list(self._runs[0].parameters.values()))
+
+
+def _build(name: str, config: Network | Mapping[str, Any]) -> Network:
+    if isinstance(config, Network):
+        return config
+    if not isinstance(config, Mapping) or "net" not in config or set(config) - {"net", "net_options", "net_path"}:
+        raise ValueError(
+            f"The network {name!r} is a Network, or a dictionary with 'net' and optionally 'net_options' and "
+            f"'net_path'. Received: {config!r}."
+        )
+    network = networks.get(config["net"], **config.get("net_options") or {})
+    if config.get("net_path"):
+        _, weights = saved_optimizer.read(config["net_path"])
+        if name not in weights:
+            raise ValueError(f"{config['net_path']!r} has the networks {list(weights)}, and not {name!r}.")
+        networks.assign_weights(network, weights[name])
+    return network

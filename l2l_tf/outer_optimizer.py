@@ -1,0 +1,93 @@
+"""The optimizer of phi: Adam, with what keeps meta-training stable around it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+
+class OuterStep(NamedTuple):
+    """How one step on phi went: global norms of gradient and update, and whether the gradient was finite."""
+
+    gradient_norm: tf.Tensor
+    update_norm: tf.Tensor
+    finite: tf.Tensor
+
+
+class OuterOptimizer(tf.Module):
+    """Adam on phi, after clipping; an exponential moving average of phi beside it.
+
+    A gradient with an infinite or NaN entry is dropped and counted: phi, its moments and its average stay.
+
+    Args:
+      variables: phi.
+      learning_rate: of Adam; `learning_rate` may be assigned between steps.
+      clip_norm: largest global norm of the gradient; None does not clip.
+      clip_value: largest absolute entry of the gradient; None does not clip.
+      average_decay: d of average' = d average + (1 - d) phi, with d smaller over the first steps, so that the
+        average forgets where phi began; None keeps no average.
+
+    Attributes:
+      averages: of phi, one variable for each; empty without `average_decay`.
+      dropped: int64 variable, the number of gradients dropped.
+    """
+
+    def __init__(
+        self,
+        variables: Sequence[tf.Variable],
+        learning_rate: float,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average_decay: float | None = None,
+    ):
+        super().__init__(name="outer_optimizer")
+        for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if limit is not None and not limit > 0:
+                raise ValueError(f"{what} limits the outer gradient and is above 0. Received: {limit}.")
+        if average_decay is not None and not 0 <= average_decay < 1:
+            raise ValueError(f"average_decay is at least 0 and below 1. Received: {average_decay}.")
+        if not learning_rate > 0:
+            raise ValueError(f"The outer learning rate is above 0. Received: {learning_rate}.")
+        self._variables = list(variables)
+        self._adam = keras.optimizers.Adam(learning_rate=float(learning_rate), epsilon=1e-8)
+        self._adam.build(self._variables)
+        self._clip_norm = clip_norm
+        self._clip_value = clip_value
+        self._average_decay = average_decay
+        self.averages = [tf.Variable(v, trainable=False) for v in self._variables] if average_decay else []
+        self.dropped = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def set_learning_rate(self, learning_rate: float) -> None:
+        self._adam.learning_rate = learning_rate
+
+    @property
+    def state(self) -> dict[str, tf.Variable]:
+        """All that a resumed run needs, by name, phi not included."""
+        adam = {f"adam/{i}": variable.value for i, variable in enumerate(self._adam.variables)}
+        averages = {f"average/{i}": variable for i, variable in enumerate(self.averages)}
+        return {**adam, **averages, "dropped": self.dropped}
+
+    def apply(self, gradients: Sequence[tf.Tensor]) -> OuterStep:
+        """One step along `gradients`, unless one of their entries is not finite."""
+        norm = tf.linalg.global_norm(gradients)
+        finite = tf.math.is_finite(norm)
+        before = [tf.identity(v) for v in self._variables]
+        tf.cond(finite, lambda: self._apply(gradients, norm), self._drop)
+        update = tf.linalg.global_norm([v - b for v, b in zip(self._variables, before)])
+        return OuterStep(norm, update, finite)
+
+    def _apply(self, gradients: Sequence[tf.Tensor], norm: tf.Tensor) -> None:
+        if self._clip_value is not None:
+            gradients = [tf.clip_by_value(g, -self._clip_value, self._clip_value) for g in gradients]
+            norm = None
+        if self._clip_norm is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
+        self._adam.apply(gradients, self._variables)
+        steps = tf.cast(self._adam.iterations, tf.float32)
+        for average, variable in zip(self.averages, self._variables):
+            decay = tf.cast(tf.minimum(self._average_decay, (1 + steps) / (10 + steps)), variable.dtype)
+            average.assign(decay * average + (1 - decay) * variable)
+
+    def _drop(self) -> None:
+        self.dropped.assign_add(1)
