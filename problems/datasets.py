@@ -1,0 +1,87 @@
+"""TensorFlow Datasets behind one door: whole splits as tensors, and one clear error where they are missing."""
+
+import functools
+import os
+
+import tensorflow as tf
+
+
+class DatasetNotPreparedError(RuntimeError):
+    """A dataset that is not there, only half there, or that could not be downloaded."""
+
+
+def load(
+    name: str, split: str, data_dir: str | os.PathLike | None = None, download: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A whole split of an image classification dataset, decoded once and kept on the device.
+
+    Args:
+      name: the dataset's name in TFDS, e.g. "mnist".
+      split: one of its splits, e.g. "train".
+      data_dir: the folder that holds `name`; by default that of the environment variable `L2L_DATA_DIR`, then
+        TFDS's own.
+      download: whether TFDS may fetch and prepare what is missing. Never by default: without a network that is
+        minutes of retries.
+
+    Returns:
+      images `[N, height, width, channels]`, uint8, and labels `[N]`, int32, in the order they are stored in.
+
+    Raises:
+      DatasetNotPreparedError: the dataset is missing, incomplete or damaged, or its download failed.
+      ValueError: TFDS has no dataset `name`, or that has no such split.
+    """
+    folder = os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")) or None
+    # Problems may ask for a held-out split while a function is being traced: the arrays must not become part of it.
+    with tf.init_scope():
+        return _load(name, split, folder, download)
+
+
+@functools.lru_cache(maxsize=None)
+def _load(name: str, split: str, folder: str | None, download: bool) -> tuple[tf.Tensor, tf.Tensor]:
+    import tensorflow_datasets as tfds
+
+    try:
+        builder = tfds.builder(name, data_dir=folder)
+    except tfds.core.DatasetNotFoundError:
+        # TFDS's own message lists every dataset it has.
+        raise ValueError(f"TensorFlow Datasets has no dataset of that name. Received: {name!r}.") from None
+    if download:
+        _download(builder)
+    _check_complete(builder)
+    if split not in builder.info.splits:
+        raise ValueError(f"{name} has the splits {sorted(builder.info.splits)}. Received: {split!r}.")
+    try:
+        examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
+        raise _not_prepared(builder, f"is damaged: its {split} split cannot be read") from error
+    return tf.constant(examples["image"].numpy()), tf.constant(examples["label"].numpy(), tf.int32)
+
+
+def _check_complete(builder) -> None:
+    if not builder.data_path.exists():
+        raise _not_prepared(builder, "is not there")
+    files = [file for split in builder.info.splits.values() for file in split.filepaths]
+    missing = [file for file in files if not file.exists()]
+    if missing or not builder.info.splits:
+        what = os.path.basename(missing[0]) if missing else "dataset_info.json"
+        raise _not_prepared(builder, f"is incomplete, without {what}")
+
+
+def _download(builder) -> None:
+    import requests
+
+    try:
+        builder.download_and_prepare()
+    except requests.exceptions.RequestException as error:
+        raise DatasetNotPreparedError(
+            f"The dataset {builder.name} could not be downloaded to {builder.data_dir}: "
+            f"{type(error).__name__}. Check the network, or name a folder that holds it with --data_dir or "
+            "the environment variable L2L_DATA_DIR."
+        ) from error
+
+
+def _not_prepared(builder, state: str) -> DatasetNotPreparedError:
+    return DatasetNotPreparedError(
+        f"The dataset {builder.info.full_name} was looked for in {builder.data_dir} and {state}: name the folder that "
+        "holds it with --data_dir or the environment variable L2L_DATA_DIR, or run once with --download to fetch it."
+    )

@@ -1,0 +1,207 @@
+"""Training an image classifier: the MNIST perceptrons of the paper and of the original code."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from problems import datasets
+from problems.layers import Classifier, Mlp
+from problems.problem import Parameters, Problem, split_seed
+
+_MODES = ("train", "test")
+# Batch normalisation makes the loss depend on the batch, so the batches of held-out data have a size of their own,
+# whatever that of the minibatches is.
+_HELD_OUT_BATCH = 500
+
+
+class Split(NamedTuple):
+    """Some rows of an array of images: images uint8 `[N, height, width, channels]`, labels and rows int32."""
+
+    images: tf.Tensor
+    labels: tf.Tensor
+    rows: tf.Tensor
+
+
+class ImageClassification(Problem):
+    """f(theta) = mean cross entropy of a classifier over a minibatch of images, drawn with replacement.
+
+    Pixels are divided by 255. theta_0 is IID Gaussian, as in the original code; the offsets of batch normalisation
+    (`.../beta`) start at 0.
+
+    Splits: the last `validation_size` training images are "validation", the test images "test"; minibatches come from
+    the other training images, or in mode "test", as in the original code, from the test images.
+
+    `held_out_loss` takes a split in its stored order, in batches of 500 (nearly equal ones where 500 does not divide
+    the split). The size matters under batch normalisation, which goes by each batch's own statistics.
+
+    Args:
+      classifier: the network.
+      load: from "train" or "test" to all its images, uint8 `[N, height, width, channels]`, and labels `[N]`.
+      labels: the labels to keep, relabelled 0 ... k - 1 in that order; None keeps all.
+      mode: "train" or "test".
+      batch_size: of the minibatches.
+      stddev: the standard deviation of theta_0.
+      validation_size: how many of the training images are held out.
+      dtype: of the parameters and the loss.
+
+    Raises:
+      ValueError: an option out of range.
+      DatasetNotPreparedError: by `load`.
+    """
+
+    held_out_splits = ("validation", "test")
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        load: Callable[[str], tuple[tf.Tensor, tf.Tensor]],
+        labels: Sequence[int] | None = None,
+        mode: str = "train",
+        batch_size: int = 128,
+        stddev: float = 0.01,
+        validation_size: int = 5_000,
+        dtype: str = "float32",
+    ):
+        if mode not in _MODES:
+            raise ValueError(f"mode is one of {list(_MODES)}. Received: {mode!r}.")
+        if batch_size < 1 or stddev < 0 or validation_size < 1:
+            raise ValueError(
+                "batch_size and validation_size are at least 1, and stddev at least 0. "
+                f"Received: batch_size={batch_size}, validation_size={validation_size}, stddev={stddev}."
+            )
+        self._classifier = classifier
+        self._load = load
+        self._kept = None if labels is None else list(labels)
+        self._batch_size = batch_size
+        self._stddev = stddev
+        self._validation_size = validation_size
+        self._dtype = tf.as_dtype(dtype)
+        self._splits: dict[str, Split] = {}
+        self._drawn = mode
+        self._split(mode)  # Missing data is better known now than at the first step.
+
+    def initial_parameters(self, instance, seed) -> Parameters:
+        shapes = self._classifier.shapes
+        return {
+            name: tf.zeros(shape, self._dtype)
+            if name.endswith("/beta")
+            else tf.random.stateless_normal(shape, parameter_seed, stddev=self._stddev, dtype=self._dtype)
+            for (name, shape), parameter_seed in zip(
+                shapes.items(), split_seed(seed, len(shapes)), strict=True
+            )
+        }
+
+    def loss(self, parameters, instance, seed):
+        return tf.reduce_mean(self._minibatch_losses(parameters, self._drawn, seed))
+
+    def validation_loss(self, parameters, instance, seed):
+        return tf.reduce_mean(self._minibatch_losses(parameters, "validation", seed))
+
+    def held_out_loss(self, parameters, instance, split):
+        if split not in self.held_out_splits:
+            return super().held_out_loss(parameters, instance, split)
+        data = self._split(split)
+        num_images = data.rows.shape[0]
+        num_batches = -(-num_images // _HELD_OUT_BATCH)
+
+        def add_batch(i, total):
+            rows = data.rows[i * num_images // num_batches : (i + 1) * num_images // num_batches]
+            return i + 1, total + tf.reduce_sum(self._losses(parameters, data, rows))
+
+        _, total = tf.while_loop(
+            lambda i, _: i < num_batches,
+            add_batch,
+            (tf.constant(0), tf.zeros([], self._dtype)),
+            maximum_iterations=num_batches,
+        )
+        return total / num_images
+
+    def _minibatch_losses(self, parameters, split, seed):
+        data = self._split(split)
+        drawn = tf.random.stateless_uniform([self._batch_size], seed, 0, data.rows.shape[0], tf.int32)
+        return self._losses(parameters, data, tf.gather(data.rows, drawn))
+
+    def _losses(self, parameters, data, rows):
+        images = tf.cast(tf.gather(data.images, rows), self._dtype) / 255
+        logits = self._classifier.logits(parameters, images)
+        labels = tf.gather(data.labels, rows)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+    def _split(self, name: str) -> Split:
+        if name not in self._splits:
+            # The first use may be while a function is traced: what is kept must not belong to its graph.
+            with tf.init_scope():
+                self._splits[name] = self._make_split(name)
+        return self._splits[name]
+
+    def _make_split(self, name: str) -> Split:
+        images, labels = self._load("test" if name == "test" else "train")
+        num_images = images.shape[0]
+        rows = tf.range(num_images)
+        if name != "test":
+            if num_images <= self._validation_size:
+                raise ValueError(
+                    f"validation_size is less than the number of training images, {num_images}. "
+                    f"Received: {self._validation_size}."
+                )
+            first_held_out = num_images - self._validation_size
+            rows = rows[:first_held_out] if name == "train" else rows[first_held_out:]
+        labels = tf.cast(labels, tf.int32)
+        if self._kept is not None:
+            matches = tf.equal(labels[:, tf.newaxis], tf.constant(self._kept, tf.int32))
+            rows = tf.boolean_mask(rows, tf.gather(tf.reduce_any(matches, axis=1), rows))
+            labels = tf.argmax(matches, axis=1, output_type=tf.int32)
+        if not rows.shape[0]:
+            raise ValueError(f"The {name} split has no image of the labels {self._kept}.")
+        return Split(images, labels, rows)
+
+
+class Mnist(ImageClassification):
+    """A multi-layer perceptron on MNIST: 784, `layers`, 10 (Andrychowicz et al. 2016, section 3.2).
+
+    Parameters: `mlp/linear_0/w`, `mlp/linear_0/b`, `mlp/linear_1/w`, ... The other options, the splits and the errors
+    are those of `ImageClassification`.
+
+    Args:
+      layers: the hidden sizes; the paper's variants are `(40,)`, `(20, 20)`, and `(20,)` with "relu".
+      activation: of the hidden layers, a key of `layers.ACTIVATIONS`.
+      stddev: 0.01 in the original code. Every classic optimizer does better from 0.1, and meta-training with it.
+      data_dir, download: as `datasets.load` takes them.
+    """
+
+    name = "mnist"
+
+    def __init__(
+        self,
+        layers: Sequence[int] = (20,),
+        activation: str = "sigmoid",
+        batch_size: int = 128,
+        mode: str = "train",
+        stddev: float = 0.01,
+        validation_size: int = 5_000,
+        data_dir: str | None = None,
+        download: bool = False,
+        dtype: str = "float32",
+    ):
+        classifier = Mlp(28 * 28, layers, 10, activation)
+        self.options = {
+            "layers": list(layers),
+            "activation": activation,
+            "batch_size": batch_size,
+            "mode": mode,
+            "stddev": stddev,
+            "validation_size": validation_size,
+            "data_dir": data_dir,
+            "download": download,
+            "dtype": dtype,
+        }
+        super().__init__(
+            classifier,
+            lambda split: datasets.load("mnist", split, data_dir, download),
+            mode=mode,
+            batch_size=batch_size,
+            stddev=stddev,
+            validation_size=validation_size,
+            dtype=dtype,
+        )
