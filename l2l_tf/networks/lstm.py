@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from l2l_tf.networks import preprocess
 from l2l_tf.networks.initializers import WeightInitializers, json_able
-from l2l_tf.networks.network import Network, Observation
+from l2l_tf.networks.network import Network, Observation, Tensors
 
 
 class DeepLSTM(Network):
@@ -118,15 +118,20 @@ class DeepLSTM(Network):
         return tuple(core.initial_state(num_rows) for core in self.cores)
 
     def __call__(self, observation: Observation, state):
-        gradients = observation.gradients
-        num_rows = [self._num_rows(g) for g in gradients.values()]
-        rows = tf.concat([tf.cast(self._to_rows(g), self._dtype) for g in gradients.values()], axis=0)
-        rows, next_state = self.update_rows(rows, state)
-        updates = {
-            name: self._from_rows(tf.cast(update, gradients[name].dtype), gradients[name])
-            for name, update in zip(gradients, tf.split(rows, num_rows))
+        updates, next_state = self.update_rows(self.to_rows(observation.gradients), state)
+        return self.from_rows(updates, observation.gradients), next_state
+
+    def to_rows(self, tensors: Tensors) -> tf.Tensor:
+        """`tensors` below one another as rows `[n, size]` of the network's type."""
+        return tf.concat([tf.cast(self._to_rows(tensor), self._dtype) for tensor in tensors.values()], axis=0)
+
+    def from_rows(self, rows: tf.Tensor, like: Tensors) -> Tensors:
+        """The inverse of `to_rows`, in the shapes and types of `like`."""
+        num_rows = [self._num_rows(tensor) for tensor in like.values()]
+        return {
+            name: self._from_rows(tf.cast(part, like[name].dtype), like[name])
+            for name, part in zip(like, tf.split(rows, num_rows))
         }
-        return updates, next_state
 
     def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """The rule itself: gradients `[n, size]` and the state to updates `[n, size]` and the next state."""
