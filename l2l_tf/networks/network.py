@@ -30,6 +30,7 @@ class Observation(NamedTuple):
     validation_loss: tf.Tensor | tuple = ()
 
 
+@snt.allow_empty_variables  # the classics have nothing to learn
 class Network(snt.Module, abc.ABC):
     """An update rule m: (u_t, h_{t+1}) = m(observation_t, h_t; phi), over parameters of any shapes.
 
