@@ -9,13 +9,23 @@ from collections.abc import Callable
 from typing import Any
 
 from problems.datasets import DatasetNotPreparedError
-from problems.image import ImageClassification, Mnist
+from problems.image import Cifar10, CifarMulti, ImageClassification, Mnist
 from problems.problem import Parameters, Problem
 from problems.quadratic import Quadratic
 from problems.simple import Simple, SimpleMulti
 
+__all__ = [
+    "PROBLEMS",
+    "DatasetNotPreparedError",
+    "ImageClassification",
+    "Parameters",
+    "Problem",
+    "get",
+    "names",
+]
+
 PROBLEMS: dict[str, Callable[..., Problem]] = {
-    problem.name: problem for problem in (Simple, SimpleMulti, Quadratic, Mnist)
+    problem.name: problem for problem in (Simple, SimpleMulti, Quadratic, Mnist, Cifar10, CifarMulti)
 }
 
 
@@ -28,10 +38,10 @@ def get(name: str, **options) -> Problem:
     """The problem of that name.
 
     Args:
-      name: one of `names()`, or `package.module:attribute` for a problem of the user's own: a Problem, a subclass, or
-        a function that returns one. The current directory is importable, as for `python -m`.
-      **options: what its constructor or function takes. A problem of the user's own carries `name` and these as its
-        name and options.
+      name: one of `names()`, or `package.module:attribute` for a problem of the user's own: a Problem, a
+        subclass, or a function that returns one. The current directory is importable, as for `python -m`.
+      **options: what its constructor or function takes. A problem of the user's own carries `name` and these as
+        its name and options.
 
     Raises:
       ValueError: an unknown name or option, an option out of range, or an attribute that is no problem.
@@ -40,7 +50,8 @@ def get(name: str, **options) -> Problem:
         return _construct(name, PROBLEMS[name], options)
     if ":" not in name:
         raise ValueError(
-            f"A problem is one of {names()}, or package.module:attribute for one of your own. Received: {name!r}."
+            f"A problem is one of {names()}, or package.module:attribute for one of your own. "
+            f"Received: {name!r}."
         )
     attribute = _import(name)
     if isinstance(attribute, Problem):
@@ -87,9 +98,5 @@ def _import(name: str) -> Any:
             raise
         raise ValueError(f"There is no module {module_name!r} to import. Received: {name!r}.") from None
     if not hasattr(module, attribute):
-        own = [key for key, value in vars(module).items() if callable(value) or isinstance(value, Problem)]
-        raise ValueError(
-            f"The module {module_name} has {[key for key in own if not key.startswith('_')]}, but no {attribute!r}. "
-            f"Received: {name!r}."
-        )
+        raise ValueError(f"The module {module_name} has no attribute {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)

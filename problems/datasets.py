@@ -1,4 +1,4 @@
-"""TensorFlow Datasets behind one door: whole splits as tensors, and one clear error where they are missing."""
+"""TensorFlow Datasets behind one door: whole splits as tensors, one clear error where they are missing."""
 
 import functools
 import os
@@ -18,9 +18,9 @@ def load(
     Args:
       name: the dataset's name in TFDS, e.g. "mnist".
       split: one of its splits, e.g. "train".
-      data_dir: the folder that holds `name`; by default that of the environment variable `L2L_DATA_DIR`, then
-        TFDS's own.
-      download: whether TFDS may fetch and prepare what is missing. Never by default: without a network that is
+      data_dir: the folder that holds `name`; by default that of the environment variable `L2L_DATA_DIR`, or
+        else TFDS's own.
+      download: whether TFDS may fetch and prepare what is missing. Not by default: without a network that is
         minutes of retries.
 
     Returns:
@@ -31,12 +31,12 @@ def load(
       ValueError: TFDS has no dataset `name`, or that has no such split.
     """
     folder = os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")) or None
-    # Problems may ask for a held-out split while a function is being traced: the arrays must not become part of it.
+    # The first use may be while a function is traced: what is kept must not belong to its graph.
     with tf.init_scope():
         return _load(name, split, folder, download)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _load(name: str, split: str, folder: str | None, download: bool) -> tuple[tf.Tensor, tf.Tensor]:
     import tensorflow_datasets as tfds
 
@@ -82,6 +82,7 @@ def _download(builder) -> None:
 
 def _not_prepared(builder, state: str) -> DatasetNotPreparedError:
     return DatasetNotPreparedError(
-        f"The dataset {builder.info.full_name} was looked for in {builder.data_dir} and {state}: name the folder that "
-        "holds it with --data_dir or the environment variable L2L_DATA_DIR, or run once with --download to fetch it."
+        f"The dataset {builder.info.full_name} was looked for in {builder.data_dir} and {state}: name the folder "
+        "that holds it with --data_dir or the environment variable L2L_DATA_DIR, or run once with --download "
+        "to fetch it."
     )

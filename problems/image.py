@@ -1,4 +1,4 @@
-"""Training an image classifier: the MNIST perceptrons of the paper and of the original code."""
+"""Training image classifiers: MNIST and CIFAR-10, as in the paper and the original code."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -6,12 +6,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from problems import datasets
-from problems.layers import Classifier, Mlp
+from problems.layers import Classifier, ConvNet, Mlp
 from problems.problem import Parameters, Problem, split_seed
 
 _MODES = ("train", "test")
-# Batch normalisation makes the loss depend on the batch, so the batches of held-out data have a size of their own,
-# whatever that of the minibatches is.
+# Batch normalisation makes the loss depend on the batch, so the batches of held-out data have a size of their
+# own, whatever that of the minibatches is.
 _HELD_OUT_BATCH = 500
 
 
@@ -26,14 +26,14 @@ class Split(NamedTuple):
 class ImageClassification(Problem):
     """f(theta) = mean cross entropy of a classifier over a minibatch of images, drawn with replacement.
 
-    Pixels are divided by 255. theta_0 is IID Gaussian, as in the original code; the offsets of batch normalisation
-    (`.../beta`) start at 0.
+    Pixels are divided by 255. theta_0 is IID Gaussian, as in the original code; the offsets of batch
+    normalisation (`.../beta`) start at 0.
 
-    Splits: the last `validation_size` training images are "validation", the test images "test"; minibatches come from
-    the other training images, or in mode "test", as in the original code, from the test images.
+    Splits: the last `validation_size` training images are "validation", the test images "test"; minibatches
+    come from the other training images, or in mode "test", as in the original code, from the test images.
 
-    `held_out_loss` takes a split in its stored order, in batches of 500 (nearly equal ones where 500 does not divide
-    the split). The size matters under batch normalisation, which goes by each batch's own statistics.
+    `held_out_loss` takes a split in its stored order, in batches of 500 (in nearly equal ones where 500 does not
+    divide it). The size matters under batch normalisation, which goes by each batch's own moments.
 
     Args:
       classifier: the network.
@@ -160,13 +160,13 @@ class ImageClassification(Problem):
 class Mnist(ImageClassification):
     """A multi-layer perceptron on MNIST: 784, `layers`, 10 (Andrychowicz et al. 2016, section 3.2).
 
-    Parameters: `mlp/linear_0/w`, `mlp/linear_0/b`, `mlp/linear_1/w`, ... The other options, the splits and the errors
-    are those of `ImageClassification`.
+    Parameters: `mlp/linear_0/w`, `mlp/linear_0/b`, `mlp/linear_1/w`, ... The other options, the splits and the
+    errors are those of `ImageClassification`.
 
     Args:
       layers: the hidden sizes; the paper's variants are `(40,)`, `(20, 20)`, and `(20,)` with "relu".
       activation: of the hidden layers, a key of `layers.ACTIVATIONS`.
-      stddev: 0.01 in the original code. Every classic optimizer does better from 0.1, and meta-training with it.
+      stddev: 0.01 in the original code; every classic optimizer does better from 0.1, and so does meta-training.
       data_dir, download: as `datasets.load` takes them.
     """
 
@@ -205,3 +205,77 @@ class Mnist(ImageClassification):
             validation_size=validation_size,
             dtype=dtype,
         )
+
+
+class Cifar10(ImageClassification):
+    """A convolutional network on CIFAR-10 (Andrychowicz et al. 2016, section 3.3).
+
+    Convolution blocks (5x5 convolution, batch normalisation, ReLU, 2x2 max-pooling), then fully connected layers
+    with batch normalisation and ReLU, then the logits. Parameters: `conv_net_2d/conv_2d_0/w`,
+    `conv_net_2d/conv_2d_0/b`, `conv_net_2d/batch_norm_0/beta`, ..., `mlp/linear_0/w`, `mlp/linear_0/b`,
+    `mlp/batch_norm/beta`, `mlp/linear_1/w`, `mlp/linear_1/b`. The other options, the splits and the errors are
+    those of `ImageClassification`.
+
+    Args:
+      conv_channels: of each convolution.
+      linear_layers: the hidden sizes that follow.
+      batch_norm: whether there is batch normalisation.
+      labels: a subset of the labels, relabelled 0 ... k - 1 in that order, as for the paper's CIFAR-5 and
+        CIFAR-2; None keeps all ten.
+      data_dir, download: as `datasets.load` takes them.
+    """
+
+    name = "cifar"
+
+    def __init__(
+        self,
+        conv_channels: Sequence[int] = (16, 16, 16),
+        linear_layers: Sequence[int] = (32,),
+        batch_norm: bool = True,
+        labels: Sequence[int] | None = None,
+        batch_size: int = 128,
+        mode: str = "train",
+        stddev: float = 0.01,
+        validation_size: int = 5_000,
+        data_dir: str | None = None,
+        download: bool = False,
+        dtype: str = "float32",
+    ):
+        if labels is not None and (
+            not labels or len(set(labels)) < len(labels) or not set(labels) <= set(range(10))
+        ):
+            raise ValueError(f"labels is a list of different labels of 0 to 9. Received: {labels!r}.")
+        num_classes = 10 if labels is None else len(labels)
+        classifier = ConvNet([32, 32, 3], conv_channels, linear_layers, num_classes, batch_norm)
+        self.options = {
+            "conv_channels": list(conv_channels),
+            "linear_layers": list(linear_layers),
+            "batch_norm": batch_norm,
+            "labels": None if labels is None else list(labels),
+            "batch_size": batch_size,
+            "mode": mode,
+            "stddev": stddev,
+            "validation_size": validation_size,
+            "data_dir": data_dir,
+            "download": download,
+            "dtype": dtype,
+        }
+        super().__init__(
+            classifier,
+            lambda split: datasets.load("cifar10", split, data_dir, download),
+            labels=labels,
+            mode=mode,
+            batch_size=batch_size,
+            stddev=stddev,
+            validation_size=validation_size,
+            dtype=dtype,
+        )
+
+
+class CifarMulti(Cifar10):
+    """`Cifar10` under a name of its own.
+
+    The default assigns one network to the convolution kernels, another to the rest.
+    """
+
+    name = "cifar-multi"
