@@ -156,7 +156,7 @@ def replay(
                 loss=observation_cotangents.loss + loss_cotangents[t]
             )
             run = start_run._replace(step=start_run.step + t, parameters=_at(trajectory.parameters, t))
-            back = _pull_back(problem, network, run, observation_cotangents)
+            back = pull_back(problem, network, run, observation_cotangents)
         else:
             back = _scale(observation.gradients, loss_cotangents[t])
         return t - 1, _add(cotangents, back), state_cotangents, _add(gradients, pulled)
@@ -189,28 +189,36 @@ def tape(
         return observation if second_derivatives else tf.nest.map_structure(tf.stop_gradient, observation)
 
     with tf.GradientTape() as whole:
-        run, losses = _steps(problem, network, run, len_unroll, lambda run, observation: observation.loss, see)
+        run, losses = _steps(
+            problem, network, run, len_unroll, lambda run, observation: observation.loss, see
+        )
         meta_loss = objective(losses)
     variables = list(network.trainable_variables)
     gradients = whole.gradient(meta_loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return OuterGradient(meta_loss, gradients, losses, run)
 
 
-def _pull_back(problem: Problem, network: Network, run: Run, cotangents: Observation) -> Tensors:
+def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observation) -> Tensors:
     """The cotangent of theta_t, given those of what is observed there: the Hessian-vector product and the rest."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(run.parameters)
         observation = observe(problem, network, run)
     return tape.gradient(
-        observation, run.parameters, output_gradients=cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        observation,
+        run.parameters,
+        output_gradients=cotangents,
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
 
 
-def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation):
+def _steps(
+    problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation
+):
     """Takes steps under what the network is let `see`; the last run, and `record(run, observation)` of steps 0 to T."""
     observation = observe(problem, network, run)
     records = tf.nest.map_structure(
-        lambda x: tf.TensorArray(x.dtype, num_steps + 1, element_shape=x.shape).write(0, x), record(run, observation)
+        lambda x: tf.TensorArray(x.dtype, num_steps + 1, element_shape=x.shape).write(0, x),
+        record(run, observation),
     )
 
     def body(t, run, observation, records):
