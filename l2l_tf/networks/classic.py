@@ -36,17 +36,19 @@ class Classic(Network):
         return {**super().options, "learning_rate": float(self.learning_rate)}
 
     def initial_state(self, parameters):
-        zeros = {slot: {name: tf.zeros(p.shape, p.dtype) for name, p in parameters.items()} for slot in self.slots}
-        return {"step": tf.zeros([]), **zeros}
+        zeros = {name: tf.zeros(p.shape, _at_least_float32(p.dtype)) for name, p in parameters.items()}
+        return {"step": tf.zeros([]), **{slot: dict(zeros) for slot in self.slots}}
 
     def __call__(self, observation: Observation, state):
         step = state["step"] + 1
         updates = {}
         next_state = {"step": step, **{slot: {} for slot in self.slots}}
         for name, gradient in observation.gradients.items():
-            rate = tf.cast(self.learning_rate, gradient.dtype)
+            dtype = _at_least_float32(gradient.dtype)
+            rate = tf.cast(self.learning_rate, dtype)
             slots = [state[slot][name] for slot in self.slots]
-            updates[name], *slots = self._rule(rate, gradient, tf.cast(step, gradient.dtype), *slots)
+            update, *slots = self._rule(rate, tf.cast(gradient, dtype), tf.cast(step, dtype), *slots)
+            updates[name] = tf.cast(update, gradient.dtype)
             for slot, value in zip(self.slots, slots):
                 next_state[slot][name] = value
         return updates, next_state
@@ -54,6 +56,11 @@ class Classic(Network):
     @abc.abstractmethod
     def _rule(self, learning_rate, gradient, step, *slots):
         """The update of one tensor, then its next slots; `step` counts from 1."""
+
+
+def _at_least_float32(dtype: tf.DType) -> tf.DType:
+    """A type that holds the constants: in bfloat16, Adam's beta_2 of 0.999 is 1."""
+    return dtype if dtype.size >= 4 else tf.float32
 
 
 class Sgd(Classic):

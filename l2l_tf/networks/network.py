@@ -1,6 +1,7 @@
 """The Network contract: an update rule, observations in and updates out."""
 
 import abc
+import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,11 +49,12 @@ class Network(snt.Module, abc.ABC):
 
     def __init__(self, options: dict[str, Any], name: str | None = None):
         super().__init__(name=name)
-        self._options = options
+        # Past tf.Module, which would wrap the dictionaries within into its own, which are not JSON-able.
+        object.__setattr__(self, "_options", copy.deepcopy(options))
 
     @property
     def options(self) -> dict[str, Any]:
-        return dict(self._options)
+        return copy.deepcopy(self._options)
 
     @abc.abstractmethod
     def initial_state(self, parameters: Tensors) -> Any:
