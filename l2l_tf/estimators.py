@@ -17,7 +17,11 @@ Estimator = Callable[[Run, tf.Tensor], OuterGradient]
 
 
 def truncated_backpropagation(
-    problem: Problem, network: Network, len_unroll: int, objective: Objective, second_derivatives: bool = False
+    problem: Problem,
+    network: Network,
+    len_unroll: int,
+    objective: Objective,
+    second_derivatives: bool = False,
 ) -> Estimator:
     """Back-propagation through time over one unroll of `len_unroll` steps, by roll-out and replay.
 

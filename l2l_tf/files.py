@@ -31,7 +31,9 @@ def replacing(path: str | os.PathLike) -> Iterator[IO[bytes]]:
         temporary = None
         _sync_folder(path.parent)
     except OSError as error:
-        raise OSError(error.errno, f"Cannot write ({error.strerror}); what was there before is kept", str(path)) from error
+        raise OSError(
+            error.errno, f"Cannot write ({error.strerror}); what was there before is kept", str(path)
+        ) from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
 """MetaOptimizer: the original code's `meta_loss` and `meta_minimize`, without sessions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from l2l_tf import networks, saved_optimizer, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks, Assignments
 from l2l_tf.estimators import Estimator, truncated_backpropagation
 from l2l_tf.networks.network import Network
-from l2l_tf.objectives import Objective, trajectory_objective
+from l2l_tf.objectives import trajectory_objective
 from l2l_tf.outer_optimizer import OuterOptimizer, OuterStep
 from problems.problem import Problem
 

@@ -36,7 +36,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
     from l2l_tf.networks import weights_of
 
     path = Path(path)
-    stale = set(path.glob("*.npz")) if path.is_dir() else set()
+    stale = _weight_files(path)
     networks = {}
     for name, member in network.networks.items():
         buffer = io.BytesIO()
@@ -97,6 +97,14 @@ def load(path: str | Path) -> "AssignedNetworks":
         except ValueError as error:
             raise SavedOptimizerError(f"The network {name!r} saved at {str(path)!r} does not load: {error}") from error
     return AssignedNetworks(members, config["net_assignments"])
+
+
+def _weight_files(path: Path) -> set[Path]:
+    """The weight files of the optimizer saved at `path` before, if any."""
+    try:
+        return {path / entry["weights"] for entry in _read_config(path)["networks"].values()}
+    except SavedOptimizerError:
+        return set()
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -189,9 +189,7 @@ def tape(
         return observation if second_derivatives else tf.nest.map_structure(tf.stop_gradient, observation)
 
     with tf.GradientTape() as whole:
-        run, losses = _steps(
-            problem, network, run, len_unroll, lambda run, observation: observation.loss, see
-        )
+        run, losses = _steps(problem, network, run, len_unroll, lambda run, observation: observation.loss, see)
         meta_loss = objective(losses)
     variables = list(network.trainable_variables)
     gradients = whole.gradient(meta_loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
@@ -211,9 +209,7 @@ def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observat
     )
 
 
-def _steps(
-    problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation
-):
+def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation):
     """Takes steps under what the network is let `see`; the last run, and `record(run, observation)` of steps 0 to T."""
     observation = observe(problem, network, run)
     records = tf.nest.map_structure(

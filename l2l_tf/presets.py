@@ -1,0 +1,112 @@
+"""Settings for each problem: the original code's constants, and what we found to work. Needs no TensorFlow.
+
+"original" are the networks and constants of the 2016 code. "recommended" differ where those fail: on MNIST the
+original's preprocessing (k = 5) hides nearly all gradients and its optimizers stall or collapse, and the quadratic's
+outer gradients are large and noisy. README.md tells the story.
+"""
+
+from typing import Any
+
+_CONV_NET = "conv_net_2d"
+
+
+def _lstm(**options: Any) -> dict[str, Any]:
+    return {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [20, 20], **options}}
+
+
+def _log_and_sign(k: float, scale: float) -> dict[str, Any]:
+    return _lstm(preprocess_name="LogAndSign", preprocess_options={"k": k}, scale=scale)
+
+
+def _linear() -> dict[str, Any]:
+    return {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [], "initializer": "zeros"}}
+
+
+_ADAM = {"net": "Adam", "net_options": {"learning_rate": 0.1}}
+_CONV_AND_REST = [
+    ["conv", [f"{_CONV_NET}/conv_2d_*/w"]],
+    ["fc", [f"{_CONV_NET}/conv_2d_*/b", f"{_CONV_NET}/batch_norm_*/beta", "mlp/*"]],
+]
+_SIMPLE = {"networks": {"cw": _linear()}}
+_SIMPLE_MULTI = {
+    "networks": {"cw": _linear(), "adam": _ADAM},
+    "net_assignments": [["cw", ["x_0"]], ["adam", ["x_[!0]*", "x_0?*"]]],
+}
+
+_STABLE = {"average_decay": 0.98, "clip_norm": 10.0, "learning_rate_decay": 0.05}
+_OURS = {"cw": _log_and_sign(k=10, scale=0.1)}
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "original": {
+        "simple": _SIMPLE,
+        "simple-multi": _SIMPLE_MULTI,
+        "quadratic": {"networks": {"cw": _lstm()}},
+        "mnist": {"networks": {"cw": _log_and_sign(k=5, scale=0.01)}},
+        "cifar": {"networks": {"cw": _log_and_sign(k=5, scale=0.01)}},
+        "cifar-multi": {
+            "networks": {"conv": _log_and_sign(k=5, scale=0.01), "fc": _log_and_sign(k=5, scale=0.01)},
+            "net_assignments": _CONV_AND_REST,
+        },
+    },
+    "recommended": {
+        "simple": {**_SIMPLE, "learning_rate": 0.01, "num_epochs": 100, "evaluation_period": 20},
+        "simple-multi": {**_SIMPLE_MULTI, "learning_rate": 0.01, "num_epochs": 100, "evaluation_period": 20},
+        "quadratic": {
+            **_STABLE,
+            "networks": {"cw": _lstm(preprocess_options={"gain": 10.0}, scale=0.1)},
+            "learning_rate": 0.002,
+            "num_epochs": 1500,
+            "evaluation_period": 100,
+        },
+        "mnist": {
+            **_STABLE,
+            "problem_options": {"stddev": 0.1},
+            "networks": _OURS,
+            "loss_transform": "log",
+            "num_epochs": 60,
+            "evaluation_period": 10,
+            "evaluation_epochs": 10,
+        },
+        "cifar": {
+            **_STABLE,
+            "problem_options": {"stddev": 0.1},
+            "networks": _OURS,
+            "loss_transform": "log",
+            "num_epochs": 60,
+            "evaluation_period": 10,
+            "evaluation_epochs": 5,
+        },
+        "cifar-multi": {
+            **_STABLE,
+            "problem_options": {"stddev": 0.1},
+            "networks": {"conv": _log_and_sign(k=10, scale=0.1), "fc": _log_and_sign(k=10, scale=0.1)},
+            "net_assignments": _CONV_AND_REST,
+            "loss_transform": "log",
+            "num_epochs": 60,
+            "evaluation_period": 10,
+            "evaluation_epochs": 5,
+        },
+    },
+}
+
+# For a problem of the user's own.
+_ANY_PROBLEM = {
+    "original": PRESETS["original"]["mnist"],
+    "recommended": {
+        **_STABLE,
+        "networks": _OURS,
+        "num_epochs": 500,
+        "evaluation_period": 50,
+    },
+}
+
+
+def get(preset: str, problem: str) -> dict[str, Any]:
+    """The fields of `TrainingConfig` that `preset` sets for `problem`.
+
+    Raises:
+      ValueError: an unknown preset.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"Presets are {sorted(PRESETS)}. Received: {preset!r}.")
+    return PRESETS[preset].get(problem, _ANY_PROBLEM[preset])

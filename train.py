@@ -1,0 +1,173 @@
+"""Trains an optimizer on a problem: flags in, a folder with the optimizer out."""
+
+import dataclasses
+import os
+
+from absl import flags
+
+from l2l_tf import checkpoint, command_line, presets
+from l2l_tf.provenance import provenance
+from l2l_tf.training_config import TrainingConfig
+
+DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
+Settings that are not given come from the --preset for the problem, then from the defaults of
+l2l_tf/training_config.py. Ctrl-C saves; --resume goes on."""
+
+FLAGS = flags.FlagValues()
+command_line.define_common(FLAGS)
+
+
+def _define(kind, name, help_text, default=None, **limits):
+    kind(name, default, help_text, flag_values=FLAGS, **limits)
+
+
+_define(flags.DEFINE_string, "save_path", "Folder for the optimizer and the run's checkpoint (required).")
+_define(flags.DEFINE_string, "problem", "A problem's name, or package.module:attribute.", "simple")
+command_line.define_json("problem_options", None, "Options of the problem, added to the preset's.", FLAGS)
+_define(
+    flags.DEFINE_enum,
+    "preset",
+    "Where other settings come from.",
+    "recommended",
+    enum_values=list(presets.PRESETS),
+)
+_define(flags.DEFINE_string, "network", "One network for all parameters, in place of the preset's.")
+command_line.define_json(
+    "network_options", None, "Options of --network, or, without it, changes to the preset's.", FLAGS
+)
+command_line.define_json("networks", None, 'Several networks: {"name": {"net": ..., "net_options": {...}}}.', FLAGS)
+command_line.define_json("net_assignments", None, '[["network", ["parameter or pattern", ...]], ...].', FLAGS, list)
+_define(flags.DEFINE_integer, "num_epochs", "Optimization runs to learn from.")
+_define(flags.DEFINE_integer, "num_steps", "Steps of a run.")
+_define(flags.DEFINE_integer, "unroll_length", "Steps between two updates of the optimizer's weights.")
+_define(flags.DEFINE_integer, "optimizees_per_step", "Runs side by side whose outer gradients are averaged.")
+_define(flags.DEFINE_float, "learning_rate", "Of Adam on the optimizer's weights.")
+_define(flags.DEFINE_float, "learning_rate_decay", "Final over initial learning rate; cosine in between.")
+_define(
+    flags.DEFINE_integer,
+    "learning_rate_trials",
+    "Short runs to choose the learning rate by.",
+    0,
+    lower_bound=0,
+)
+_define(flags.DEFINE_integer, "learning_rate_trial_epochs", "Epochs of each; by default a tenth of num_epochs.")
+_define(
+    flags.DEFINE_boolean,
+    "second_derivatives",
+    "Whether outer gradients use the optimizee's second derivatives.",
+)
+_define(flags.DEFINE_string, "loss_weights", 'Weights of the losses of an unroll: "all", "final" or w_0,w_1,...')
+_define(flags.DEFINE_enum, "loss_transform", "Applied to each loss.", enum_values=["identity", "log"])
+_define(flags.DEFINE_float, "clip_norm", "Largest norm of the outer gradient; 0 does not clip.")
+_define(flags.DEFINE_float, "clip_value", "Largest entry of the outer gradient; 0 does not clip.")
+_define(flags.DEFINE_float, "average_decay", "Of the moving average of the weights; 0 keeps none.")
+_define(flags.DEFINE_integer, "log_period", "Epochs between log lines.", 100, lower_bound=1)
+_define(flags.DEFINE_integer, "evaluation_period", "Epochs between validations.")
+_define(flags.DEFINE_integer, "evaluation_epochs", "Fresh runs that a validation averages.")
+_define(flags.DEFINE_integer, "patience", "Validations without improvement before stopping; 0 never stops.")
+_define(flags.DEFINE_boolean, "resume", "Go on with the run in --save_path.", False)
+_define(flags.DEFINE_boolean, "overwrite", "Replace the run in --save_path.", False)
+_define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")
+_define(flags.DEFINE_string, "export", "Folder for a SavedModel of the best optimizer.")
+
+_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience")
+_FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
+
+
+def config_from_flags() -> TrainingConfig:
+    """The preset for the problem, changed by the flags that were given."""
+    settings = {**presets.get(FLAGS.preset, FLAGS.problem), "problem": FLAGS.problem}
+    given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
+    given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
+    if "loss_weights" in given:
+        given["loss_weights"] = _loss_weights(given["loss_weights"])
+    problem_options = {**settings.get("problem_options", {}), **given.pop("problem_options", {})}
+    settings |= given | {"problem_options": problem_options}
+    settings |= _networks(settings)
+    if FLAGS.network and FLAGS.networks:
+        raise ValueError("Give --network or --networks, not both.")
+    return TrainingConfig(**settings)
+
+
+def _networks(settings):
+    if FLAGS.networks:
+        return {"networks": FLAGS.networks, "net_assignments": FLAGS.net_assignments}
+    options = FLAGS.network_options or {}
+    if FLAGS.network:
+        networks = {"network": {"net": FLAGS.network, "net_options": options}}
+        return {"networks": networks, "net_assignments": FLAGS.net_assignments}
+    networks = {
+        name: {**net, "net_options": {**net.get("net_options", {}), **options}}
+        for name, net in settings["networks"].items()
+    }
+    return {"networks": networks}
+
+
+def _loss_weights(text):
+    if text in ("all", "final"):
+        return text
+    try:
+        return [float(weight) for weight in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--loss_weights is 'all', 'final' or numbers w_0,w_1,... Received: {text!r}.") from None
+
+
+def main():
+    if not FLAGS.save_path:
+        raise ValueError("--save_path is needed: the folder for the optimizer. (train.py --help lists the flags.)")
+    config = config_from_flags()
+    if FLAGS.resume:
+        _, facts = checkpoint.read(FLAGS.save_path)
+        if FLAGS.learning_rate_trials:
+            config = dataclasses.replace(config, learning_rate=facts["config"]["learning_rate"])
+        checkpoint.check_same_run(config, facts, FLAGS.save_path)
+    elif not FLAGS.overwrite:
+        checkpoint.check_free(FLAGS.save_path)
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, "cifar" in config.problem))
+    train(config)
+
+
+def train(config):
+    from l2l_tf import learning_rate_search
+    from l2l_tf.progress import Progress
+    from l2l_tf.training import Training
+
+    data = (
+        {"data_dir": FLAGS.data_dir, "download": FLAGS.download}
+        if config.problem.startswith(("mnist", "cifar"))
+        else {}
+    )
+    if FLAGS.learning_rate_trials and not FLAGS.resume:
+        trial_epochs = FLAGS.learning_rate_trial_epochs or max(1, config.num_epochs // 10)
+        config = learning_rate_search.search(
+            config,
+            FLAGS.save_path,
+            FLAGS.learning_rate_trials,
+            trial_epochs,
+            data,
+            report=lambda trial: print(f"Learning rate {trial.learning_rate:g}: {trial.final_loss:.4g}"),
+        )
+        print(f"Chosen: learning rate {config.learning_rate:g}")
+    metadata = {"provenance": provenance(config.seed)}
+    training = Training(config, FLAGS.save_path, FLAGS.resume, FLAGS.overwrite, data, metadata)
+    progress = Progress(config.num_epochs, FLAGS.log_period, training.epoch, FLAGS.summary_dir)
+    try:
+        outcome = training.run(progress)
+    finally:
+        progress.close()
+    where = os.path.normpath(FLAGS.save_path)
+    if outcome.reason == "interrupted":
+        print(f"Interrupted after epoch {outcome.epochs}; saved in {where}. The same command with --resume goes on.")
+        return
+    print(f"Training {outcome.reason} after {outcome.epochs} epochs; the best optimizer is in {where}.")
+    curves = training.evaluate(config.evaluation_epochs)
+    print(f"Log Mean Final Error: {curves.log_mean_final_error:.3f} (fresh problems, evaluate.py --seed={config.seed})")
+    if FLAGS.export:
+        from l2l_tf.saved_model import export_saved_model
+
+        export_saved_model(FLAGS.save_path, FLAGS.export)
+        print(f"SavedModel: {FLAGS.export}")
+
+
+if __name__ == "__main__":
+    command_line.run(main, FLAGS, DESCRIPTION)
