@@ -50,9 +50,7 @@ def run(
     try:
         stray = flag_values(argv)[1:]
         if stray:
-            raise ValueError(
-                f"{name} takes flags (--name=value) and nothing else. Received: {' '.join(stray)!r}."
-            )
+            raise ValueError(f"{name} takes flags (--name=value) and nothing else. Received: {' '.join(stray)!r}.")
         main()
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -79,8 +77,7 @@ def define_common(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "data_dir",
         None,
-        "Folder of the TensorFlow Datasets data; by default the environment variable L2L_DATA_DIR, then TFDS's "
-        "own.",
+        "Folder of the TensorFlow Datasets data; by default the environment variable L2L_DATA_DIR, then TFDS's own.",
         flag_values=flag_values,
     )
     flags.DEFINE_bool("download", False, "Fetch data that is missing.", flag_values=flag_values)
@@ -103,9 +100,7 @@ def define_json(
     `--name=@file.json` reads the file.
     """
     default = None if default is None else json.dumps(default)
-    return flags.DEFINE(
-        _JsonParser(kind), name, default, help_text, flag_values, serializer=_JsonSerializer()
-    )
+    return flags.DEFINE(_JsonParser(kind), name, default, help_text, flag_values, serializer=_JsonSerializer())
 
 
 def threads_for(setting: str, convolutional: bool) -> int | None:
@@ -190,9 +185,7 @@ class _JsonParser(flags.ArgumentParser):
                 with open(argument[1:], encoding="utf-8") as file:
                     text = file.read()
             except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(
-                    f"{what} The file cannot be read: {getattr(error, 'strerror', error)}."
-                ) from error
+                raise ValueError(f"{what} The file cannot be read: {getattr(error, 'strerror', error)}.") from error
         try:
             value = json.loads(text)
         except ValueError as error:
