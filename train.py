@@ -18,7 +18,7 @@ command_line.define_common(FLAGS)
 
 
 def _define(kind, name, help_text, default=None, **limits):
-    kind(name, default, help_text, flag_values=FLAGS, **limits)
+    kind(name=name, default=default, help=help_text, flag_values=FLAGS, **limits)
 
 
 _define(flags.DEFINE_string, "save_path", "Folder for the optimizer and the run's checkpoint (required).")

@@ -21,7 +21,9 @@ class Progress:
     def __init__(self, num_epochs: int, log_period: int, begun: int = 0, summary_dir: str | None = None):
         self._log_period = log_period
         self._epochs: list[Epoch] = []
-        self._bar = tqdm.tqdm(total=num_epochs, initial=begun, unit="epoch", dynamic_ncols=True, file=sys.stderr)
+        self._bar = tqdm.tqdm(
+            total=num_epochs, initial=begun, unit="epoch", dynamic_ncols=True, file=sys.stderr, disable=None
+        )
         self._summaries = _writer(summary_dir) if summary_dir else None
 
     def __call__(self, event: Epoch | Validation) -> None:
