@@ -17,10 +17,9 @@ from typing import Any
 
 from absl import flags
 
-from l2l_tf.provenance import command  # noqa: F401 (the commands take it from here)
-
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
-THREADS = ("auto", "default")
+_THREADS = ("auto", "default")
+_USER_ERRORS = (("problems.datasets", "DatasetNotPreparedError"), ("l2l_tf.training", "TrainingDivergedError"))
 _HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 
 
@@ -33,7 +32,7 @@ def run(
     """Parses the flags, calls `main()` and exits the process.
 
     The exit code is 0; 2 after an error that the user can mend (a bad flag, `ValueError`, `OSError`,
-    `DatasetNotPreparedError`), told in one line on stderr without a traceback; 130 after Ctrl-C. Any other
+    `DatasetNotPreparedError`, `TrainingDivergedError`), told in one line on stderr without a traceback; 130 after Ctrl-C. Any other
     exception is a fault of ours and keeps its traceback, as does every one with `--debug`.
 
     Args:
@@ -84,7 +83,7 @@ def define_common(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "threads",
         "auto",
-        THREADS,
+        _THREADS,
         'Threads of TensorFlow on the CPU: "auto" gives each operation one where the problem is small and '
         "dense, which is faster there.",
         flag_values=flag_values,
@@ -104,7 +103,7 @@ def define_json(
 
 
 def threads_for(setting: str, convolutional: bool) -> int | None:
-    """Threads within an operation for the flag `threads`; None leaves TensorFlow's default."""
+    """Threads within an operation for the flag `threads`; None leaves TensorFlow's default, best for convolutions."""
     return 1 if setting == "auto" and not convolutional else None
 
 
@@ -177,8 +176,8 @@ class _JsonParser(flags.ArgumentParser):
     def parse(self, argument):
         if not isinstance(argument, str):
             return argument
-        what = {dict: 'a JSON object, e.g. {"key": 1},', list: "a JSON array, e.g. [1, 2],"}[self._kind]
-        what = f"Must be {what} or @ and the name of a file that holds one."
+        kind = 'object, e.g. {"key": 1},' if self._kind is dict else "array, e.g. [1, 2],"
+        what = f"Must be a JSON {kind} or @ and the name of a file that holds one."
         text = argument
         if argument.startswith("@"):
             try:
@@ -205,8 +204,7 @@ class _JsonSerializer(flags.ArgumentSerializer):
 
 def _is_users(error: Exception) -> bool:
     # Looked up and not imported: where its module is not loaded, nobody can have raised it.
-    datasets = sys.modules.get("problems.datasets")
-    ours = (datasets.DatasetNotPreparedError,) if datasets else ()
+    ours = [getattr(sys.modules[module], name) for module, name in _USER_ERRORS if module in sys.modules]
     return isinstance(error, (ValueError, OSError, *ours))
 
 
