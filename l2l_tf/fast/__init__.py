@@ -1,0 +1,8 @@
+"""The fast path of meta-training: the same outer gradient as `l2l_tf.unroll`, with the LSTMs in compiled blocks.
+
+Read `l2l_tf.unroll` to learn how it works; this package is how to do it in less time and memory.
+"""
+
+from l2l_tf.fast.outer_gradient import applies, outer_gradient
+
+__all__ = ["applies", "outer_gradient"]

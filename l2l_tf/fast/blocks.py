@@ -1,0 +1,40 @@
+"""Cutting rows into equal blocks, feature-major, and joining them again.
+
+A block is the unit of work: one compiled call on rows few enough that its intermediates stay in the processor's
+cache, many enough that the call's overhead is small, and independent of the others, so that they run in parallel.
+"""
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+_ALIGNMENT = 16  # float32 lanes of the widest vector registers
+_MAX_BLOCKS = 64  # every block is a node of the graph; beyond this they grow instead
+
+
+class Layout(NamedTuple):
+    """`num_rows` rows as `num_blocks` blocks of `rows_per_block`; the last is filled up with zeros."""
+
+    num_rows: int
+    num_blocks: int
+    rows_per_block: int
+
+
+def layout(num_rows: int, rows_per_block: int) -> Layout:
+    """Equal blocks of about `rows_per_block`, of more where there would be too many."""
+    num_blocks = min(max(1, round(num_rows / rows_per_block)), _MAX_BLOCKS)
+    rows_per_block = max(1, math.ceil(num_rows / num_blocks / _ALIGNMENT)) * _ALIGNMENT
+    return Layout(num_rows, max(1, math.ceil(num_rows / rows_per_block)), rows_per_block)
+
+
+def cut(rows: tf.Tensor, layout: Layout) -> list[tf.Tensor]:
+    """Rows `[num_rows, size]` to blocks `[size, rows_per_block]`."""
+    padding = layout.num_blocks * layout.rows_per_block - layout.num_rows
+    rows = tf.pad(rows, [[0, padding], [0, 0]]) if padding else rows
+    return [tf.transpose(block) for block in tf.split(rows, layout.num_blocks)]
+
+
+def join(blocks: list[tf.Tensor], layout: Layout) -> tf.Tensor:
+    """The inverse of `cut`."""
+    return tf.concat([tf.transpose(block) for block in blocks], 0)[: layout.num_rows]

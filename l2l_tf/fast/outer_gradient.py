@@ -1,0 +1,69 @@
+"""The outer gradient of one unroll, as `unroll.roll_out` and `unroll.replay` give it, with the networks in blocks.
+
+The optimizee runs in TensorFlow's ordinary kernels: compiling it whole is slower on CPUs. The networks run in calls
+compiled once for a block (`compiled`), which the executor spreads over the cores.
+"""
+
+import tensorflow as tf
+
+from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.fast import memory as memory_modes
+from l2l_tf.fast import replay
+from l2l_tf.fast.parts import parts_of, runs_in_blocks
+from l2l_tf.fast.rollout import roll_out
+from l2l_tf.networks.network import Network, Tensors
+from l2l_tf.objectives import Objective
+from l2l_tf.unroll import OuterGradient, Run
+from problems.problem import Problem
+
+ROWS_PER_BLOCK = 1024
+
+
+def applies(network: Network, parameters: Tensors) -> bool:
+    """Whether the fast path has something to gain: a deep LSTM in single precision takes part."""
+    return isinstance(network, AssignedNetworks) and any(
+        runs_in_blocks(network.networks[name]) for name in network.owned(parameters)
+    )
+
+
+def outer_gradient(
+    problem: Problem,
+    network: AssignedNetworks,
+    run: Run,
+    len_unroll: int,
+    objective: Objective,
+    second_derivatives: bool = False,
+    memory: str | None = None,
+    memory_budget: int = memory_modes.DEFAULT_BUDGET,
+    rows_per_block: int = ROWS_PER_BLOCK,
+) -> OuterGradient:
+    """The meta-loss and its gradient for phi over `len_unroll` steps from `run`. Call it from a `tf.function`.
+
+    Args:
+      problem, network, run, len_unroll, objective, second_derivatives: see `unroll`.
+      memory: "states" keeps h_t of every step for the replay; "recompute" keeps what the networks saw and computes
+        the states again, block by block. None takes "states" where its records fit into `memory_budget`. With second
+        derivatives every block is at the same step at a time, so states are kept in both modes.
+      memory_budget: bytes.
+      rows_per_block: about how many rows (coordinates) go into one compiled call.
+
+    Raises:
+      ValueError: an unknown memory mode.
+    """
+    parts = parts_of(network, run.parameters, rows_per_block)
+    if memory is None:
+        memory = memory_modes.choose(run.state, len_unroll, memory_budget)
+    recompute = memory_modes.checked(memory) == "recompute" and not second_derivatives
+    records, end = roll_out(problem, network, parts, run, len_unroll, second_derivatives, recompute)
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(records.losses)
+        meta_loss = objective(records.losses)
+    loss_cotangents = tape.gradient(meta_loss, records.losses)
+
+    if second_derivatives:
+        by_variable = replay.exact(problem, network, parts, run, end, records, loss_cotangents)
+    else:
+        by_variable = replay.constant_observations(parts, records, loss_cotangents)
+    gradients = [by_variable.get(v.ref(), tf.zeros_like(v)) for v in network.trainable_variables]
+    return OuterGradient(meta_loss, gradients, records.losses, end)

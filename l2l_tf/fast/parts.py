@@ -1,0 +1,189 @@
+"""The networks of an `AssignedNetworks`, each run in the way that suits it: `Blocked` or `Whole`.
+
+A part keeps the network's state, what the network saw and the cotangents of both in a form of its own, between
+`enter` and `leave`. Both kinds of part have the same methods.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.fast import blocks, compiled
+from l2l_tf.fast.lstm_kernels import LstmWeights
+from l2l_tf.networks.lstm import DeepLSTM
+from l2l_tf.networks.network import Network, Observation, Tensors
+
+GradientsByVariable = dict[Any, tf.Tensor]
+
+
+def parts_of(network: AssignedNetworks, parameters: Tensors, rows_per_block: int) -> dict[str, "Part"]:
+    """Name to part, of every network that updates some of `parameters`."""
+    parts: dict[str, Part] = {}
+    for name, owned in network.owned(parameters).items():
+        member, own = network.networks[name], {key: parameters[key] for key in owned}
+        parts[name] = Blocked(member, own, rows_per_block) if runs_in_blocks(member) else Whole(member, own)
+    return parts
+
+
+def runs_in_blocks(network: Network) -> bool:
+    """Whether the kernels know the network: a deep LSTM in single precision, whose rows are independent."""
+    return isinstance(network, DeepLSTM) and all(v.dtype == tf.float32 for v in network.trainable_variables)
+
+
+class Blocked:
+    """A deep LSTM over its rows in blocks, in compiled calls.
+
+    Args:
+      network: the network.
+      parameters: those it updates; only names, shapes and types are read.
+      rows_per_block: about how many rows go into one call.
+    """
+
+    learns = True
+    recomputes = True
+
+    def __init__(self, network: DeepLSTM, parameters: Tensors, rows_per_block: int):
+        self._network = network
+        self._like = parameters
+        self._layout = blocks.layout(network.to_rows(parameters).shape[0], rows_per_block)
+        self._weights = _pack(network)
+        self._state_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in range(2)]
+        options = network.options
+        self._calls = compiled.calls(options["preprocess_name"], tuple(sorted(options["preprocess_options"].items())))
+
+    def enter(self, state: Any) -> list[tf.Tensor]:
+        """The network's state as `[S, n]` for each block."""
+        rows = [tf.zeros([self._layout.num_rows, 0]), *tf.nest.flatten(state)]
+        return blocks.cut(tf.concat(rows, 1), self._layout)
+
+    def leave(self, state: list[tf.Tensor], like: Any) -> Any:
+        """The inverse of `enter`, in the structure of `like`."""
+        rows = tf.split(blocks.join(state, self._layout), self._state_sizes, axis=1) if self._state_sizes else []
+        return tf.nest.pack_sequence_as(like, rows)
+
+    def see(self, observation: Observation) -> list[tf.Tensor]:
+        """The gradients, `[size, n]` for each block."""
+        return self._cut(observation.gradients)
+
+    def step(self, seen, state) -> tuple[Tensors, list[tf.Tensor]]:
+        """The updates of the parameters, and the next state."""
+        stepped = [self._calls.step(self._weights, *block) for block in zip(seen, state)]
+        return self._join([update for update, _ in stepped]), [state for _, state in stepped]
+
+    def zeros(self) -> list[LstmWeights]:
+        """The start of the sum over time of the weights' gradients: for each block its own."""
+        return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(self._layout.num_blocks)]
+
+    def replay_step(self, seen, state, cotangents, state_cotangents, loss_cotangent, total):
+        """lambda_t, the cotangent of h_t and the sum, from lambda_{t+1} and the cotangent of h_{t+1}."""
+        return _transposed(
+            self._calls.replay_step(self._weights, *block, loss_cotangent, block_total)
+            for *block, block_total in zip(seen, state, cotangents, state_cotangents, total)
+        )
+
+    def replay(self, seen: list[tf.Tensor], state, loss_cotangents: tf.Tensor) -> list[LstmWeights]:
+        """The whole replay from what was seen, `[T + 1, size, n]` for each block, and h_0: the sum, for each block."""
+        return [self._calls.replay(self._weights, *block, loss_cotangents) for block in zip(seen, state)]
+
+    def pull_back(self, seen, state, cotangents: Tensors, state_cotangents, total):
+        """The cotangents of what was observed and of h_t, and the sum, from those of u_t and h_{t+1}."""
+        observed, state_cotangents, total = _transposed(
+            self._calls.pull_back(self._weights, *block)
+            for block in zip(seen, state, self._cut(cotangents), state_cotangents, total)
+        )
+        return Observation(self._join(observed)), state_cotangents, total
+
+    def gradients(self, total: list[LstmWeights]) -> GradientsByVariable:
+        """The sum over the blocks, by variable."""
+        return _unpack(self._network, tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total))
+
+    def _cut(self, tensors: Tensors) -> list[tf.Tensor]:
+        return blocks.cut(self._network.to_rows({name: tensors[name] for name in self._like}), self._layout)
+
+    def _join(self, cut: list[tf.Tensor]) -> Tensors:
+        return self._network.from_rows(blocks.join(cut, self._layout), self._like)
+
+
+class Whole:
+    """Any network, by its own `__call__` and a tape for each step back."""
+
+    recomputes = False
+
+    def __init__(self, network: Network, parameters: Tensors):
+        self._network = network
+        self._names = list(parameters)
+        self._variables = list(network.trainable_variables)
+        self.learns = bool(self._variables)
+
+    def enter(self, state: Any) -> Any:
+        return state
+
+    def leave(self, state: Any, like: Any) -> Any:
+        del like
+        return state
+
+    def see(self, observation: Observation) -> Observation:
+        return observation._replace(
+            gradients=self._own(observation.gradients),
+            parameters=observation.parameters and self._own(observation.parameters),
+        )
+
+    def step(self, seen: Observation, state: Any) -> tuple[Tensors, Any]:
+        return self._network(seen, state)
+
+    def zeros(self) -> list[tf.Tensor]:
+        return [tf.zeros_like(variable) for variable in self._variables]
+
+    def replay_step(self, seen, state, cotangents, state_cotangents, loss_cotangent, total):
+        _, state_cotangents, total = self.pull_back(seen, state, cotangents.gradients, state_cotangents, total)
+        gradients = {name: cotangents.gradients[name] + loss_cotangent * seen.gradients[name] for name in self._names}
+        return cotangents._replace(gradients=gradients), state_cotangents, total
+
+    def pull_back(self, seen, state, cotangents: Tensors, state_cotangents, total):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch((self._variables, seen, state))
+            outputs = self._network(seen, state)
+        pulled, observed, state_cotangents = tape.gradient(
+            outputs,
+            (self._variables, seen, state),
+            output_gradients=(self._own(cotangents), state_cotangents),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return observed, state_cotangents, tf.nest.map_structure(tf.add, total, pulled)
+
+    def gradients(self, total: list[tf.Tensor]) -> GradientsByVariable:
+        return {variable.ref(): gradient for variable, gradient in zip(self._variables, total)}
+
+    def _own(self, tensors: Tensors) -> Tensors:
+        return {name: tensors[name] for name in self._names}
+
+
+Part = Blocked | Whole
+
+
+def _transposed(results):
+    """One list for each result, from one tuple of results for each block."""
+    return tuple(list(of_blocks) for of_blocks in zip(*results))
+
+
+def _pack(network: DeepLSTM) -> LstmWeights:
+    return LstmWeights(
+        tuple(tf.concat([core.input_to_hidden, core.hidden_to_hidden], 0) for core in network.cores),
+        tuple(tf.convert_to_tensor(core.b) for core in network.cores),
+        network.linear.w * network.scale,
+        network.linear.b * network.scale,
+    )
+
+
+def _unpack(network: DeepLSTM, packed: LstmWeights) -> GradientsByVariable:
+    """The gradients of the variables from those of the packed weights."""
+    gradients = {
+        network.linear.w.ref(): packed.linear * network.scale,
+        network.linear.b.ref(): packed.linear_bias * network.scale,
+    }
+    for core, gates, biases in zip(network.cores, packed.gates, packed.gate_biases):
+        sizes = [core.input_to_hidden.shape[0], core.hidden_to_hidden.shape[0]]
+        gradients[core.input_to_hidden.ref()], gradients[core.hidden_to_hidden.ref()] = tf.split(gates, sizes)
+        gradients[core.b.ref()] = biases
+    return gradients

@@ -1,0 +1,119 @@
+"""The gradients of the networks' weights from the records of a rollout (`l2l_tf.unroll` says why they suffice)."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf import unroll
+from l2l_tf.fast.parts import GradientsByVariable, Part
+from l2l_tf.fast.rollout import Records
+from l2l_tf.networks.network import Network, Observation
+from l2l_tf.unroll import Run
+from problems.problem import Problem
+
+
+def constant_observations(parts: dict[str, Part], records: Records, loss_cotangents: tf.Tensor) -> GradientsByVariable:
+    """Every part alone: nothing that one saw depends on another."""
+    gradients: GradientsByVariable = {}
+    for name, seen in records.seen.items():
+        part = parts[name]
+        if name in records.starts:
+            stacked = tf.nest.map_structure(lambda array: array.stack(), seen)
+            total = part.replay(stacked, records.starts[name], loss_cotangents)
+        else:
+            total = _step_by_step(part, seen, records.states[name], loss_cotangents)
+        gradients |= part.gradients(total)
+    return gradients
+
+
+def exact(
+    problem: Problem,
+    network: Network,
+    parts: dict[str, Part],
+    run: Run,
+    end: Run,
+    records: Records,
+    loss_cotangents: tf.Tensor,
+) -> GradientsByVariable:
+    """With second derivatives: all parts together, and at each step one Hessian-vector product of the optimizee.
+
+    lambda_t, the cotangent of theta_t, is lambda_{t+1} and what the observations at theta_t pass back.
+    """
+    len_unroll = loss_cotangents.shape[0] - 1
+    last = unroll.observe(problem, network, end)
+
+    def body(t, cotangents, state_cotangents, totals):
+        observed = tf.nest.map_structure(tf.zeros_like, last)
+        next_state_cotangents, next_totals = {}, {}
+        for name, part in parts.items():
+            seen, state = _read(records.seen[name], t), _read(records.states[name], t)
+            by_part, next_state_cotangents[name], next_totals[name] = part.pull_back(
+                seen, state, cotangents, state_cotangents[name], totals[name]
+            )
+            observed = _add_observations(observed, by_part)
+        observed = observed._replace(loss=observed.loss + loss_cotangents[t])
+        at_t = run._replace(step=run.step + t, parameters=_read(records.parameters, t))
+        back = unroll.pull_back(problem, network, at_t, observed)
+        cotangents = {key: value + back[key] for key, value in cotangents.items()}
+        return t - 1, cotangents, next_state_cotangents, next_totals
+
+    *_, totals = tf.while_loop(
+        lambda t, *_: t >= 0,
+        body,
+        (
+            tf.constant(len_unroll - 1),
+            {key: loss_cotangents[len_unroll] * gradient for key, gradient in last.gradients.items()},
+            {name: _zeros_like_first(states) for name, states in records.states.items()},
+            {name: part.zeros() for name, part in parts.items()},
+        ),
+        maximum_iterations=len_unroll,
+    )
+    gradients: GradientsByVariable = {}
+    for name, part in parts.items():
+        gradients |= part.gradients(totals[name])
+    return gradients
+
+
+def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor) -> Any:
+    """The sum over time of the weights' gradients, from records of what the part saw and of its states."""
+    len_unroll = loss_cotangents.shape[0] - 1
+    last = _read(seen, len_unroll)
+
+    def body(t, cotangents, state_cotangents, total):
+        return t - 1, *part.replay_step(
+            _read(seen, t), _read(states, t), cotangents, state_cotangents, loss_cotangents[t], total
+        )
+
+    *_, total = tf.while_loop(
+        lambda t, *_: t >= 0,
+        body,
+        (
+            tf.constant(len_unroll - 1),
+            tf.nest.map_structure(lambda x: loss_cotangents[len_unroll] * x, last),
+            _zeros_like_first(states),
+            part.zeros(),
+        ),
+        maximum_iterations=len_unroll,
+    )
+    return total
+
+
+def _read(arrays: Any, t: tf.Tensor | int) -> Any:
+    return tf.nest.map_structure(lambda array: array.read(t), arrays)
+
+
+def _zeros_like_first(arrays: Any) -> Any:
+    return tf.nest.map_structure(tf.zeros_like, _read(arrays, 0))
+
+
+def _add_observations(total: Observation, part: Observation) -> Observation:
+    """The sum, of the fields and the parameters that the part observes."""
+
+    def add(left, right):
+        if isinstance(right, tuple):
+            return left
+        if isinstance(left, dict):
+            return {key: left[key] + right[key] if key in right else left[key] for key in left}
+        return left + right
+
+    return Observation(*map(add, total, part))

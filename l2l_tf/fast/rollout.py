@@ -1,0 +1,101 @@
+"""T steps of an optimizee under networks in parts, and the records that a replay needs."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from l2l_tf import unroll
+from l2l_tf.fast.parts import Part
+from l2l_tf.networks.network import Network
+from l2l_tf.unroll import Run
+from problems.problem import Problem
+
+
+class Records(NamedTuple):
+    """What T steps left behind, part by part, each in its own form; `TensorArray`s over t.
+
+    Attributes:
+      losses: a tensor `[T + 1]`.
+      seen: part name to what it saw at steps 0 to T.
+      states: part name to h_0 to h_{T-1}, of the parts that keep them.
+      starts: part name to h_0, tensors, of the parts that compute the others again.
+      parameters: theta_0 to theta_{T-1}; `()` unless second derivatives are asked for.
+    """
+
+    losses: tf.Tensor
+    seen: dict[str, Any]
+    states: dict[str, Any]
+    starts: dict[str, Any]
+    parameters: Any
+
+
+def roll_out(
+    problem: Problem,
+    network: Network,
+    parts: dict[str, Part],
+    run: Run,
+    len_unroll: int,
+    second_derivatives: bool,
+    recompute: bool,
+) -> tuple[Records, Run]:
+    """The records of `len_unroll` steps from `run`, and the run after them.
+
+    Args:
+      problem, network, run, len_unroll: see `unroll.roll_out`.
+      parts: the parts of `network`.
+      second_derivatives: whether to record the parameters, and the parts that have no weights to learn.
+      recompute: whether the parts that can compute their states again keep only the first.
+    """
+    recorded = [name for name, part in parts.items() if part.learns or second_derivatives]
+    with_states = [name for name in recorded if not (recompute and parts[name].recomputes)]
+
+    def observe(step, parameters):
+        observation = unroll.observe(problem, network, run._replace(step=step, parameters=parameters))
+        return observation.loss, {name: part.see(observation) for name, part in parts.items()}
+
+    def after(loss, seen):
+        return loss, _only(recorded, seen)
+
+    def before(states, parameters):
+        return _only(with_states, states), parameters if second_derivatives else ()
+
+    states = {name: part.enter(run.state[name]) for name, part in parts.items()}
+    loss, seen = observe(run.step, run.parameters)
+    observed = _write(_arrays(after(loss, seen), len_unroll + 1), 0, after(loss, seen))
+    left = _arrays(before(states, run.parameters), len_unroll)
+
+    def body(t, parameters, states, seen, observed, left):
+        left = _write(left, t, before(states, parameters))
+        parameters, next_states = dict(parameters), {}
+        for name, part in parts.items():
+            updates, next_states[name] = part.step(seen[name], states[name])
+            for key, update in updates.items():
+                parameters[key] += update
+        loss, seen = observe(run.step + t + 1, parameters)
+        return t + 1, parameters, next_states, seen, _write(observed, t + 1, after(loss, seen)), left
+
+    _, parameters, next_states, _, (losses, seen), (kept_states, kept_parameters) = tf.while_loop(
+        lambda t, *_: t < len_unroll,
+        body,
+        (tf.constant(0), run.parameters, states, seen, observed, left),
+        maximum_iterations=len_unroll,
+    )
+    end = run._replace(
+        step=run.step + len_unroll,
+        parameters=parameters,
+        state={name: part.leave(next_states[name], run.state[name]) for name, part in parts.items()},
+    )
+    starts = _only([name for name in recorded if name not in with_states], states)
+    return Records(losses.stack(), seen, kept_states, starts, kept_parameters), end
+
+
+def _only(names: list[str], of_parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: of_parts[name] for name in names}
+
+
+def _arrays(values: Any, size: int) -> Any:
+    return tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, size, element_shape=x.shape), values)
+
+
+def _write(arrays: Any, t: tf.Tensor | int, values: Any) -> Any:
+    return tf.nest.map_structure(lambda array, x: array.write(t, x), arrays, values, check_types=False)
