@@ -5,10 +5,12 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from problems.adapters import from_function, from_keras, from_sonnet
 from problems.datasets import DatasetNotPreparedError
+from problems.ensemble import Ensemble
 from problems.image import Cifar10, CifarMulti, ImageClassification, Mnist
 from problems.problem import Parameters, Problem
 from problems.quadratic import Quadratic
@@ -17,15 +19,30 @@ from problems.simple import Simple, SimpleMulti
 __all__ = [
     "PROBLEMS",
     "DatasetNotPreparedError",
+    "Ensemble",
     "ImageClassification",
     "Parameters",
     "Problem",
+    "from_function",
+    "from_keras",
+    "from_sonnet",
     "get",
     "names",
 ]
 
+
+def _ensemble(problems: Sequence[Mapping[str, Any]], weights: Sequence[float] | None = None) -> Ensemble:
+    for problem in problems:
+        if not isinstance(problem, Mapping) or not {"name"} <= set(problem) <= {"name", "options"}:
+            raise ValueError(
+                f'An ensemble takes each of its problems as {{"name": ..., "options": {{...}}}}. Received: {problem!r}.'
+            )
+    return Ensemble([get(problem["name"], **problem.get("options", {})) for problem in problems], weights)
+
+
 PROBLEMS: dict[str, Callable[..., Problem]] = {
-    problem.name: problem for problem in (Simple, SimpleMulti, Quadratic, Mnist, Cifar10, CifarMulti)
+    **{problem.name: problem for problem in (Simple, SimpleMulti, Quadratic, Mnist, Cifar10, CifarMulti)},
+    "ensemble": _ensemble,
 }
 
 
@@ -50,8 +67,7 @@ def get(name: str, **options) -> Problem:
         return _construct(name, PROBLEMS[name], options)
     if ":" not in name:
         raise ValueError(
-            f"A problem is one of {names()}, or package.module:attribute for one of your own. "
-            f"Received: {name!r}."
+            f"A problem is one of {names()}, or package.module:attribute for one of your own. Received: {name!r}."
         )
     attribute = _import(name)
     if isinstance(attribute, Problem):
@@ -76,9 +92,7 @@ def _construct(name: str, constructor: Callable[..., Any], options: dict[str, An
         unknown = [option for option in options if option not in taken]
         if unknown:
             raise ValueError(f"The problem {name} takes the options {taken}. Received: {unknown}.")
-    missing = [
-        p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
+    missing = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     missing = [option for option in missing if option not in options]
     if missing:
         raise ValueError(f"The problem {name} needs the options {missing}. Received: {list(options)}.")

@@ -87,9 +87,7 @@ class ImageClassification(Problem):
             name: tf.zeros(shape, self._dtype)
             if name.endswith("/beta")
             else tf.random.stateless_normal(shape, parameter_seed, stddev=self._stddev, dtype=self._dtype)
-            for (name, shape), parameter_seed in zip(
-                shapes.items(), split_seed(seed, len(shapes)), strict=True
-            )
+            for (name, shape), parameter_seed in zip(shapes.items(), split_seed(seed, len(shapes)), strict=True)
         }
 
     def loss(self, parameters, instance, seed):
@@ -210,11 +208,11 @@ class Mnist(ImageClassification):
 class Cifar10(ImageClassification):
     """A convolutional network on CIFAR-10 (Andrychowicz et al. 2016, section 3.3).
 
-    Convolution blocks (5x5 convolution, batch normalisation, ReLU, 2x2 max-pooling), then fully connected layers
-    with batch normalisation and ReLU, then the logits. Parameters: `conv_net_2d/conv_2d_0/w`,
+    Convolution blocks (5x5 convolution, batch normalisation, ReLU, 2x2 max-pooling), then fully connected
+    layers with batch normalisation and ReLU, then the logits. Parameters: `conv_net_2d/conv_2d_0/w`,
     `conv_net_2d/conv_2d_0/b`, `conv_net_2d/batch_norm_0/beta`, ..., `mlp/linear_0/w`, `mlp/linear_0/b`,
-    `mlp/batch_norm/beta`, `mlp/linear_1/w`, `mlp/linear_1/b`. The other options, the splits and the errors are
-    those of `ImageClassification`.
+    `mlp/batch_norm/beta`, `mlp/linear_1/w`, `mlp/linear_1/b`. The other options, the splits and the errors
+    are those of `ImageClassification`.
 
     Args:
       conv_channels: of each convolution.
@@ -241,9 +239,7 @@ class Cifar10(ImageClassification):
         download: bool = False,
         dtype: str = "float32",
     ):
-        if labels is not None and (
-            not labels or len(set(labels)) < len(labels) or not set(labels) <= set(range(10))
-        ):
+        if labels is not None and (not labels or len(set(labels)) < len(labels) or not set(labels) <= set(range(10))):
             raise ValueError(f"labels is a list of different labels of 0 to 9. Received: {labels!r}.")
         num_classes = 10 if labels is None else len(labels)
         classifier = ConvNet([32, 32, 3], conv_channels, linear_layers, num_classes, batch_norm)

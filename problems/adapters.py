@@ -1,0 +1,285 @@
+"""Problems of the user's own: from a plain function, a Keras model, or a Sonnet module.
+
+To train on one from the command line, put it in a module of yours and name it: `--problem=package.module:name`.
+"""
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from problems.model import ModelProblem, in_memory
+from problems.problem import Parameters, Problem, split_seed
+
+# Sonnet's variable getter replaces a property of all modules at once, so two threads may not use it together.
+_SONNET_LOCK = threading.RLock()
+
+
+class FunctionProblem(Problem):
+    """What `from_function` makes."""
+
+    def __init__(self, loss, initial_parameters, sample, name):
+        self.name = name
+        self.options = {}
+        self._loss = _by_count("loss", loss, 3)
+        if callable(initial_parameters):
+            self._initial_parameters = initial_parameters
+        elif isinstance(initial_parameters, Mapping):
+            start = {key: tf.convert_to_tensor(value) for key, value in initial_parameters.items()}
+            self._initial_parameters = lambda seed: dict(start)
+        else:
+            raise ValueError(
+                "initial_parameters is a dictionary of arrays by name, or a function from a seed to one. "
+                f"Received: {type(initial_parameters).__name__}."
+            )
+        self._sample = sample
+
+    def sample(self, seed):
+        return self._sample(seed) if self._sample else ()
+
+    def initial_parameters(self, instance, seed) -> Parameters:
+        return self._initial_parameters(seed)
+
+    def loss(self, parameters, instance, seed):
+        return self._loss(parameters, instance, seed)
+
+
+def from_function(
+    loss: Callable[..., tf.Tensor],
+    initial_parameters: Mapping[str, Any] | Callable[[tf.Tensor], Parameters],
+    sample: Callable[[tf.Tensor], Any] | None = None,
+    name: str | None = None,
+) -> Problem:
+    """A problem from a plain function.
+
+        rosenbrock = from_function(
+            lambda p: (1 - p["x"]) ** 2 + 100 * (p["y"] - p["x"] ** 2) ** 2, {"x": -1.0, "y": 1.0}
+        )
+
+    Args:
+      loss: `loss(parameters)`, `loss(parameters, instance)` or `loss(parameters, instance, seed)`, to a scalar.
+        Parameters are a dictionary of tensors by name.
+      initial_parameters: where every run starts, as arrays by name; or a function from a seed to one, with
+        `tf.random.stateless_*` draws.
+      sample: from a seed to the `instance` that `loss` is given; by default it is `()`.
+      name: by default the function's.
+
+    Raises:
+      ValueError: a function of another number of arguments, or initial parameters that are not by name.
+    """
+    return FunctionProblem(loss, initial_parameters, sample, name or getattr(loss, "__name__", "function"))
+
+
+def from_keras(
+    model,
+    dataset,
+    loss,
+    validation_dataset=None,
+    batch_size: int = 128,
+    redraw: bool = True,
+    name: str | None = None,
+) -> Problem:
+    """A problem from a built Keras model. The model's own variables are never written.
+
+    Parameters are the model's trainable variables, by path. A run starts from a fresh draw of every weight whose
+    layer has a random `<weight>_initializer`, seeded, and from the model's present values of the others.
+
+    What a model keeps beside its weights is not carried from step to step: batch normalisation goes by the
+    batch's own moments and its moving averages stay as they are; dropout draws from the step's seed. Validation
+    data is run with `training=False`, but a model with moving averages with True, as they mean nothing here.
+
+    Args:
+      model: built.
+      dataset: `(x, y)` arrays, or a finite `tf.data.Dataset` of batches of them as `model.fit` takes it; it is
+        read into memory, and minibatches are drawn from it with replacement.
+      loss: as in `model.compile`. The model's own losses (regularisers) are added.
+      validation_dataset: the same, for `validation_loss` and the held-out split "validation".
+      batch_size: of the minibatches.
+      redraw: False starts every run from the model's present weights.
+      name: by default the model's.
+
+    Raises:
+      ValueError: the model is not built, or has a `tf.Variable` that Keras does not know of, or the dataset is
+        infinite or empty.
+    """
+    import keras
+
+    _check_keras(model)
+    trainable = list(model.trainable_variables)
+    paths = [variable.path for variable in trainable]
+    if len(set(paths)) < len(paths):
+        raise ValueError(f"The model's weights need paths of their own. Received: {paths}.")
+    start = {variable.path: tf.identity(variable.value) for variable in trainable}
+    state = [tf.identity(variable.value) for variable in model.non_trainable_variables]
+    # Dropout and its like keep a counter of this form.
+    is_seed = [value.dtype == tf.uint32 and value.shape == [2] for value in state]
+    has_averages = not all(is_seed)
+    initializers = _random_initializers(model) if redraw else {}
+    loss_function = keras.losses.get(loss)
+
+    def draw(seed):
+        seeds = split_seed(seed, len(start))
+        return {
+            path: initializers[path](value.shape, value.dtype, draw_seed) if path in initializers else value
+            for (path, value), draw_seed in zip(start.items(), seeds, strict=True)
+        }
+
+    def forward(parameters, x, y, seed, training):
+        seeds = split_seed(seed, max(1, len(state)))
+        drawn = [tf.bitcast(seeds[i], tf.uint32) if is_seed[i] else value for i, value in enumerate(state)]
+        outputs, _, losses = model.stateless_call(
+            [parameters[path] for path in paths],
+            drawn,
+            x,
+            training=training or has_averages,
+            return_losses=True,
+        )
+        return tf.add_n([tf.reduce_mean(loss_function(y, outputs)), *losses])
+
+    return ModelProblem(draw, forward, dataset, validation_dataset, batch_size, name or model.name)
+
+
+def from_sonnet(
+    build: Callable[[], Any],
+    dataset,
+    loss: Callable[[Any, Any], tf.Tensor],
+    validation_dataset=None,
+    batch_size: int = 128,
+    call: Callable[[Any, Any], Any] = lambda module, x: module(x),
+    name: str | None = None,
+) -> Problem:
+    """A problem from a Sonnet module. The module's own variables are never written.
+
+    Parameters are its trainable variables, by name, in the order of creation; where modules share a name, the
+    second one's are `.../w_1`. Sonnet's initializers take no seed
+    tensor, so a run starts from one fixed draw of theirs with the entries of each weight in a fresh, seeded
+    order: as good as new for the usual IID initializers, not for orthogonal ones.
+
+    The module's state (moving averages) starts as built at every step.
+
+    Args:
+      build: makes the module.
+      dataset, validation_dataset, batch_size: as in `from_keras`.
+      loss: from targets and the module's outputs to losses, of which the mean is taken.
+      call: how the module is called, e.g. `lambda module, x: module(x, is_training=True)`.
+      name: by default the module's.
+
+    Raises:
+      ValueError: the module has no trainable variables, or the dataset is infinite or empty.
+    """
+    import sonnet as snt
+
+    dataset = in_memory(dataset)
+    example = tf.nest.map_structure(lambda array: array[:2], dataset[0])
+    created: list[tf.Variable] = []
+
+    def record(next_creator, **kwargs):
+        created.append(next_creator(**kwargs))
+        return created[-1]
+
+    with tf.variable_creator_scope(record):
+        module = build()
+        call(module, example)
+    in_module_order = [variable.ref() for variable in module.trainable_variables]
+    trainable = [variable for variable in created if variable.ref() in in_module_order]
+    others = [variable for variable in module.variables if variable.ref() not in in_module_order]
+    if not trainable:
+        raise ValueError(f"from_sonnet takes a module with trainable variables. Received: {module.name!r}.")
+    names = _different([variable.name.removesuffix(":0") for variable in trainable])
+    state = [tf.identity(variable) for variable in others]
+
+    @tf.function
+    def first_draw():
+        # The seed of this function's graph alone: the same draw in every process, and no global generator moved.
+        tf.random.set_seed(0)
+        with snt.functional.variables():
+            fresh = build()
+            call(fresh, example)
+            return [tf.identity(variable) for variable in fresh.trainable_variables]
+
+    drawn = dict(zip(in_module_order, first_draw(), strict=True))
+    start = {key: drawn[variable.ref()] for key, variable in zip(names, trainable, strict=True)}
+
+    def draw(seed):
+        seeds = split_seed(seed, len(start))
+        return {key: _shuffled(value, s) for (key, value), s in zip(start.items(), seeds, strict=True)}
+
+    def forward(parameters, x, y, seed, training):
+        with snt.functional.variables():
+            stand_ins = [tf.Variable(value, trainable=False) for value in state]
+        table = {variable.ref(): parameters[key] for key, variable in zip(names, trainable, strict=True)}
+        table |= {variable.ref(): stand_in for variable, stand_in in zip(others, stand_ins, strict=True)}
+        with _SONNET_LOCK, snt.custom_variable_getter(lambda variable: table.get(variable.ref(), variable)):
+            outputs = call(module, x)
+        return tf.reduce_mean(loss(y, outputs))
+
+    return ModelProblem(draw, forward, dataset, validation_dataset, batch_size, name or module.name)
+
+
+def _by_count(what: str, function: Callable, most: int) -> Callable:
+    """`function` as one of `most` arguments, of which it takes the first few."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+    count = sum(p.default is p.empty for p in parameters)
+    if not 1 <= count <= most:
+        raise ValueError(
+            f"{what} takes (parameters), (parameters, instance) or (parameters, instance, seed). "
+            f"Received: {inspect.signature(function)}."
+        )
+    return lambda *arguments: function(*arguments[:count])
+
+
+def _check_keras(model) -> None:
+    if not model.built or not model.trainable_variables:
+        raise ValueError(
+            f"from_keras takes a built model with weights: call it on a batch first. Received: {model.name!r}."
+        )
+    for layer in model._flatten_layers():
+        for attribute, value in vars(layer).items():
+            values = value if isinstance(value, list | tuple) else [value]
+            if any(isinstance(v, tf.Variable) for v in values):
+                raise ValueError(
+                    f"The layer {layer.name!r} keeps a tf.Variable that Keras does not know of, so it would not be "
+                    f"trained: make it with add_weight. Received: the attribute {attribute!r}."
+                )
+
+
+def _random_initializers(model) -> dict[str, Callable]:
+    """From the path of each weight with a random initializer to `(shape, dtype, seed)` to a draw."""
+    import keras
+
+    def seeded(initializer):
+        generator = keras.random.SeedGenerator(0)
+        copy = type(initializer).from_config(initializer.get_config() | {"seed": generator})
+
+        def draw(shape, dtype, seed):
+            state = [(generator.state, tf.bitcast(seed, tf.uint32))]
+            with keras.StatelessScope(state_mapping=state):
+                return copy(tuple(shape), dtype=dtype.name)
+
+        return draw
+
+    found = {}
+    for layer in model._flatten_layers():
+        for variable in layer.trainable_variables:
+            initializer = getattr(layer, f"{variable.name}_initializer", None)
+            if isinstance(initializer, keras.initializers.Initializer) and "seed" in initializer.get_config():
+                found[variable.path] = seeded(initializer)
+    return found
+
+
+def _different(names: list[str]) -> list[str]:
+    """The names, the second of a kind with `_1` after it, and so on."""
+    counts: dict[str, int] = {}
+    different = []
+    for name in names:
+        different.append(f"{name}_{counts[name]}" if name in counts else name)
+        counts[name] = counts.get(name, 0) + 1
+    return different
+
+
+def _shuffled(value: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    flat = tf.reshape(value, [-1])
+    return tf.reshape(tf.random.experimental.stateless_shuffle(flat, seed), value.shape)
