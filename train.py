@@ -65,6 +65,7 @@ _define(flags.DEFINE_integer, "log_period", "Epochs between log lines.", 100, lo
 _define(flags.DEFINE_integer, "evaluation_period", "Epochs between validations.")
 _define(flags.DEFINE_integer, "evaluation_epochs", "Fresh runs that a validation averages.")
 _define(flags.DEFINE_integer, "patience", "Validations without improvement before stopping; 0 never stops.")
+_define(flags.DEFINE_boolean, "in_blocks", "Whether the fast path may be taken.")
 _define(flags.DEFINE_boolean, "resume", "Go on with the run in --save_path.", False)
 _define(flags.DEFINE_boolean, "overwrite", "Replace the run in --save_path.", False)
 _define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")

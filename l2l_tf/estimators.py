@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from l2l_tf import unroll
-from l2l_tf.networks.network import Network
+from l2l_tf import fast, unroll
+from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.objectives import Objective
 from l2l_tf.unroll import OuterGradient, Run
 from problems.problem import Problem
@@ -18,19 +18,30 @@ Estimator = Callable[[Run, tf.Tensor], OuterGradient]
 
 def truncated_backpropagation(
     problem: Problem,
-    network: Network,
+    network: AssignedNetworks,
     len_unroll: int,
     objective: Objective,
     second_derivatives: bool = False,
+    in_blocks: bool = True,
+    memory_budget: int = fast.DEFAULT_BUDGET,
 ) -> Estimator:
     """Back-propagation through time over one unroll of `len_unroll` steps, by roll-out and replay.
 
     What happened before the unroll is constant (Andrychowicz et al. 2016, section 2). Draws nothing: the seed is
     not used.
+
+    Args:
+      problem, network, len_unroll, objective, second_derivatives: see `unroll`.
+      in_blocks: take the fast path where it has something to gain. It agrees with the readable one to rounding.
+      memory_budget: bytes that the fast path may keep of an unroll's states; it recomputes them beyond.
     """
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         del seed
+        if in_blocks and fast.applies(network, run.parameters):
+            return fast.outer_gradient(
+                problem, network, run, len_unroll, objective, second_derivatives, memory_budget=memory_budget
+            )
         trajectory = unroll.roll_out(problem, network, run, len_unroll, record_parameters=second_derivatives)
         return unroll.replay(problem, network, run, trajectory, objective, second_derivatives)
 

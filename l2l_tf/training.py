@@ -111,7 +111,7 @@ class Training:
         )
         objective = trajectory_objective(config.unroll_length, config.loss_weights, config.loss_transform)
         estimator = estimators.truncated_backpropagation(
-            self.problem, self.network, config.unroll_length, objective, config.second_derivatives
+            self.problem, self.network, config.unroll_length, objective, config.second_derivatives, config.in_blocks
         )
         self._minimize = MetaMinimize(
             self.problem, self.network, estimator, self._outer_optimizer, config.optimizees_per_step

@@ -28,6 +28,7 @@ class TrainingConfig:
       average_decay: of the moving average of phi, which is then what is validated and saved; None for none.
       evaluation_period: epochs between validations.
       evaluation_epochs: fresh runs that a validation averages.
+      in_blocks: take the fast path of `l2l_tf.fast` where it has something to gain.
       patience: validations without improvement before training stops; None never stops early.
     """
 
@@ -51,6 +52,7 @@ class TrainingConfig:
     evaluation_period: int = 1000
     evaluation_epochs: int = 20
     patience: int | None = None
+    in_blocks: bool = True
 
     def __post_init__(self):
         positive = ("num_epochs", "num_steps", "unroll_length", "optimizees_per_step", "evaluation_period")

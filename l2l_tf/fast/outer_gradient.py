@@ -4,6 +4,8 @@ The optimizee runs in TensorFlow's ordinary kernels: compiling it whole is slowe
 compiled once for a block (`compiled`), which the executor spreads over the cores.
 """
 
+import math
+
 import tensorflow as tf
 
 from l2l_tf.coordinates import AssignedNetworks
@@ -17,12 +19,15 @@ from l2l_tf.unroll import OuterGradient, Run
 from problems.problem import Problem
 
 ROWS_PER_BLOCK = 1024
+_FEWEST_COORDINATES = 256  # Below, compiling takes longer than it gains.
 
 
 def applies(network: Network, parameters: Tensors) -> bool:
-    """Whether the fast path has something to gain: a deep LSTM in single precision takes part."""
+    """Whether the fast path has something to gain: a deep LSTM in single precision has coordinates enough."""
     return isinstance(network, AssignedNetworks) and any(
-        runs_in_blocks(network.networks[name]) for name in network.owned(parameters)
+        runs_in_blocks(network.networks[name])
+        and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES
+        for name, owned in network.owned(parameters).items()
     )
 
 

@@ -1,0 +1,115 @@
+"""Saved optimizers: round trips, and folders that are not whole."""
+
+import json
+
+import numpy as np
+import pytest
+
+from l2l_tf import networks, saved_optimizer
+from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.saved_optimizer import SavedOptimizerError
+
+
+def optimizer(seed=0):
+    return AssignedNetworks(
+        {
+            "conv": networks.get("KernelDeepLSTM", kernel_shape=(2, 2), layers=(3,), seed=seed),
+            "fc": networks.get("CoordinateWiseDeepLSTM", layers=(3, 2), initializer={"linear": {"w": np.ones((2, 1))}}),
+            "bias": networks.get("Adam", learning_rate=0.25),
+        },
+        [("conv", ["*/w"]), ("fc", ["mlp/*"]), ("bias", ["b"])],
+    )
+
+
+def weights(network):
+    return {name: networks.weights_of(member) for name, member in network.networks.items()}
+
+
+def test_round_trip(tmp_path):
+    saved = optimizer()
+    saved_optimizer.save(saved, tmp_path, {"problem": "quadratic"})
+    loaded = saved_optimizer.load(tmp_path)
+    assert saved_optimizer.read(tmp_path)[0]["metadata"] == {"problem": "quadratic"}
+    assert loaded.net_assignments == saved.net_assignments
+    assert weights(loaded).keys() == weights(saved).keys()
+    for name, member in weights(saved).items():
+        assert loaded.networks[name].options == saved.networks[name].options | (
+            {"initializer": {"linear": {"w": "zeros"}}} if name == "fc" else {}
+        )
+        for key, array in member.items():
+            np.testing.assert_array_equal(weights(loaded)[name][key], array)
+
+
+def test_saving_again_replaces_and_leaves_no_old_weights_but_other_files(tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"another's")
+    saved_optimizer.save(optimizer(seed=0), tmp_path)
+    saved_optimizer.save(optimizer(seed=1), tmp_path)
+    config, _ = saved_optimizer.read(tmp_path)
+    kept = {"checkpoint.npz", "config.json", *(entry["weights"] for entry in config["networks"].values())}
+    assert {file.name for file in tmp_path.iterdir()} == kept
+
+
+def test_a_save_that_was_cut_off_before_its_end_leaves_the_old_optimizer(tmp_path):
+    old = optimizer(seed=0)
+    saved_optimizer.save(old, tmp_path)
+    config = (tmp_path / "config.json").read_bytes()
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    saved_optimizer.save(optimizer(seed=1), tmp_path)
+    # The moment before config.json is replaced: new weights are there, old ones not yet removed.
+    for name, data in before.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "config.json").write_bytes(config)
+    for key, array in weights(old)["conv"].items():
+        np.testing.assert_array_equal(weights(saved_optimizer.load(tmp_path))["conv"][key], array)
+
+
+def _edit(folder, change):
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _weights_file(folder):
+    return next(folder.glob("conv.*.npz"))
+
+
+DAMAGE = {
+    "no config": (lambda f: (f / "config.json").unlink(), "has no config.json"),
+    "half a config": (
+        lambda f: (f / "config.json").write_text((f / "config.json").read_text()[:40]),
+        "is not whole JSON",
+    ),
+    "a list for a config": (lambda f: (f / "config.json").write_text("[]"), "format version None"),
+    "another version": (
+        lambda f: _edit(f, lambda c: c.update(format_version=99)),
+        "format version 99.*reads version 1",
+    ),
+    "no networks": (lambda f: _edit(f, lambda c: c.pop("networks")), "lacks 'networks'"),
+    "no weights": (lambda f: _weights_file(f).unlink(), "are missing"),
+    "half the weights": (
+        lambda f: _weights_file(f).write_bytes(_weights_file(f).read_bytes()[:100]),
+        "100 bytes, other digest",
+    ),
+    "an unknown network": (
+        lambda f: _edit(f, lambda c: c["networks"]["conv"].update(net="Nothing")),
+        "'conv' saved at .* does not load: Networks are",
+    ),
+    "weights of other shapes": (
+        lambda f: _edit(f, lambda c: c["networks"]["conv"]["net_options"].update(layers=[4])),
+        "does not load: The weight .* has the shape",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_folder_is_one_clear_error(tmp_path, name):
+    damage, message = DAMAGE[name]
+    saved_optimizer.save(optimizer(), tmp_path)
+    damage(tmp_path)
+    with pytest.raises(SavedOptimizerError, match=message):
+        saved_optimizer.load(tmp_path)
+
+
+def test_no_folder():
+    with pytest.raises(SavedOptimizerError, match="no such folder"):
+        saved_optimizer.load("nowhere")
