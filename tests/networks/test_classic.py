@@ -50,10 +50,7 @@ def _start() -> dict[str, np.ndarray]:
 
 def _gradients(parameters):
     """Of a sum of log cosh(a x - 1), a different curvature for every tensor."""
-    return {
-        name: a * tf.tanh(a * x - 1)
-        for a, (name, x) in zip((0.5, 1.0, 3.0), parameters.items(), strict=True)
-    }
+    return {name: a * tf.tanh(a * x - 1) for a, (name, x) in zip((0.5, 1.0, 3.0), parameters.items(), strict=True)}
 
 
 def _keras_trajectory(optimizer):

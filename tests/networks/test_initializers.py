@@ -17,9 +17,7 @@ SHAPES = {
 
 
 def _weights(initializer=None, seed=0, layers=(3, 2)):
-    return weights_of(
-        networks.get("CoordinateWiseDeepLSTM", layers=layers, initializer=initializer, seed=seed)
-    )
+    return weights_of(networks.get("CoordinateWiseDeepLSTM", layers=layers, initializer=initializer, seed=seed))
 
 
 def _forget_gate(bias: np.ndarray) -> np.ndarray:
@@ -44,7 +42,9 @@ def test_default_is_a_truncated_normal_of_fan_in_and_biases_that_keep_the_state(
 def test_a_name_is_for_every_weight():
     weights = _weights("zeros")
     for name in SHAPES:
-        expected = np.repeat([0, 1, 0, 0], SHAPES[name][0] // 4) if name.startswith("lstm") and name.endswith("b") else 0
+        expected = (
+            np.repeat([0, 1, 0, 0], SHAPES[name][0] // 4) if name.startswith("lstm") and name.endswith("b") else 0
+        )
         np.testing.assert_array_equal(weights[name], np.broadcast_to(expected, SHAPES[name]))
     assert np.all(_weights("ones")["lstm_2/w_h"] == 1)
 

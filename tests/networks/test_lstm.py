@@ -14,9 +14,7 @@ def _numpy_rule(weights, num_layers, rows, state):
     """LSTM layers and a linear one over `rows`, from the equations of Hochreiter and Schmidhuber, with forget gates."""
     next_state = []
     for layer, (hidden, cell) in zip(range(1, num_layers + 1), state, strict=True):
-        gates = (
-            rows @ weights[f"lstm_{layer}/w_i"] + hidden @ weights[f"lstm_{layer}/w_h"] + weights[f"lstm_{layer}/b"]
-        )
+        gates = rows @ weights[f"lstm_{layer}/w_i"] + hidden @ weights[f"lstm_{layer}/w_h"] + weights[f"lstm_{layer}/b"]
         i, f, g, o = np.split(gates, 4, axis=1)
         cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
         rows = _sigmoid(o) * np.tanh(cell)
@@ -44,9 +42,7 @@ def _draw(*shape, seed=0):
 
 def _random_biases(network):
     weights = weights_of(network)
-    networks.assign_weights(
-        network, {name: _draw(*value.shape, seed=1) * 0.5 for name, value in weights.items()}
-    )
+    networks.assign_weights(network, {name: _draw(*value.shape, seed=1) * 0.5 for name, value in weights.items()})
     return weights_of(network)
 
 

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from l2l_tf.objectives import trajectory_objective
+
+LOSSES = np.array([4.0, 2.0, 1.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("loss_weights", "transform", "expected"),
+    [
+        ("all", "identity", 7.5),
+        ("final", "identity", 0.5),
+        ([0, 0.5, 1, 2], "identity", 3.0),
+        ("all", "log", np.log(4.0)),
+        ("final", "log", np.log(0.5)),
+        ((1.0, 0.0, 0.0, 3.0), "log", np.log(4.0) + 3 * np.log(0.5)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_value_and_gradient(loss_weights, transform, expected, dtype):
+    losses = tf.constant(LOSSES, dtype)
+    objective = trajectory_objective(3, loss_weights, transform)
+    with tf.GradientTape() as tape:
+        tape.watch(losses)
+        value = objective(losses)
+    assert value.shape == ()
+    assert value.dtype == losses.dtype
+    np.testing.assert_allclose(value, expected, rtol=1e-6)
+    named = {"all": [1, 1, 1, 1], "final": [0, 0, 0, 1]}
+    weights = named[loss_weights] if isinstance(loss_weights, str) else loss_weights
+    derivative = 1 / LOSSES if transform == "log" else np.ones(4)
+    np.testing.assert_allclose(tape.gradient(value, losses), weights * derivative, rtol=1e-6)
+
+
+def test_the_default_is_the_sum_of_all_losses():
+    np.testing.assert_allclose(trajectory_objective(3)(tf.constant(LOSSES)), 7.5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"transform": "exp"}, r"The losses' transform is one of \['identity', 'log'\]\. Received: 'exp'\."),
+        ({"loss_weights": "last"}, r"loss_weights is 'all', 'final' or a list of numbers\. Received: 'last'\."),
+        (
+            {"loss_weights": [1.0, 2.0]},
+            r"loss_weights needs 4 numbers, w_0 to w_3, for unrolls of 3 steps\. Received: 2\.",
+        ),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        trajectory_objective(3, **arguments)
