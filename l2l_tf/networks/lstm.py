@@ -5,10 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf.networks import preprocess
+from l2l_tf.networks import lstm_layers, preprocess
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors
 
@@ -54,9 +53,7 @@ class DeepLSTM(Network):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        layers = tuple(layers)
-        if any(not isinstance(cells, int) or cells < 1 for cells in layers):
-            raise ValueError(f"layers holds the number of cells of each LSTM layer. Received: {layers}.")
+        layers = lstm_layers.check_layers(layers)
         super().__init__(
             {
                 "layers": list(layers),
@@ -76,30 +73,11 @@ class DeepLSTM(Network):
         self._build(layers, initializer, seed)
 
     def _build(self, layers: tuple[int, ...], initializer: Any, seed: int) -> None:
-        weights = {f"lstm_{i + 1}": ("w_i", "w_h", "b") for i in range(len(layers))} | {"linear": ("w", "b")}
-        initializers = WeightInitializers(initializer, seed, weights)
-        inputs = tf.zeros([1, self._size * self.preprocess.features], self._dtype)
-        self.cores = []
-        for layer, cells in zip(weights, layers):
-            fan_in = inputs.shape[-1] + cells
-            core = snt.LSTM(
-                cells,
-                w_i_init=initializers.get(layer, "w_i", fan_in),
-                w_h_init=initializers.get(layer, "w_h", fan_in),
-                b_init=initializers.get(layer, "b", fan_in),
-                dtype=self._dtype,
-                name=layer,
-            )
-            inputs, _ = core(inputs, core.initial_state(1))
-            self.cores.append(core)
-        fan_in = inputs.shape[-1]
-        self.linear = snt.Linear(
-            self._size,
-            w_init=initializers.get("linear", "w", fan_in),
-            b_init=initializers.get("linear", "b", fan_in),
-            name="linear",
-        )
-        self.linear(inputs)
+        initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
+        num_inputs = self._size * self.preprocess.features
+        self.cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)
+        num_outputs = layers[-1] if layers else num_inputs
+        self.linear = lstm_layers.build_linear("linear", num_outputs, self._size, initializers, self._dtype)
 
     @abc.abstractmethod
     def _to_rows(self, tensor: tf.Tensor) -> tf.Tensor:
@@ -135,12 +113,8 @@ class DeepLSTM(Network):
 
     def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """The rule itself: gradients `[n, size]` and the state to updates `[n, size]` and the next state."""
-        output = self.preprocess(rows)
-        next_state = []
-        for core, core_state in zip(self.cores, state):
-            output, core_state = core(output, core_state)
-            next_state.append(core_state)
-        return self.linear(output) * self.scale, tuple(next_state)
+        output, next_state = lstm_layers.run_cores(self.cores, self.preprocess(rows), state)
+        return self.linear(output) * self.scale, next_state
 
 
 class StandardDeepLSTM(DeepLSTM):

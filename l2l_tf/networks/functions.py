@@ -1,0 +1,69 @@
+"""Coordinates grouped by the function they belong to, for networks that share information between coordinates."""
+
+import math
+
+import tensorflow as tf
+
+from l2l_tf.networks.network import Tensors
+
+WHAT_IT_IS = "the axis of every parameter that counts independent functions: 0, or None where all is one function"
+
+
+def check_axis(function_axis: int | None) -> int | None:
+    """`function_axis` itself.
+
+    Raises:
+      ValueError: neither None nor 0.
+    """
+    if function_axis is not None and (isinstance(function_axis, bool) or function_axis != 0):
+        raise ValueError(f"function_axis is {WHAT_IT_IS}. Received: {function_axis!r}.")
+    return function_axis
+
+
+def count(tensors: Tensors, function_axis: int | None) -> tuple[int, int]:
+    """How many functions `tensors` hold, and how many coordinates each of them has.
+
+    Raises:
+      ValueError: with an axis, tensors that do not agree on the number of functions.
+    """
+    if function_axis is None:
+        return 1, sum(math.prod(tensor.shape) for tensor in tensors.values())
+    functions = {tensor.shape[0] if tensor.shape.rank else None for tensor in tensors.values()}
+    if len(functions) > 1 or None in functions:
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        raise ValueError(f"With function_axis=0, the first axis of all parameters is alike. Received: shapes {shapes}.")
+    return functions.pop() if functions else 1, sum(math.prod(tensor.shape[1:]) for tensor in tensors.values())
+
+
+def join(tensors: Tensors, function_axis: int | None, dtype: tf.DType) -> tf.Tensor:
+    """`tensors` as `[functions, coordinates]`: the coordinates of a function from all its tensors, in their order.
+
+    Raises:
+      ValueError: see `count`.
+    """
+    functions, _ = count(tensors, function_axis)
+    flat = [tf.reshape(tf.cast(t, dtype), [functions, _per_function(t, function_axis)]) for t in tensors.values()]
+    return tf.concat([tf.zeros([functions, 0], dtype), *flat], axis=1)
+
+
+def part(joined: tf.Tensor, like: Tensors, function_axis: int | None) -> Tensors:
+    """The inverse of `join`, in the shapes and types of `like`."""
+    parts = tf.split(joined, [_per_function(tensor, function_axis) for tensor in like.values()], axis=1)
+    return {
+        name: tf.reshape(tf.cast(values, like[name].dtype), like[name].shape) for name, values in zip(like, parts)
+    }
+
+
+def _per_function(tensor: tf.Tensor, function_axis: int | None) -> int:
+    return math.prod(tensor.shape if function_axis is None else tensor.shape[1:])
+
+
+def average(values: tf.Tensor, coordinates: int, num_averaged: int) -> tf.Tensor:
+    """Global averaging cells: the last `num_averaged` columns of `[functions * coordinates, cells]`, each replaced by
+    its mean over the coordinates of the same function."""
+    if not num_averaged or not coordinates:
+        return values
+    own, shared = tf.split(values, [values.shape[-1] - num_averaged, num_averaged], axis=1)
+    shared = tf.reshape(shared, [-1, coordinates, num_averaged])
+    shared = tf.repeat(tf.reduce_mean(shared, axis=1), coordinates, axis=0)
+    return tf.concat([own, shared], axis=1)
