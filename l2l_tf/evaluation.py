@@ -5,7 +5,7 @@ the same f, theta_0 and minibatches for every optimizer: comparisons are paired.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,8 +37,14 @@ class Curves(NamedTuple):
 
     @property
     def log_mean_final_error(self) -> float:
-        """log10 of the mean loss at the last step."""
-        return float(np.log10(np.mean(self.final())))
+        """log10 of the mean loss at the last step; -inf for a mean of 0."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.log10(np.mean(self.final())))
+
+    @property
+    def mean_epoch_time(self) -> float:
+        """Mean seconds of a run, without the first, which includes compiling, where there are others."""
+        return float(np.mean(self.seconds[1:] if len(self.seconds) > 1 else self.seconds))
 
 
 class Evaluator:
@@ -84,8 +90,8 @@ class Evaluator:
 
         self._advance = advance
 
-    def __call__(self, seed: tf.Tensor, num_draws: int) -> Curves:
-        """Curves on the first `num_draws` draws of `seed` (int32 `[2]`)."""
+    def __call__(self, seed: tf.Tensor, num_draws: int, on_draw: Callable[[int], None] = lambda draw: None) -> Curves:
+        """Curves on the first `num_draws` draws of `seed` (int32 `[2]`); `on_draw(i)` is called after each."""
         rows, seconds = [], []
         held_out = {split: [] for split in self._held_out_splits}
         for draw in range(num_draws):
@@ -95,6 +101,7 @@ class Evaluator:
             rows.append(losses)
             for split in held_out:
                 held_out[split].append(measured[split])
+            on_draw(draw)
         return Curves(
             np.array(rows),
             {split: np.array(measured) for split, measured in held_out.items()},

@@ -1,0 +1,213 @@
+"""Search of a hand-designed optimizer's learning rate for a problem, so that comparisons are with it at its best.
+
+The draws are those of seeds.Purpose.TUNING, which no evaluation sees. The best rate often lies just below those that
+diverge, where a rare draw diverges too and ruins the mean. So the winner has to hold its place on ten times as many
+draws as the search took.
+"""
+
+import hashlib
+import importlib.metadata
+import inspect
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from l2l_tf import networks, provenance, seeds
+from l2l_tf.evaluation import Evaluator
+from l2l_tf.networks.classic import Classic
+from l2l_tf.tuning_cache import TuningCache
+from problems.problem import Problem
+
+STEPS_PER_DECADE = 4
+_REFINEMENTS = 2
+_MAX_EXTENSIONS = 16
+_CONFIRMATION = 10
+# Not part of what a problem is: where its data happens to be.
+_NO_IDENTITY = ("data_dir", "download")
+
+
+class Grid(NamedTuple):
+    """Rates 10^(i/4), i from `first` to `last`."""
+
+    first: int
+    last: int
+
+
+# From the lowest rates that still move to the highest that do not always diverge, on the paper's problems.
+GRIDS: dict[str, Grid] = {
+    "Sgd": Grid(-8, 6),
+    "Momentum": Grid(-10, 4),
+    "Nesterov": Grid(-10, 4),
+    "RMSProp": Grid(-14, 0),
+    "Adam": Grid(-12, 2),
+}
+
+
+class Trial(NamedTuple):
+    """One rate: mean and standard deviation (n - 1) over draws of the final loss, infinite where any was not finite."""
+
+    learning_rate: float
+    mean_final_loss: float
+    standard_deviation: float
+    num_draws: int
+
+
+def tune(
+    problem: Problem,
+    optimizer: str,
+    num_steps: int,
+    num_draws: int = 10,
+    seed: int = 0,
+    cache: TuningCache | None = None,
+    on_trial: Callable[[Trial], None] = lambda trial: None,
+) -> dict[str, Any]:
+    """Finds the learning rate with the lowest mean loss after the last step.
+
+    The loss is that of the held-out split "validation" where the problem has one, else f at the last theta. All rates
+    run in one compiled graph and on the same draws. See `search`.
+
+    Args:
+      problem: what is minimised.
+      optimizer: by what: one of `GRIDS`.
+      num_steps, num_draws, seed: of the runs; the winner is confirmed on ten times `num_draws`.
+      cache: where the search is looked up first, and written down.
+      on_trial: called after each rate.
+
+    Returns:
+      A JSON-able record: `learning_rate`, `mean_final_loss`, `interior` (False where no extension was enough), and
+      `trials` sorted by rate, infinite losses as None; `key`, all that determined the search; and command, date,
+      versions and seconds.
+
+    Raises:
+      ValueError: an optimizer without a grid, less than 1 step or draw, or no rate that gave a finite loss.
+    """
+    if optimizer not in GRIDS:
+        raise ValueError(f"Learning rates are searched for {sorted(GRIDS)}. Received: {optimizer!r}.")
+    if num_draws < 1:
+        raise ValueError(f"A search takes at least 1 draw. Received: num_draws={num_draws}.")
+    split = "validation" if "validation" in problem.held_out_splits else None
+    network = networks.get(optimizer)
+    assert isinstance(network, Classic)
+    key = {
+        "problem": problem.name,
+        "problem_options": {k: v for k, v in problem.options.items() if k not in _NO_IDENTITY},
+        "problem_source": _source_digest(problem),
+        "optimizer": optimizer,
+        "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
+        "grid": [_rate(GRIDS[optimizer].first), _rate(GRIDS[optimizer].last)],
+        "steps_per_decade": STEPS_PER_DECADE,
+        "refinements": _REFINEMENTS,
+        "confirmation": _CONFIRMATION,
+        "criterion": f"mean loss on {split}" if split else "mean final loss",
+        "num_steps": num_steps,
+        "num_draws": num_draws,
+        "seed": seed,
+        "tensorflow": importlib.metadata.version("tensorflow"),
+    }
+    if cache and (found := cache.find(key)):
+        return found
+    began = time.perf_counter()
+    evaluator = Evaluator(problem, network, num_steps, [split] if split else [])
+    draws = seeds.fold(seeds.root(seed), seeds.Purpose.TUNING)
+
+    def measure(learning_rate: float, num_draws: int) -> Trial:
+        network.learning_rate.assign(learning_rate)
+        trial = _trial(learning_rate, evaluator(draws, num_draws).final(split))
+        on_trial(trial)
+        return trial
+
+    trials, best, interior = search(measure, GRIDS[optimizer], num_draws)
+    if not math.isfinite(best.mean_final_loss):
+        raise ValueError(
+            f"No learning rate from {trials[0].learning_rate:g} to {trials[-1].learning_rate:g} gives {optimizer} a "
+            f"finite loss after {num_steps} steps of {problem.name!r}."
+        )
+    record = {
+        "learning_rate": best.learning_rate,
+        "mean_final_loss": best.mean_final_loss,
+        "interior": interior,
+        "trials": [{k: v if math.isfinite(v) else None for k, v in trial._asdict().items()} for trial in trials],
+        "key": key,
+        "command": provenance.command(),
+        "date": provenance.date(),
+        "versions": provenance.versions(),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    if cache:
+        cache.add(record)
+    return record
+
+
+def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -> tuple[list[Trial], Trial, bool]:
+    """Looks for the rate with the lowest mean.
+
+    The grid, four rates a decade, is extended while the best rate lies at its edge. Then the best rate's neighbours
+    at an eighth and a sixteenth of a decade are tried, and the best is measured again on ten times the draws. It is
+    the answer unless that mean lies more than three standard errors above the first: then all this is done again with
+    the new mean. Ties go to the lower rate; where no rate is finite, lower ones are tried.
+
+    Args:
+      measure: runs a rate on a number of draws.
+      grid: where the search begins.
+      num_draws: of a first measurement.
+
+    Returns:
+      All trials by rate, the best of them, and whether it lies between others rather than at an edge.
+    """
+    trials = {float(i): measure(_rate(i), num_draws) for i in range(grid.first, grid.last + 1)}
+
+    def best() -> float:
+        return min(sorted(trials), key=lambda position: trials[position].mean_final_loss)
+
+    def try_at(position: float) -> None:
+        if position not in trials:
+            trials[position] = measure(_rate(position), num_draws)
+
+    lowest, highest = grid.first - _MAX_EXTENSIONS, grid.last + _MAX_EXTENSIONS
+    while True:
+        while (at := best()) in (min(trials), max(trials)) and lowest < at < highest:
+            try_at(at - 1 if at == min(trials) else at + 1)
+        interior = min(trials) < at < max(trials)
+        for refinement in range(1, _REFINEMENTS + 1 if interior else 1):
+            at = best()
+            try_at(at - 0.5**refinement)
+            try_at(at + 0.5**refinement)
+        at = best()
+        first = trials[at]
+        confirmed = first.num_draws > num_draws or not math.isfinite(first.mean_final_loss)
+        if not confirmed:
+            trials[at] = measure(_rate(at), _CONFIRMATION * num_draws)
+            tolerance = 3 * first.standard_deviation / math.sqrt(num_draws)
+            confirmed = trials[at].mean_final_loss <= first.mean_final_loss + tolerance
+        if confirmed:
+            return [trials[position] for position in sorted(trials)], trials[at], interior
+
+
+def _rate(position: float) -> float:
+    # Rounded: what the table shows is what was run.
+    return float(f"{10 ** (position / STEPS_PER_DECADE):.4g}")
+
+
+def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
+    if not np.all(np.isfinite(losses)):
+        return Trial(learning_rate, math.inf, math.inf, len(losses))
+    losses = losses.astype(np.float64)
+    spread = float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
+    return Trial(learning_rate, float(losses.mean()), spread, len(losses))
+
+
+def _source_digest(problem: Problem) -> str:
+    """Of the files that define the problem: a changed problem of the same name is another problem."""
+    modules = [type(problem).__module__, *([problem.name.partition(":")[0]] if ":" in problem.name else [])]
+    digest = hashlib.sha256()
+    for name in modules:
+        module = sys.modules.get(name)
+        path = inspect.getsourcefile(module) if module and getattr(module, "__file__", None) else None
+        if path and Path(path).is_file():
+            digest.update(Path(path).read_bytes())
+    return digest.hexdigest()[:16]
