@@ -113,8 +113,7 @@ def from_keras(
         raise ValueError(f"The model's weights need paths of their own. Received: {paths}.")
     start = {variable.path: tf.identity(variable.value) for variable in trainable}
     state = [tf.identity(variable.value) for variable in model.non_trainable_variables]
-    # Dropout and its like keep a counter of this form.
-    is_seed = [value.dtype == tf.uint32 and value.shape == [2] for value in state]
+    is_seed = [variable.name == "seed_generator_state" for variable in model.non_trainable_variables]
     has_averages = not all(is_seed)
     initializers = _random_initializers(model) if redraw else {}
     loss_function = keras.losses.get(loss)
@@ -128,7 +127,7 @@ def from_keras(
 
     def forward(parameters, x, y, seed, training):
         seeds = split_seed(seed, max(1, len(state)))
-        drawn = [tf.bitcast(seeds[i], tf.uint32) if is_seed[i] else value for i, value in enumerate(state)]
+        drawn = [_keras_seed(seeds[i], value.dtype) if is_seed[i] else value for i, value in enumerate(state)]
         outputs, _, losses = model.stateless_call(
             [parameters[path] for path in paths],
             drawn,
@@ -255,8 +254,8 @@ def _random_initializers(model) -> dict[str, Callable]:
         copy = type(initializer).from_config(initializer.get_config() | {"seed": generator})
 
         def draw(shape, dtype, seed):
-            state = [(generator.state, tf.bitcast(seed, tf.uint32))]
-            with keras.StatelessScope(state_mapping=state):
+            state = _keras_seed(seed, generator.state.value.dtype)
+            with keras.StatelessScope(state_mapping=[(generator.state, state)]):
                 return copy(tuple(shape), dtype=dtype.name)
 
         return draw
@@ -268,6 +267,11 @@ def _random_initializers(model) -> dict[str, Callable]:
             if isinstance(initializer, keras.initializers.Initializer) and "seed" in initializer.get_config():
                 found[variable.path] = seeded(initializer)
     return found
+
+
+def _keras_seed(seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """A seed as the state of a Keras seed generator, which is not negative."""
+    return tf.cast(tf.bitwise.bitwise_and(seed, tf.int32.max), dtype)
 
 
 def _different(names: list[str]) -> list[str]:

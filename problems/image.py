@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from problems import datasets
 from problems.layers import Classifier, ConvNet, Mlp
-from problems.problem import Parameters, Problem, split_seed
+from problems.problem import Parameters, Problem, draw_rows, split_seed
 
 _MODES = ("train", "test")
 # Batch normalisation makes the loss depend on the batch, so the batches of held-out data have a size of their
@@ -117,7 +117,7 @@ class ImageClassification(Problem):
 
     def _minibatch_losses(self, parameters, split, seed):
         data = self._split(split)
-        drawn = tf.random.stateless_uniform([self._batch_size], seed, 0, data.rows.shape[0], tf.int32)
+        drawn = draw_rows(seed, self._batch_size, data.rows.shape[0])
         return self._losses(parameters, data, tf.gather(data.rows, drawn))
 
     def _losses(self, parameters, data, rows):

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from problems.problem import Parameters, Problem, split_seed
+from problems.problem import Parameters, Problem, draw_rows, split_seed
 
 
 class ModelProblem(Problem):
@@ -53,7 +53,7 @@ class ModelProblem(Problem):
     def _minibatch_loss(self, parameters, data, seed, training):
         rows_seed, model_seed = split_seed(seed, 2)
         num_rows = tf.nest.flatten(data)[0].shape[0]
-        rows = tf.random.stateless_uniform([self._batch_size], rows_seed, 0, num_rows, tf.int32)
+        rows = draw_rows(rows_seed, self._batch_size, num_rows)
         x, y = tf.nest.map_structure(lambda array: tf.gather(array, rows), data)
         return self._forward(parameters, x, y, model_seed, training)
 

@@ -62,4 +62,14 @@ class Problem(abc.ABC):
 
 def split_seed(seed: tf.Tensor, count: int) -> list[tf.Tensor]:
     """`count` independent seeds of shape `[2]` from one."""
-    return tf.unstack(tf.random.split(seed, count), num=count)
+    return tf.unstack(tf.random.split(_without_sign(seed), count), num=count)
+
+
+def draw_rows(seed: tf.Tensor, count: int, num_rows: int) -> tf.Tensor:
+    """`count` row numbers of a minibatch, int32, IID uniform in 0 ... num_rows - 1."""
+    return tf.random.stateless_uniform([count], _without_sign(seed), 0, num_rows, tf.int32)
+
+
+def _without_sign(seed: tf.Tensor) -> tf.Tensor:
+    # XLA draws the same integers as TensorFlow only from seeds that are not negative.
+    return tf.bitwise.bitwise_and(tf.convert_to_tensor(seed, tf.int32), tf.int32.max)
