@@ -1,7 +1,7 @@
 """Which network owns which parameter."""
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -27,6 +27,7 @@ class AssignedNetworks(Network):
     def __init__(self, networks: Mapping[str, Network], net_assignments: Assignments | None = None):
         super().__init__({}, name="assigned_networks")
         self.networks = dict(networks)
+        self.observes = frozenset[str]().union(*(network.observes for network in networks.values()))
         if net_assignments is None:
             if len(self.networks) != 1:
                 raise ValueError(
@@ -44,18 +45,14 @@ class AssignedNetworks(Network):
                 )
         self.net_assignments = [(network, list(patterns)) for network, patterns in net_assignments]
 
-    @property
-    def observes(self):
-        return frozenset().union(*(network.observes for network in self.networks.values()))
-
-    def owned(self, parameter_names: Sequence[str]) -> dict[str, list[str]]:
+    def owned(self, parameter_names: Iterable[str]) -> dict[str, list[str]]:
         """Network name to the parameters it updates, in the problem's order.
 
         Raises:
           ValueError: a name or pattern that fits no parameter.
         """
         parameter_names = list(parameter_names)
-        owned = {network: set() for network in self.networks}
+        owned: dict[str, set[str]] = {network: set() for network in self.networks}
         for network, patterns in self.net_assignments:
             for pattern in patterns:
                 matches = [name for name in parameter_names if name == pattern or fnmatch.fnmatchcase(name, pattern)]

@@ -315,7 +315,7 @@ def test_losses_along_is_a_roll_out_without_records(continued):
 def test_records_of_a_roll_out(continued):
     whole, *_ = continued
     assert whole.parameters == ()
-    assert {tuple(t.shape)[0] for t in tf.nest.flatten((whole.observations, whole.states))} == {7}
+    assert {t.shape[0] for t in tf.nest.flatten((whole.observations, whole.states))} == {7}
     for state in tf.nest.flatten(whole.states):
         assert np.all(state[0] == 0)
 

@@ -23,13 +23,9 @@ class Classic(Network):
 
     def __init__(self, name: str | None, learning_rate: float, **constants: float):
         if not learning_rate >= 0:
-            raise ValueError(
-                f"{type(self).__name__} needs a learning rate of at least 0. Received: {learning_rate}."
-            )
+            raise ValueError(f"{type(self).__name__} needs a learning rate of at least 0. Received: {learning_rate}.")
         super().__init__({"learning_rate": learning_rate, **constants}, name=name)
-        self.learning_rate = tf.Variable(
-            learning_rate, trainable=False, dtype=tf.float32, name="learning_rate"
-        )
+        self.learning_rate = tf.Variable(learning_rate, trainable=False, dtype=tf.float32, name="learning_rate")
 
     @property
     def options(self):
@@ -100,9 +96,7 @@ class RMSProp(Classic):
 
     slots = ("second_moment",)
 
-    def __init__(
-        self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7, name: str | None = None
-    ):
+    def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7, name: str | None = None):
         super().__init__(name, learning_rate, rho=rho, epsilon=epsilon)
         self._rho = rho
         self._epsilon = epsilon

@@ -25,10 +25,10 @@ class Observation(NamedTuple):
     """
 
     gradients: Tensors
-    parameters: Tensors | tuple = ()
-    loss: tf.Tensor | tuple = ()
-    step: tf.Tensor | tuple = ()
-    validation_loss: tf.Tensor | tuple = ()
+    parameters: Tensors | tuple[()] = ()
+    loss: tf.Tensor | tuple[()] = ()
+    step: tf.Tensor | tuple[()] = ()
+    validation_loss: tf.Tensor | tuple[()] = ()
 
 
 @snt.allow_empty_variables  # the classics have nothing to learn
@@ -78,9 +78,7 @@ def assign_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
     """
     variables = _named_variables(network)
     if set(weights) != set(variables):
-        raise ValueError(
-            f"{type(network).__name__} has the weights {sorted(variables)}. Received: {sorted(weights)}."
-        )
+        raise ValueError(f"{type(network).__name__} has the weights {sorted(variables)}. Received: {sorted(weights)}.")
     for name, variable in variables.items():
         if tuple(variable.shape) != weights[name].shape:
             raise ValueError(

@@ -5,12 +5,18 @@ Each preprocessor maps `[n, size]` to `[n, size * features]`.
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-Preprocess = Callable[[tf.Tensor], tf.Tensor]
+
+class Preprocess(Protocol):
+    """A function of `[n, size]` that gives `features` numbers for each entry."""
+
+    features: int
+
+    def __call__(self, x: tf.Tensor) -> tf.Tensor: ...
 
 
 class Identity:
