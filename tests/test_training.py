@@ -1,0 +1,178 @@
+"""The meta-training loop: resuming, validation, early stopping, divergence."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import problems
+from l2l_tf import checkpoint, saved_optimizer, seeds
+from l2l_tf.checkpoint import CheckpointError
+from l2l_tf.evaluation import Evaluator
+from l2l_tf.training import Epoch, Training, TrainingDivergedError, Validation
+from l2l_tf.training_config import TrainingConfig
+
+CONFIG = TrainingConfig(
+    problem="quadratic",
+    problem_options={"batch_size": 2, "num_dims": 3},
+    networks={"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [4], "scale": 0.1}}},
+    num_epochs=4,
+    num_steps=6,
+    unroll_length=3,
+    learning_rate=0.01,
+    average_decay=0.5,
+    evaluation_period=2,
+    evaluation_epochs=3,
+)
+
+
+class HaltError(Exception):
+    """What a test stops a run with."""
+
+
+def halt_after(epochs):
+    def report(event):
+        if isinstance(event, Epoch) and event.epoch == epochs:
+            raise HaltError
+
+    return report
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    events = []
+    training = Training(CONFIG, folder)
+    outcome = training.run(events.append)
+    return folder, training, outcome, events
+
+
+def assert_same_checkpoints(left, right):
+    (left_arrays, left_facts), (right_arrays, right_facts) = checkpoint.read(left), checkpoint.read(right)
+    assert left_facts == right_facts
+    assert left_arrays.keys() == right_arrays.keys()
+    for name, array in left_arrays.items():
+        np.testing.assert_array_equal(array, right_arrays[name], err_msg=name)
+
+
+def test_a_run_reports_epochs_and_validations(undisturbed):
+    _, _, outcome, events = undisturbed
+    assert [event.epoch for event in events if isinstance(event, Epoch)] == [1, 2, 3, 4]
+    validations = [event for event in events if isinstance(event, Validation)]
+    assert [validation.epoch for validation in validations] == [2, 4]
+    assert outcome.reason == "finished"
+    assert outcome.best.final_loss == min(validation.final_loss for validation in validations)
+
+
+def test_a_resumed_run_ends_bit_for_bit_as_the_undisturbed_one(undisturbed, tmp_path):
+    with pytest.raises(HaltError):
+        Training(CONFIG, tmp_path).run(halt_after(3))
+    resumed = Training(CONFIG, tmp_path, resume=True)
+    assert resumed.epoch == 2
+    resumed.run()
+    assert_same_checkpoints(undisturbed[0], tmp_path)
+
+
+def test_training_again_gives_the_same_weights_and_another_seed_others(undisturbed, tmp_path):
+    Training(CONFIG, tmp_path / "again").run()
+    assert_same_checkpoints(undisturbed[0], tmp_path / "again")
+    Training(dataclasses.replace(CONFIG, seed=1), tmp_path / "other").run()
+    ours, theirs = checkpoint.read(undisturbed[0])[0], checkpoint.read(tmp_path / "other")[0]
+    assert not np.array_equal(ours["phi/0"], theirs["phi/0"])
+
+
+def test_evaluation_in_training_and_of_the_reloaded_folder_agree(undisturbed):
+    folder, training, _, _ = undisturbed
+    seed = seeds.fold(seeds.root(CONFIG.seed), seeds.Purpose.EVALUATION)
+    problem = problems.get(CONFIG.problem, **CONFIG.problem_options)
+    reloaded = Evaluator(problem, saved_optimizer.load(folder), CONFIG.num_steps)(seed, 3)
+    np.testing.assert_allclose(reloaded.losses, training.evaluate(3).losses, rtol=1e-6)
+
+
+def test_the_best_and_the_last_optimizer_are_kept_apart(undisturbed):
+    folder, training, outcome, _ = undisturbed
+    best, last = (saved_optimizer.load(path) for path in (folder, folder / "last"))
+    for i, variable in enumerate(last.trainable_variables):
+        # The average of phi is what is deployed.
+        np.testing.assert_array_equal(variable.numpy(), checkpoint.read(folder)[0][f"outer/average/{i}"])
+    seed = seeds.fold(seeds.root(CONFIG.seed), seeds.Purpose.VALIDATION)
+    curves = Evaluator(training.problem, best, CONFIG.num_steps)(seed, CONFIG.evaluation_epochs)
+    assert np.mean(curves.final()) == pytest.approx(outcome.best.final_loss, rel=1e-6)
+
+
+def test_patience_stops_early(tmp_path):
+    # Steps this large only make phi worse.
+    config = dataclasses.replace(
+        CONFIG, learning_rate=5.0, average_decay=None, num_epochs=50, evaluation_period=1, patience=3
+    )
+    outcome = Training(config, tmp_path).run()
+    assert outcome.reason == "stopped early"
+    assert outcome.epochs == outcome.best.epoch + 3 < 50
+
+
+def test_gradients_that_stay_infinite_end_the_run_and_keep_what_was_saved(tmp_path):
+    training = Training(dataclasses.replace(CONFIG, num_epochs=100, evaluation_period=1000), tmp_path)
+    training.save()
+    before = checkpoint.read(tmp_path)
+    for variable in training.network.trainable_variables:
+        variable.assign(tf.fill(variable.shape, float("nan")))
+    with pytest.raises(
+        TrainingDivergedError, match=r"last 25 outer gradients were infinite or NaN.*Lower --learning_rate"
+    ):
+        training.run()
+    np.testing.assert_array_equal(checkpoint.read(tmp_path)[0]["phi/0"], before[0]["phi/0"])
+
+
+def test_a_folder_with_a_run_is_not_overwritten_by_accident(undisturbed):
+    with pytest.raises(ValueError, match=r"holds an earlier run.*--resume.*--overwrite"):
+        Training(CONFIG, undisturbed[0])
+
+
+def test_resuming_with_other_settings_names_them(undisturbed):
+    with pytest.raises(ValueError, match=r"other settings.*learning_rate: 0.01 there, 0.5 here$"):
+        Training(dataclasses.replace(CONFIG, learning_rate=0.5), undisturbed[0], resume=True)
+
+
+def test_resuming_without_a_checkpoint(tmp_path):
+    with pytest.raises(CheckpointError, match=r"no checkpoint.npz in .* to resume from"):
+        Training(CONFIG, tmp_path, resume=True)
+
+
+def test_resuming_from_half_a_checkpoint(undisturbed, tmp_path):
+    data = (undisturbed[0] / checkpoint.FILE).read_bytes()
+    (tmp_path / checkpoint.FILE).write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError, match=r"is not a whole checkpoint \(\d+ bytes\)"):
+        Training(CONFIG, tmp_path, resume=True)
+
+
+def test_networks_without_weights_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"None of the networks \['adam'\] has weights to learn"):
+        Training(dataclasses.replace(CONFIG, networks={"adam": {"net": "Adam"}}), tmp_path)
+
+
+def test_several_optimizees_average_their_outer_gradients(tmp_path):
+    training = Training(dataclasses.replace(CONFIG, optimizees_per_step=3), tmp_path)
+    minimize = training._minimize
+    minimize.reset(4)
+    gradients = [minimize._estimate(run, run.seed).gradients for run in minimize._runs]
+    minimize.step()
+    mean = [np.mean(g, 0) for g in zip(*gradients)]
+    norm = np.sqrt(sum(np.sum(np.square(g)) for g in mean))
+    assert float(minimize.last.gradient_norm) == pytest.approx(norm, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_steps": 7}, r"num_steps is a multiple of unroll_length. Received: num_steps=7, unroll_length=3"),
+        ({"num_epochs": 0}, "num_epochs is at least 1. Received: 0"),
+        ({"learning_rate": -1.0}, "learning_rate is above 0. Received: -1.0"),
+        ({"learning_rate": float("nan")}, "learning_rate is above 0. Received: nan"),
+        ({"patience": 0}, "patience is at least 1, or None. Received: 0"),
+        ({"networks": {}}, "networks is empty"),
+    ],
+)
+def test_configurations_out_of_range(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(CONFIG, **change)
