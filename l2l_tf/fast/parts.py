@@ -47,7 +47,7 @@ class Blocked:
         self._network = network
         self._like = parameters
         self._layout = blocks.layout(network.to_rows(parameters).shape[0], rows_per_block)
-        self._weights = _pack(network)
+        self._weights = pack(network)
         self._state_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in range(2)]
         options = network.options
         self._calls = compiled.calls(options["preprocess_name"], tuple(sorted(options["preprocess_options"].items())))
@@ -167,7 +167,8 @@ def _transposed(results):
     return tuple(list(of_blocks) for of_blocks in zip(*results))
 
 
-def _pack(network: DeepLSTM) -> LstmWeights:
+def pack(network: DeepLSTM) -> LstmWeights:
+    """phi as the kernels take it."""
     return LstmWeights(
         tuple(tf.concat([core.input_to_hidden, core.hidden_to_hidden], 0) for core in network.cores),
         tuple(tf.convert_to_tensor(core.b) for core in network.cores),
