@@ -79,20 +79,27 @@ def read(path: str | Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarr
     return config, {name: _read_weights(path, entry) for name, entry in config["networks"].items()}
 
 
-def load(path: str | Path) -> "AssignedNetworks":
+def load(path: str | Path, **options: Any) -> "AssignedNetworks":
     """Rebuilds the networks saved at `path`.
+
+    Args:
+      path: the folder.
+      **options: in place of the saved ones, in the networks that take them: `function_axis`, say, which another
+        problem answers otherwise.
 
     Raises:
       SavedOptimizerError: see `read`; also weights that do not fit their network.
     """
     from l2l_tf import networks
     from l2l_tf.coordinates import AssignedNetworks
+    from l2l_tf.networks import catalogue
 
     config, weights = read(path)
     members = {}
     for name, entry in config["networks"].items():
         try:
-            members[name] = networks.get(entry["net"], **entry["net_options"])
+            changes = {option: value for option, value in options.items() if catalogue.takes(entry["net"], option)}
+            members[name] = networks.get(entry["net"], **entry["net_options"] | changes)
             networks.assign_weights(members[name], weights[name])
         except ValueError as error:
             raise SavedOptimizerError(f"The network {name!r} saved at {str(path)!r} does not load: {error}") from error

@@ -12,9 +12,11 @@ from l2l_tf import checkpoint, estimators, interruption, networks, saved_optimiz
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.meta import MetaMinimize
+from l2l_tf.networks import catalogue
 from l2l_tf.objectives import trajectory_objective
 from l2l_tf.outer_optimizer import OuterOptimizer
 from l2l_tf.training_config import TrainingConfig
+from problems.problem import Problem
 
 LAST = "last"  # The subfolder of the optimizer after the last epoch; the best one is in the folder itself.
 _CHECKPOINT_SECONDS = 60.0
@@ -100,7 +102,7 @@ class Training:
         self._metadata = metadata or {}
         self.problem = problems.get(config.problem, **config.problem_options, **(data or {}))
         self.network = AssignedNetworks(
-            {name: networks.get(net["net"], **net.get("net_options", {})) for name, net in config.networks.items()},
+            {name: networks.get(net["net"], **_options(net, self.problem)) for name, net in config.networks.items()},
             config.net_assignments,
         )
         if not self.network.trainable_variables:
@@ -253,6 +255,12 @@ class Training:
         self.epoch = facts["epoch"]
         self.best = Validation(*facts["best"]) if facts["best"] else None
         self._validations_since_best = facts["validations_since_best"]
+
+
+def _options(net: dict[str, Any], problem: Problem) -> dict[str, Any]:
+    """A network's options. Which axis counts functions is the problem's to say, unless it is given."""
+    from_problem = {"function_axis": problem.function_axis} if catalogue.takes(net["net"], "function_axis") else {}
+    return from_problem | net.get("net_options", {})
 
 
 class _Swapped:

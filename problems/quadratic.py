@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from problems.problem import Parameters, Problem, split_seed
 
-_DRAWS = ("uniform", "gaussian")
+_DRAWS = ("uniform", "gaussian", "ill_conditioned")
 
 
 class Quadratic(Problem):
@@ -16,8 +16,11 @@ class Quadratic(Problem):
       batch_size: functions drawn together.
       num_dims: dimension of each.
       stddev: standard deviation of the Gaussian theta_0.
-      draw: "uniform", W and y IID U[0, 1) as in the original code, or "gaussian", IID N(0, 1) as in the paper
-        (Andrychowicz et al. 2016, section 3.1).
+      draw: "uniform", W and y IID U[0, 1) as in the original code; "gaussian", IID N(0, 1) as in the paper
+        (Andrychowicz et al. 2016, section 3.1); or "ill_conditioned", y IID N(0, 1) and W = Q diag(s) P with Q and P
+        random rotations and the singular values s from 1 down to condition_number^-1/2, evenly spaced in their
+        logarithm, so that every Hessian 2 W^T W has that condition number and no coordinate is an eigenvector.
+      condition_number: of the Hessians, with draw="ill_conditioned".
       dtype: of all tensors.
 
     Raises:
@@ -34,6 +37,7 @@ class Quadratic(Problem):
         stddev: float = 0.01,
         draw: str = "uniform",
         dtype: str = "float32",
+        condition_number: float = 1000.0,
     ):
         if draw not in _DRAWS:
             raise ValueError(f"quadratic draws are {list(_DRAWS)}. Received: draw={draw!r}.")
@@ -42,23 +46,36 @@ class Quadratic(Problem):
                 "quadratic needs batch_size and num_dims of at least 1. "
                 f"Received: batch_size={batch_size}, num_dims={num_dims}."
             )
+        if not condition_number >= 1:
+            raise ValueError(f"A condition number is at least 1. Received: condition_number={condition_number}.")
         self.options = {
             "batch_size": batch_size,
             "num_dims": num_dims,
             "stddev": stddev,
             "draw": draw,
             "dtype": dtype,
+            **({"condition_number": condition_number} if draw == "ill_conditioned" else {}),
         }
         self._shape = [batch_size, num_dims]
         self._stddev = stddev
         self._draw = tf.random.stateless_uniform if draw == "uniform" else tf.random.stateless_normal
+        self._condition_number = condition_number if draw == "ill_conditioned" else None
         self._dtype = tf.as_dtype(dtype)
 
     def sample(self, seed):
         w_seed, y_seed = split_seed(seed, 2)
         w = self._draw([*self._shape, self._shape[1]], w_seed, dtype=self._dtype)
+        if self._condition_number is not None:
+            w = self._ill_conditioned(w, w_seed)
         y = self._draw(self._shape, y_seed, dtype=self._dtype)
         return {"w": w, "y": y}
+
+    def _ill_conditioned(self, gaussian, seed):
+        """Q diag(s) P, with the rotations of two Gaussian matrices."""
+        other = tf.random.stateless_normal(gaussian.shape, tf.random.fold_in(seed, 1), dtype=self._dtype)
+        q, p = tf.linalg.qr(gaussian)[0], tf.linalg.qr(other)[0]
+        exponents = tf.linspace(tf.zeros([], self._dtype), 0.5, self._shape[1])
+        return tf.matmul(q * tf.cast(self._condition_number, self._dtype) ** -exponents, p)
 
     def initial_parameters(self, instance, seed) -> Parameters:
         return {"x": tf.random.stateless_normal(self._shape, seed, stddev=self._stddev, dtype=self._dtype)}

@@ -17,11 +17,16 @@ class Entry(NamedTuple):
 
 
 _LSTM = ("layers", "preprocess_name", "preprocess_options", "scale", "initializer", "seed", "dtype")
+_AVERAGING = ("global_cells", "function_axis", *_LSTM)
+_MEMORY = ("read_heads", "write_heads", "heads", "output", "initial_scale", "learned_scale", *_AVERAGING)
 
 CATALOGUE: dict[str, Entry] = {
     "StandardDeepLSTM": Entry("l2l_tf.networks.lstm", ("output_size", *_LSTM), ("output_size",)),
     "CoordinateWiseDeepLSTM": Entry("l2l_tf.networks.lstm", _LSTM),
     "KernelDeepLSTM": Entry("l2l_tf.networks.lstm", ("kernel_shape", *_LSTM), ("kernel_shape",)),
+    "GlobalAveragingLSTM": Entry("l2l_tf.networks.global_averaging", _AVERAGING),
+    "NtmBfgs": Entry("l2l_tf.networks.ntm_bfgs", _MEMORY),
+    "NtmLBfgs": Entry("l2l_tf.networks.ntm_l_bfgs", ("history", *_MEMORY)),
     "Sgd": Entry("l2l_tf.networks.classic", ("learning_rate",)),
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
@@ -47,6 +52,11 @@ def find(name: str) -> str:
     if _plain(name) not in known:
         raise ValueError(f"Networks are {names()}. Received: {name!r}.")
     return known[_plain(name)]
+
+
+def takes(name: str, option: str) -> bool:
+    """Whether the network of that name takes the option."""
+    return option in CATALOGUE[find(name)].options
 
 
 def check_options(name: str, options: Mapping[str, Any]) -> None:

@@ -49,9 +49,7 @@ def join(tensors: Tensors, function_axis: int | None, dtype: tf.DType) -> tf.Ten
 def part(joined: tf.Tensor, like: Tensors, function_axis: int | None) -> Tensors:
     """The inverse of `join`, in the shapes and types of `like`."""
     parts = tf.split(joined, [_per_function(tensor, function_axis) for tensor in like.values()], axis=1)
-    return {
-        name: tf.reshape(tf.cast(values, like[name].dtype), like[name].shape) for name, values in zip(like, parts)
-    }
+    return {name: tf.reshape(tf.cast(values, like[name].dtype), like[name].shape) for name, values in zip(like, parts)}
 
 
 def _per_function(tensor: tf.Tensor, function_axis: int | None) -> int:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow as tf
+
 from l2l_tf.networks import functions, lstm_layers, preprocess
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation
-
-import tensorflow as tf
 
 
 class GlobalAveragingLSTM(Network):

@@ -52,6 +52,18 @@ CASES = {
         takes_scalar=False,
         xla=True,
     ),
+    "GlobalAveragingLSTM": NetworkCase(
+        "GlobalAveragingLSTM", {"layers": [4, 3], "global_cells": 2, "scale": 0.1}, ANY_SHAPES, xla=True
+    ),
+    "NtmBfgs": NetworkCase("NtmBfgs", {"layers": [4], "global_cells": 2, "scale": 0.1}, ANY_SHAPES, xla=True),
+    "NtmBfgs-linear": NetworkCase(
+        "NtmBfgs",
+        {"layers": [4], "global_cells": 1, "heads": "linear", "read_heads": 2, "output": "controller"},
+        ANY_SHAPES,
+    ),
+    "NtmLBfgs": NetworkCase(
+        "NtmLBfgs", {"layers": [4], "global_cells": 2, "history": 2, "scale": 0.1, **LOG_AND_SIGN}, ANY_SHAPES, xla=True
+    ),
     "Sgd": NetworkCase("Sgd", {"learning_rate": 0.125}, ANY_SHAPES),
     "Momentum": NetworkCase("Momentum", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),
     "Nesterov": NetworkCase("Nesterov", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),

@@ -1,0 +1,228 @@
+"""What NTM-BFGS and NTM-L-BFGS share: a controller on each coordinate, heads, and a memory between them."""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf.networks import functions, lstm_layers, preprocess, secant
+from l2l_tf.networks.global_averaging import check_global_cells
+from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks.network import Network, Observation
+
+_HEADS = ("bfgs", "secant", "linear")
+_OUTPUTS = ("read", "controller")
+
+
+class MemoryNetwork(Network):
+    """A coordinatewise LSTM+GAC controller with a memory M, an estimate of the inverse Hessian of each function.
+
+    Every head works coordinatewise on the controller's output h_t; M alone carries from one coordinate to another.
+    One step, for each function, with c(h) the linear outputs of the controller, one number a coordinate each:
+
+        h_t           = controller([g_t, i_{t-1}])               preprocessed; a hidden state for each coordinate
+        a_j, b_j      = write head j of h_t                      left and right write vectors
+        M_t           = M_{t-1} + sum_j a_j b_j^T                write
+        r_j           = read head j of h_t
+        i_{t,j}       = M_t r_j                                  read; back to the controller in the next step
+        u_t           = -sum_j (1[j=1] + scale c_j(h_t)) i_{t,j}       with output "read"
+                      = scale c(h_t)                                   with output "controller"
+
+    Andrychowicz et al. 2016, appendix B and figures 14 and 15. The paper leaves open how a head makes its vector;
+    `heads` chooses:
+
+      "linear": the controller's own outputs, r_j = c_j, a_j = c_j', b_j = c_j''.
+      "secant": with skip connections. The read vectors are gradients, r_j = (1[j=1] + scale c_j) g_t, and the write
+        vectors combinations, coordinate by coordinate, of the three vectors v_k that quasi-Newton updates are made
+        of (see `secant.secant_vectors`; they are built from the last update, the change of the gradient y and M y):
+        a_j = sum_k scale c_jk' v_k, and b_j likewise.
+      "bfgs": "secant" as a correction to BFGS: a_j = sum_k (A_jk + scale c_jk') v_k with the constants of BFGS, so
+        that zero weights give BFGS of step size 1. It takes three write heads; others start at 0.
+
+    The order of the paper's two operations is free as well: here a step writes what the last step has taught and
+    then reads, so that an update uses all that is known, as in BFGS.
+
+    Args:
+      layers: cells of each LSTM layer of the controller.
+      global_cells: averaging cells in each layer, see GlobalAveragingLSTM.
+      read_heads, write_heads: r and w.
+      heads: "bfgs", "secant" or "linear".
+      output: "read" or "controller".
+      initial_scale: M_0 is the identity times this.
+      learned_scale: whether that is the start of a weight, rather than a constant.
+      function_axis, preprocess_name, preprocess_options, initializer, seed, dtype: see GlobalAveragingLSTM. Linear
+        layers are `write_heads`, `read_heads` and `linear`, the output's.
+      scale: factor of the controller's outputs c.
+
+    Raises:
+      ValueError: an option out of range.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int] = (20, 20),
+        global_cells: int = 5,
+        read_heads: int = 1,
+        write_heads: int = 3,
+        heads: str = "bfgs",
+        output: str = "read",
+        initial_scale: float = 0.1,
+        learned_scale: bool = True,
+        function_axis: int | None = None,
+        preprocess_name: str = "identity",
+        preprocess_options: dict[str, Any] | None = None,
+        scale: float = 1.0,
+        initializer: Any = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        layers = lstm_layers.check_layers(layers)
+        check_global_cells(global_cells, layers)
+        for option, value, choices in (("heads", heads, _HEADS), ("output", output, _OUTPUTS)):
+            if value not in choices:
+                raise ValueError(f"{option} is one of {list(choices)}. Received: {value!r}.")
+        if read_heads < 1 or write_heads < 1:
+            raise ValueError(
+                "read_heads and write_heads are at least 1. "
+                f"Received: read_heads={read_heads}, write_heads={write_heads}."
+            )
+        if heads == "bfgs" and write_heads < secant.BFGS.shape[1]:
+            raise ValueError(f'heads="bfgs" takes at least 3 write heads. Received: write_heads={write_heads}.')
+        if not initial_scale > 0:
+            raise ValueError(f"initial_scale is above 0. Received: {initial_scale}.")
+        super().__init__(
+            {
+                "layers": list(layers),
+                "global_cells": global_cells,
+                "read_heads": read_heads,
+                "write_heads": write_heads,
+                "heads": heads,
+                "output": output,
+                "initial_scale": initial_scale,
+                "learned_scale": learned_scale,
+                "function_axis": functions.check_axis(function_axis),
+                "preprocess_name": preprocess_name,
+                "preprocess_options": dict(preprocess_options or {}),
+                "scale": scale,
+                "initializer": json_able(initializer),
+                "seed": seed,
+                "dtype": dtype,
+            },
+            name=name,
+        )
+        self._global_cells = global_cells
+        self._num_reads = read_heads
+        self._num_writes = write_heads
+        self._heads = heads
+        self._output = output
+        self._function_axis = function_axis
+        self._scale = scale
+        self._dtype = tf.as_dtype(dtype)
+        self._preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
+        self._log_scale = tf.Variable(
+            tf.math.log(tf.cast(initial_scale, self._dtype)), trainable=learned_scale, name="log_scale"
+        )
+        self._build(layers, WeightInitializers(initializer, seed, _weight_names(layers)))
+
+    def _build(self, layers: tuple[int, ...], initializers: WeightInitializers) -> None:
+        num_inputs = (1 + self._num_reads) * self._preprocess.features
+        self._cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)
+        vectors = 1 if self._heads == "linear" else secant.NUM_VECTORS
+        outputs = {
+            "write_heads": 2 * self._num_writes * vectors,
+            "read_heads": self._num_reads,
+            "linear": self._num_reads if self._output == "read" else 1,
+        }
+        self._linear = {
+            name: lstm_layers.build_linear(name, layers[-1], size, initializers, self._dtype)
+            for name, size in outputs.items()
+        }
+
+    @abc.abstractmethod
+    def _empty_memory(self, num_functions: int, coordinates: int) -> Any:
+        """A memory with nothing written."""
+
+    @abc.abstractmethod
+    def _read(self, memory: Any, scale: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
+        """M r, for vectors `[functions, heads, n]`."""
+
+    @abc.abstractmethod
+    def _write(self, memory: Any, left: tf.Tensor, right: tf.Tensor) -> Any:
+        """The memory with the outer products of `left` and `right`, `[functions, heads, n]`, in it."""
+
+    def initial_state(self, parameters):
+        num_functions, coordinates = functions.count(parameters, self._function_axis)
+        state = {
+            "controller": tuple(core.initial_state(num_functions * coordinates) for core in self._cores),
+            "memory": self._empty_memory(num_functions, coordinates),
+            "reads": tf.zeros([num_functions, self._num_reads, coordinates], self._dtype),
+        }
+        if self._heads != "linear":
+            state["gradient"] = state["update"] = tf.zeros([num_functions, coordinates], self._dtype)
+        return state
+
+    def __call__(self, observation: Observation, state):
+        gradient = functions.join(observation.gradients, self._function_axis, self._dtype)
+        scale = tf.exp(self._log_scale)
+        hidden, controller = self._control(gradient, state)
+        left, right = self._write_vectors(hidden, gradient, scale, state)
+        memory = self._write(state["memory"], left, right)
+        reads = self._read(memory, scale, self._read_vectors(hidden, gradient))
+        update = self._emit("linear", hidden, gradient.shape)
+        if self._output == "read":
+            update = -tf.reduce_sum((_first(self._num_reads, self._dtype) + update) * reads, axis=1)
+        else:
+            update = update[:, 0]
+        next_state = {"controller": controller, "memory": memory, "reads": reads}
+        if self._heads != "linear":
+            next_state |= {"gradient": gradient, "update": update}
+        return functions.part(update, observation.gradients, self._function_axis), next_state
+
+    def _control(self, gradient: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+        """The controller's output `[functions * n, cells]` and its next state."""
+        coordinates = gradient.shape[1]
+        seen = tf.concat([gradient[:, None], state["reads"]], axis=1)
+        rows = tf.reshape(tf.transpose(seen, [0, 2, 1]), [-1, seen.shape[1]])
+        return lstm_layers.run_cores(
+            self._cores,
+            self._preprocess(rows),
+            state["controller"],
+            lambda values: functions.average(values, coordinates, self._global_cells),
+        )
+
+    def _emit(self, layer: str, hidden: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+        """scale c of one linear layer, `[functions, outputs, n]`."""
+        outputs = self._linear[layer](hidden) * self._scale
+        return tf.transpose(tf.reshape(outputs, [*shape, outputs.shape[1]]), [0, 2, 1])
+
+    def _read_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        emitted = self._emit("read_heads", hidden, gradient.shape)
+        if self._heads == "linear":
+            return emitted
+        return (_first(self._num_reads, self._dtype) + emitted) * gradient[:, None]
+
+    def _write_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor, scale: tf.Tensor, state: Any):
+        """The left and right write vectors, `[functions, heads, n]`."""
+        emitted = self._emit("write_heads", hidden, gradient.shape)
+        if self._heads == "linear":
+            return tf.split(emitted, 2, axis=1)
+        change = gradient - state["gradient"]
+        predicted = self._read(state["memory"], scale, change[:, None])[:, 0]
+        vectors = secant.secant_vectors(state["update"], change, predicted)
+        shape = [gradient.shape[0], 2, self._num_writes, secant.NUM_VECTORS, gradient.shape[1]]
+        coefficients = tf.reshape(emitted, shape)
+        if self._heads == "bfgs":
+            others = [[0, 0], [0, self._num_writes - secant.BFGS.shape[1]], [0, 0]]
+            coefficients += tf.cast(tf.pad(secant.BFGS, others), self._dtype)[None, ..., None]
+        return tf.unstack(tf.reduce_sum(coefficients * vectors[:, None, None], axis=3), axis=1)
+
+
+def _weight_names(layers: Sequence[int]) -> dict[str, tuple[str, ...]]:
+    return lstm_layers.weight_names(layers, "write_heads", "read_heads", "linear")
+
+
+def _first(num_heads: int, dtype: tf.DType) -> tf.Tensor:
+    """1 for the first head and 0 for others, `[heads, 1]`."""
+    return tf.one_hot([0], num_heads, axis=0, dtype=dtype)
