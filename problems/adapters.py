@@ -90,6 +90,9 @@ def from_keras(
     batch's own moments and its moving averages stay as they are; dropout draws from the step's seed. Validation
     data is run with `training=False`, but a model with moving averages with True, as they mean nothing here.
 
+    Second derivatives of batch normalisation by Keras or Sonnet are wrong, as TensorFlow's `tf.nn.moments` stops
+    the gradient at the mean; first derivatives are right.
+
     Args:
       model: built.
       dataset: `(x, y)` arrays, or a finite `tf.data.Dataset` of batches of them as `model.fit` takes it; it is
