@@ -111,7 +111,7 @@ class _Unrolls:
         self._optimizees = optimizees
         self._resets = 0
         self._runs: list[unroll.Run] = []
-        self._start = tf.function(lambda seed: unroll.start(problem, network, seed))
+        self._start = tf.function(lambda seed: unroll.start(problem, network, seed), autograph=False)
 
     def reset(self, seed: int | tf.Tensor | None = None) -> None:
         """Draws f, theta_0 and the minibatches afresh; without a seed, others at every call."""
@@ -139,7 +139,7 @@ class MetaLoss(_Unrolls):
             losses, run = unroll.losses_along(problem, network, run, len_unroll)
             return objective(losses), losses, run
 
-        self._unroll = tf.function(unroll_once)
+        self._unroll = tf.function(unroll_once, autograph=False)
 
     def unroll(self) -> Step:
         """`len_unroll` steps on from where the last call ended."""
@@ -172,8 +172,8 @@ class MetaMinimize(_Unrolls):
         super().__init__(problem, network, optimizees)
         self.outer_optimizer = outer_optimizer
         self.last: OuterStep | None = None
-        self._estimate = tf.function(estimator)
-        self._apply = tf.function(outer_optimizer.apply)
+        self._estimate = tf.function(estimator, autograph=False)
+        self._apply = tf.function(outer_optimizer.apply, autograph=False)
 
     def step(self) -> Step:
         """One unroll of every run, and one Adam step on phi; the meta-loss and f are means over the runs."""
