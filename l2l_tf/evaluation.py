@@ -81,10 +81,12 @@ class Evaluator:
             raise ValueError(f"held_out_steps lie in 1 to num_steps={num_steps}. Received: {list(held_out_steps)}.")
         self._held_out_steps = tuple(sorted({*held_out_steps, num_steps}))
         self._held_out_splits = tuple(held_out_splits)
-        self._start = tf.function(lambda seed: unroll.start(problem, network, seed))
-        self._held_out = tf.function(lambda run, split: problem.held_out_loss(run.parameters, run.instance, split))
+        self._start = tf.function(lambda seed: unroll.start(problem, network, seed), autograph=False)
+        self._held_out = tf.function(
+            lambda run, split: problem.held_out_loss(run.parameters, run.instance, split), autograph=False
+        )
 
-        @tf.function
+        @tf.function(autograph=False)
         def advance(run, num_steps):
             return unroll.losses_along(problem, network, run, num_steps)
 
