@@ -1,8 +1,8 @@
 """Search of a hand-designed optimizer's learning rate for a problem, so that comparisons are with it at its best.
 
 The draws are those of seeds.Purpose.TUNING, which no evaluation sees. The best rate often lies just below those that
-diverge, where a rare draw diverges too and ruins the mean. So the winner has to hold its place on ten times as many
-draws as the search took.
+diverge, where a rare draw diverges too and ruins the mean of an evaluation. So the winner has to be safe: a rate
+slightly higher must hold on ten times as many draws as the search took.
 """
 
 import hashlib
@@ -26,7 +26,9 @@ from problems.problem import Problem
 STEPS_PER_DECADE = 4
 _REFINEMENTS = 2
 _MAX_EXTENSIONS = 16
-_CONFIRMATION = 10
+# The safety test: a rate 10^(1/32) = 1.075 times the winner, on ten times the draws.
+_MARGIN = STEPS_PER_DECADE / 32
+_SAFETY_DRAWS = 10
 # Not part of what a problem is: where its data happens to be.
 _NO_IDENTITY = ("data_dir", "download")
 
@@ -57,6 +59,22 @@ class Trial(NamedTuple):
     num_draws: int
 
 
+class Search(NamedTuple):
+    """How a search went.
+
+    Attributes:
+      best: the trial with the lowest mean that is safe.
+      trials: all, by rate.
+      safety_tests: the trials slightly above a best rate, in the order they were made.
+      interior: whether the best lies between other trials rather than at an edge.
+    """
+
+    best: Trial
+    trials: list[Trial]
+    safety_tests: list[Trial]
+    interior: bool
+
+
 def tune(
     problem: Problem,
     optimizer: str,
@@ -74,14 +92,13 @@ def tune(
     Args:
       problem: what is minimised.
       optimizer: by what: one of `GRIDS`.
-      num_steps, num_draws, seed: of the runs; the winner is confirmed on ten times `num_draws`.
+      num_steps, num_draws, seed: of the runs; the safety test takes ten times `num_draws`.
       cache: where the search is looked up first, and written down.
       on_trial: called after each rate.
 
     Returns:
-      A JSON-able record: `learning_rate`, `mean_final_loss`, `interior` (False where no extension was enough), and
-      `trials` sorted by rate, infinite losses as None; `key`, all that determined the search; and command, date,
-      versions and seconds.
+      A JSON-able record: `learning_rate`, `mean_final_loss`, `interior`, `trials` and `safety_tests` as in `Search`,
+      with None for an infinite loss; `key`, all that determined the search; and command, date, versions and seconds.
 
     Raises:
       ValueError: an optimizer without a grid, less than 1 step or draw, or no rate that gave a finite loss.
@@ -102,15 +119,15 @@ def tune(
         "grid": [_rate(GRIDS[optimizer].first), _rate(GRIDS[optimizer].last)],
         "steps_per_decade": STEPS_PER_DECADE,
         "refinements": _REFINEMENTS,
-        "confirmation": _CONFIRMATION,
+        "safety_test": [_MARGIN, _SAFETY_DRAWS],
         "criterion": f"mean loss on {split}" if split else "mean final loss",
         "num_steps": num_steps,
         "num_draws": num_draws,
         "seed": seed,
         "tensorflow": importlib.metadata.version("tensorflow"),
     }
-    if cache and (found := cache.find(key)):
-        return found
+    if cache and (known := cache.find(key)):
+        return known
     began = time.perf_counter()
     evaluator = Evaluator(problem, network, num_steps, [split] if split else [])
     draws = seeds.fold(seeds.root(seed), seeds.Purpose.TUNING)
@@ -121,17 +138,18 @@ def tune(
         on_trial(trial)
         return trial
 
-    trials, best, interior = search(measure, GRIDS[optimizer], num_draws)
-    if not math.isfinite(best.mean_final_loss):
+    found = search(measure, GRIDS[optimizer], num_draws)
+    if not math.isfinite(found.best.mean_final_loss):
         raise ValueError(
-            f"No learning rate from {trials[0].learning_rate:g} to {trials[-1].learning_rate:g} gives {optimizer} a "
-            f"finite loss after {num_steps} steps of {problem.name!r}."
+            f"No learning rate from {found.trials[0].learning_rate:g} to {found.trials[-1].learning_rate:g} gives "
+            f"{optimizer} a finite loss after {num_steps} steps of {problem.name!r}."
         )
     record = {
-        "learning_rate": best.learning_rate,
-        "mean_final_loss": best.mean_final_loss,
-        "interior": interior,
-        "trials": [{k: v if math.isfinite(v) else None for k, v in trial._asdict().items()} for trial in trials],
+        "learning_rate": found.best.learning_rate,
+        "mean_final_loss": found.best.mean_final_loss,
+        "interior": found.interior,
+        "trials": [_json_able(trial) for trial in found.trials],
+        "safety_tests": [_json_able(trial) for trial in found.safety_tests],
         "key": key,
         "command": provenance.command(),
         "date": provenance.date(),
@@ -143,32 +161,32 @@ def tune(
     return record
 
 
-def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -> tuple[list[Trial], Trial, bool]:
+def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -> Search:
     """Looks for the rate with the lowest mean.
 
     The grid, four rates a decade, is extended while the best rate lies at its edge. Then the best rate's neighbours
-    at an eighth and a sixteenth of a decade are tried, and the best is measured again on ten times the draws. It is
-    the answer unless that mean lies more than three standard errors above the first: then all this is done again with
-    the new mean. Ties go to the lower rate; where no rate is finite, lower ones are tried.
+    at an eighth and a sixteenth of a decade are tried. Last the safety test: if the mean slightly above the best rate
+    exceeds the best mean by four standard errors, the best rate and all higher ones are left out and the search goes
+    on. Ties go to the lower rate; where no rate is finite, lower ones are tried.
 
     Args:
       measure: runs a rate on a number of draws.
       grid: where the search begins.
-      num_draws: of a first measurement.
-
-    Returns:
-      All trials by rate, the best of them, and whether it lies between others rather than at an edge.
+      num_draws: of all but the safety tests.
     """
     trials = {float(i): measure(_rate(i), num_draws) for i in range(grid.first, grid.last + 1)}
+    safety_tests: list[Trial] = []
+    unsafe = math.inf
+    lowest, highest = grid.first - _MAX_EXTENSIONS, grid.last + _MAX_EXTENSIONS
 
     def best() -> float:
-        return min(sorted(trials), key=lambda position: trials[position].mean_final_loss)
+        safe = [position for position in sorted(trials) if position < unsafe] or [min(trials)]
+        return min(safe, key=lambda position: trials[position].mean_final_loss)
 
     def try_at(position: float) -> None:
         if position not in trials:
             trials[position] = measure(_rate(position), num_draws)
 
-    lowest, highest = grid.first - _MAX_EXTENSIONS, grid.last + _MAX_EXTENSIONS
     while True:
         while (at := best()) in (min(trials), max(trials)) and lowest < at < highest:
             try_at(at - 1 if at == min(trials) else at + 1)
@@ -178,14 +196,19 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
             try_at(at - 0.5**refinement)
             try_at(at + 0.5**refinement)
         at = best()
-        first = trials[at]
-        confirmed = first.num_draws > num_draws or not math.isfinite(first.mean_final_loss)
-        if not confirmed:
-            trials[at] = measure(_rate(at), _CONFIRMATION * num_draws)
-            tolerance = 3 * first.standard_deviation / math.sqrt(num_draws)
-            confirmed = trials[at].mean_final_loss <= first.mean_final_loss + tolerance
-        if confirmed:
-            return [trials[position] for position in sorted(trials)], trials[at], interior
+        if interior and math.isfinite(trials[at].mean_final_loss):
+            safety_tests.append(measure(_rate(at + _MARGIN), _SAFETY_DRAWS * num_draws))
+            if not _holds(safety_tests[-1], trials[at]):
+                unsafe = at
+                continue
+        return Search(trials[at], [trials[position] for position in sorted(trials)], safety_tests, interior)
+
+
+def _holds(test: Trial, best: Trial) -> bool:
+    if best.num_draws == 1:
+        return math.isfinite(test.mean_final_loss)
+    standard_error = best.standard_deviation / math.sqrt(best.num_draws)
+    return test.mean_final_loss <= best.mean_final_loss + 4 * standard_error
 
 
 def _rate(position: float) -> float:
@@ -199,6 +222,10 @@ def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
     losses = losses.astype(np.float64)
     spread = float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
     return Trial(learning_rate, float(losses.mean()), spread, len(losses))
+
+
+def _json_able(trial: Trial) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in trial._asdict().items()}
 
 
 def _source_digest(problem: Problem) -> str:
