@@ -184,6 +184,7 @@ def from_sonnet(
     with tf.variable_creator_scope(record):
         module = build()
         call(module, example)
+    snt.allow_empty_variables(module)  # so that the error is ours
     in_module_order = [variable.ref() for variable in module.trainable_variables]
     trainable = [variable for variable in created if variable.ref() in in_module_order]
     others = [variable for variable in module.variables if variable.ref() not in in_module_order]
@@ -192,7 +193,7 @@ def from_sonnet(
     names = _different([variable.name.removesuffix(":0") for variable in trainable])
     state = [tf.identity(variable) for variable in others]
 
-    @tf.function
+    @tf.function(autograph=False)
     def first_draw():
         # The seed of this function's graph alone: the same draw in every process, and no global generator moved.
         tf.random.set_seed(0)
