@@ -1,0 +1,279 @@
+"""What a comparison of optimizers is written down as: table, curves, figure, JSON. Needs no TensorFlow.
+
+All optimizers are compared on the same draws, so draw i of one pairs with draw i of another.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from l2l_tf import files
+
+if TYPE_CHECKING:
+    from l2l_tf.evaluation import Curves
+
+_FORMAT_VERSION = 1
+FIGURE_SUFFIXES = (".pdf", ".png", ".svg")
+TABLE, CURVES, RESULTS = "table.md", "curves.csv", "results.json"
+
+
+class Result(NamedTuple):
+    """An optimizer in a comparison.
+
+    Attributes:
+      name: as in the table.
+      curves: what was measured.
+      learned: whether it was, or is designed by hand.
+      learning_rate: of a hand-designed one.
+      details: JSON-able: its options, folder, learning-rate search.
+    """
+
+    name: str
+    curves: "Curves"
+    learned: bool
+    learning_rate: float | None = None
+    details: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+
+
+class Interval(NamedTuple):
+    """A mean over draws and its 95 % confidence interval, by Student's t."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def interval(values: np.ndarray) -> Interval:
+    """Of `[draws]`; with one draw, the interval is that point."""
+    values = np.asarray(values, np.float64)
+    mean = float(values.mean())
+    if len(values) < 2 or not np.all(np.isfinite(values)):
+        return Interval(mean, mean, mean)
+    half = t_quantile(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return Interval(mean, mean - half, mean + half)
+
+
+def t_quantile(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t distribution, to 0.1 % (Abramowitz and Stegun 1964, 26.7.5)."""
+    if degrees == 1:
+        return math.tan(math.pi * 0.475)
+    if degrees == 2:
+        return 0.95 * math.sqrt(2 / (1 - 0.95**2))
+    z = NormalDist().inv_cdf(0.975)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+    )
+    return sum(term / degrees**i for i, term in enumerate(terms))
+
+
+def summary(result: Result, first: Result) -> dict[str, Any]:
+    """The numbers of a row of the table, JSON-able; None where a number is not finite.
+
+    `wins_of_first` counts the draws on which `first` ends with the lower loss; None for `first` itself.
+    """
+    curves = result.curves
+    final = curves.final()
+    return {
+        "name": result.name,
+        "learned": result.learned,
+        "learning_rate": result.learning_rate,
+        "final_loss": _finite(interval(final)._asdict()),
+        "median_final_loss": _finite(float(np.median(final))),
+        "log10_mean_final_loss": _finite(curves.log_mean_final_error),
+        "wins_of_first": None if result is first else int(np.sum(_losing(first.curves.final()) < _losing(final))),
+        "num_draws": len(final),
+        "held_out": {split: _finite(interval(curves.final(split))._asdict()) for split in curves.held_out},
+        "mean_epoch_time": curves.mean_epoch_time,
+    }
+
+
+def table(results: Sequence[Result], markdown: bool = False) -> str:
+    """A row an optimizer, for a terminal or in Markdown."""
+    first = results[0]
+    splits = list(first.curves.held_out)
+    header = ["optimizer", "learning rate", "final loss (95 %)", "median", "log10 mean"]
+    header += [f"{split} loss (95 %)" for split in splits]
+    header += [f"{first.name} wins"] * (len(results) > 1) + ["s / run"]
+    rows = [header]
+    for result in results:
+        row = summary(result, first)
+        wins = row["wins_of_first"]
+        cells = [result.name, _number(result.learning_rate, "g"), _plus_minus(row["final_loss"])]
+        cells += [_number(row["median_final_loss"], ".4g"), _number(row["log10_mean_final_loss"], ".3f")]
+        cells += [_plus_minus(row["held_out"][split]) for split in splits]
+        cells += [f"{wins}/{row['num_draws']}" if wins is not None else "-"] * (len(results) > 1)
+        rows.append([*cells, f"{row['mean_epoch_time']:.3g}"])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
+    lines = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in rows]
+    if not markdown:
+        return "\n".join("  ".join(line).rstrip() for line in lines)
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def curves_csv(results: Sequence[Result]) -> str:
+    """One line for each optimizer, draw and step: the loss, and the held-out losses at the steps that have them."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    splits = list(results[0].curves.held_out)
+    writer.writerow(["optimizer", "draw", "step", "loss", *splits])
+    for result in results:
+        curves = result.curves
+        column = {step: i for i, step in enumerate(curves.held_out_steps)}
+        for draw, losses in enumerate(curves.losses):
+            for step, loss in enumerate(losses):
+                held_out = [
+                    str(curves.held_out[split][draw, column[step]]) if step in column else "" for split in splits
+                ]
+                # str of a NumPy scalar is the shortest text that reads back as the same number.
+                writer.writerow([result.name, draw, step, str(loss), *held_out])
+    return stream.getvalue()
+
+
+def as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
+    """All of the comparison but the single curves. `about`: the problem, the command, the seed and the like."""
+    entries = []
+    for result in results:
+        curves = result.curves
+        with np.errstate(invalid="ignore"):
+            mean_curve = curves.losses.astype(np.float64).mean(axis=0)
+        entries.append(
+            {
+                **summary(result, results[0]),
+                "details": result.details,
+                "final_losses": _finite(curves.final().tolist()),
+                "held_out_final_losses": {s: _finite(curves.final(s).tolist()) for s in curves.held_out},
+                "mean_curve": _finite(mean_curve.tolist()),
+                "seconds": curves.seconds.tolist(),
+            }
+        )
+    return {"format_version": _FORMAT_VERSION, **about, "results": entries}
+
+
+def figure(results: Sequence[Result], title: str = "") -> Any:
+    """Learning curves as in the paper's figures 4 and 5, a `matplotlib.figure.Figure`.
+
+    Means over draws with their 95 % intervals, on a logarithmic scale: learned optimizers solid, hand-designed ones
+    dashed. Where a loss is 0 or below, the scale is linear.
+    """
+    from matplotlib.figure import Figure
+
+    plot = Figure(figsize=(6, 4.5), layout="constrained")
+    axes = plot.add_subplot()
+    with np.errstate(invalid="ignore", over="ignore"):
+        means, lows, highs = zip(*(_band(result.curves.losses) for result in results))
+    positive = all(np.all(mean[np.isfinite(mean)] > 0) for mean in means)
+    for i, (result, mean, low, high) in enumerate(zip(results, means, lows, highs)):
+        steps = np.arange(len(mean))
+        style: dict[str, Any] = {"color": f"C{i}", "zorder": 3 if result.learned else 2}
+        axes.plot(
+            steps,
+            mean,
+            linestyle="-" if result.learned else "--",
+            linewidth=2 if result.learned else 1.4,
+            label=result.name,
+            **style,
+        )
+        axes.fill_between(steps, low, high, alpha=0.2, linewidth=0, **style)
+    if positive:
+        axes.set_yscale("log")
+    _limit_height(axes, means, positive)
+    axes.set(xlabel="step", ylabel="loss", title=title, xmargin=0)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return plot
+
+
+def write_figure(plot: Any, path: str | Path) -> None:
+    """Writes a figure to `path`, in the format that the suffix names, one of `FIGURE_SUFFIXES`.
+
+    Raises:
+      ValueError: another suffix.
+      OSError: it cannot be written.
+    """
+    check_figure_path(path)
+    with files.replacing(path) as stream:
+        plot.savefig(stream, format=Path(path).suffix.lower()[1:], dpi=150)
+
+
+def check_figure_path(path: str | Path) -> None:
+    """Raises a ValueError where the suffix is none of `FIGURE_SUFFIXES`."""
+    if Path(path).suffix.lower() not in FIGURE_SUFFIXES:
+        raise ValueError(f"A figure's file name ends in one of {list(FIGURE_SUFFIXES)}. Received: {str(path)!r}.")
+
+
+def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path) -> None:
+    """Writes `table.md`, `curves.csv` and `results.json` to `folder`.
+
+    Raises:
+      OSError: one of them cannot be written.
+    """
+    folder = Path(folder)
+    what = "".join(f"- {name}: `{about[name]}`\n" for name in ("command", "date") if name in about)
+    contents = {
+        TABLE: f"{table(results, markdown=True)}\n\n{what}",
+        CURVES: curves_csv(results),
+        RESULTS: json.dumps(as_json(results, about), indent=1, allow_nan=False) + "\n",
+    }
+    for name, content in contents.items():
+        with files.replacing(folder / name) as stream:
+            stream.write(content.encode())
+
+
+def _band(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and interval at each step of `[draws, steps]`; NaN where a draw is not finite."""
+    losses = np.where(np.isfinite(losses).all(axis=0), losses, np.nan).astype(np.float64)
+    mean = losses.mean(axis=0)
+    if len(losses) < 2:
+        return mean, mean, mean
+    half = t_quantile(len(losses) - 1) * losses.std(axis=0, ddof=1) / math.sqrt(len(losses))
+    # No mean lies below the least draw; and a logarithmic axis has no room for what is below 0.
+    return mean, np.maximum(mean - half, losses.min(axis=0)), mean + half
+
+
+def _limit_height(axes: Any, means: Sequence[np.ndarray], logarithmic: bool) -> None:
+    """Keeps an optimizer that diverges from squeezing the others into a line."""
+    starts = [mean[0] for mean in means if np.isfinite(mean[0])]
+    if not starts:
+        return
+    bottom = min(np.nanmin(mean) for mean in means if np.isfinite(mean[0]))
+    top = max(np.nanmax(mean) for mean in means if np.isfinite(mean[0]))
+    room = (max(starts) - bottom) or 1.0
+    limit = max(starts) * 10 if logarithmic else max(starts) + 2 * room
+    if top > limit:
+        axes.set_ylim(top=limit)
+
+
+def _losing(losses: np.ndarray) -> np.ndarray:
+    """`losses` with infinity for NaN, which thus loses to any number."""
+    return np.where(np.isnan(losses), np.inf, losses)
+
+
+def _finite(value: Any) -> Any:
+    """`value` with None for each number that is not finite: JSON has no other."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value if math.isfinite(value) else None
+
+
+def _number(value: float | None, format_spec: str) -> str:
+    return "-" if value is None else format(value, format_spec)
+
+
+def _plus_minus(bounds: dict[str, Any]) -> str:
+    if bounds["mean"] is None:
+        return "not finite"
+    return f"{bounds['mean']:.4g} ± {bounds['high'] - bounds['mean']:.2g}"
