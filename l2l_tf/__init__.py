@@ -9,14 +9,18 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "LearnedOptimizer": "l2l_tf.keras_optimizer",
     "MetaOptimizer": "l2l_tf.meta",
+    "export_saved_model": "l2l_tf.saved_model",
     "load": "l2l_tf.meta",
 }
 
-__all__ = ["MetaOptimizer", "__version__", "load"]
+__all__ = ["LearnedOptimizer", "MetaOptimizer", "__version__", "export_saved_model", "load", "pretrained"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "pretrained":
+        return importlib.import_module("l2l_tf.pretrained")
     if name not in _HOMES:
         raise AttributeError(f"module 'l2l_tf' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,55 @@
+"""Trained optimizers that come with the package: a folder each, as `train.py` saves it, with a model card.
+
+The names and the folders need no TensorFlow.
+"""
+
+import importlib.resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l2l_tf import saved_optimizer
+
+if TYPE_CHECKING:
+    from l2l_tf.coordinates import AssignedNetworks
+
+__all__ = ["card", "load", "names", "path"]
+
+_CARD = "README.md"
+
+
+def names() -> list[str]:
+    """What `path`, `load` and `LearnedOptimizer` know by name."""
+    folders = importlib.resources.files(__name__).iterdir()
+    return sorted(folder.name for folder in folders if folder.joinpath(saved_optimizer.CONFIG).is_file())
+
+
+def path(name: str) -> Path:
+    """The folder of the optimizer `name`.
+
+    Raises:
+      ValueError: an unknown name, or the package is not installed as plain files.
+    """
+    if name not in names():
+        raise ValueError(f"Pretrained optimizers are {names()}. Received: {name!r}.")
+    folder = importlib.resources.files(__name__).joinpath(name)
+    if not isinstance(folder, Path):
+        raise ValueError(f"Pretrained optimizers are read from plain files; unpack l2l_tf. Received: {folder}.")
+    return folder
+
+
+def load(name: str) -> "AssignedNetworks":
+    """The networks of the optimizer `name`, with their weights.
+
+    Raises:
+      ValueError: an unknown name.
+    """
+    return saved_optimizer.load(path(name))
+
+
+def card(name: str) -> str:
+    """The model card of the optimizer `name`, in Markdown: what it was trained on, and where it works and fails.
+
+    Raises:
+      ValueError: an unknown name.
+    """
+    return path(name).joinpath(_CARD).read_text()
