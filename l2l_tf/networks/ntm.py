@@ -161,6 +161,7 @@ class MemoryNetwork(Network):
         }
         if self._heads != "linear":
             state["gradient"] = state["update"] = tf.zeros([num_functions, coordinates], self._dtype)
+            state["largest_gradient"] = tf.zeros([num_functions, 1], self._dtype)
         return state
 
     def __call__(self, observation: Observation, state):
@@ -177,7 +178,7 @@ class MemoryNetwork(Network):
             update = update[:, 0]
         next_state = {"controller": controller, "memory": memory, "reads": reads}
         if self._heads != "linear":
-            next_state |= {"gradient": gradient, "update": update}
+            next_state |= {"gradient": gradient, "update": update, "largest_gradient": _largest(gradient, state)}
         return functions.part(update, observation.gradients, self._function_axis), next_state
 
     def _control(self, gradient: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
@@ -210,7 +211,7 @@ class MemoryNetwork(Network):
             return tf.split(emitted, 2, axis=1)
         change = gradient - state["gradient"]
         predicted = self._read(state["memory"], scale, change[:, None])[:, 0]
-        vectors = secant.secant_vectors(state["update"], change, predicted)
+        vectors = secant.secant_vectors(state["update"], change, predicted, _largest(gradient, state))
         shape = [gradient.shape[0], 2, self._num_writes, secant.NUM_VECTORS, gradient.shape[1]]
         coefficients = tf.reshape(emitted, shape)
         if self._heads == "bfgs":
@@ -221,6 +222,12 @@ class MemoryNetwork(Network):
 
 def _weight_names(layers: Sequence[int]) -> dict[str, tuple[str, ...]]:
     return lstm_layers.weight_names(layers, "write_heads", "read_heads", "linear")
+
+
+def _largest(gradient: tf.Tensor, state: Any) -> tf.Tensor:
+    """The largest norm of a function's gradient so far, `[functions, 1]`; a constant to the outer gradient."""
+    norm = tf.norm(tf.stop_gradient(gradient), axis=1, keepdims=True)
+    return tf.stop_gradient(tf.maximum(norm, state["largest_gradient"]))
 
 
 def _first(num_heads: int, dtype: tf.DType) -> tf.Tensor:

@@ -4,8 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 NUM_VECTORS = 3
-# Below, s and y are taken to be orthogonal: nothing is learned of the curvature, as in any BFGS in practice.
+# Between s and y. Below, they are taken to be orthogonal, as in any BFGS in practice.
 _LEAST_COSINE = 1e-5
+# How many units of round-off of the largest gradient so far the change of a gradient has to have along the step.
+_ROUND_OFFS = 30.0
 
 # M' = M + d s^T + s d^T + (tau - 1) s s^T in the vectors of `secant_vectors`: [left or right, write head, vector].
 BFGS = np.array(
@@ -17,7 +19,7 @@ BFGS = np.array(
 )
 
 
-def secant_vectors(step: tf.Tensor, change: tf.Tensor, predicted: tf.Tensor) -> tf.Tensor:
+def secant_vectors(step: tf.Tensor, change: tf.Tensor, predicted: tf.Tensor, largest_gradient: tf.Tensor) -> tf.Tensor:
     """What the last step told of the inverse Hessian, without units, as `[functions, 3, n]`.
 
     With the step s = theta_t - theta_{t-1}, the change of the gradient y = g_t - g_{t-1}, and z = M y, the step that
@@ -27,13 +29,19 @@ def secant_vectors(step: tf.Tensor, change: tf.Tensor, predicted: tf.Tensor) -> 
 
     Outer products of two of them have the units of M. The inner products s.y and y.z are the two global averages
     that the paper's construction of BFGS asks of the controller; a cell that squashes could not divide by them over
-    many orders of magnitude, so they are computed as they are. Where s.y is not above 0 all three vectors are 0.
+    many orders of magnitude, so they are computed as they are.
+
+    All three vectors are 0 where s.y is not above 0, and where it may be round-off: an optimization that has
+    converged as far as its type goes would otherwise write noise of any size.
 
     Args:
       step, change, predicted: s, y and z, `[functions, n]`.
+      largest_gradient: `[functions, 1]`, the largest norm of a gradient so far.
     """
     curvature = tf.reduce_sum(step * change, axis=1, keepdims=True)
-    known = curvature > _LEAST_COSINE * tf.norm(step, axis=1, keepdims=True) * tf.norm(change, axis=1, keepdims=True)
+    round_off = float(np.finfo(step.dtype.as_numpy_dtype).eps) * largest_gradient
+    least = tf.maximum(_LEAST_COSINE * tf.norm(change, axis=1, keepdims=True), _ROUND_OFFS * round_off)
+    known = curvature > tf.stop_gradient(least * tf.norm(step, axis=1, keepdims=True))
     inverse = tf.where(known, 1 / tf.where(known, curvature, 1.0), 0.0)
     root = tf.where(known, tf.sqrt(tf.where(known, inverse, 1.0)), 0.0)
     tau = tf.reduce_sum(change * predicted, axis=1, keepdims=True) * inverse
