@@ -43,7 +43,12 @@ class AssignedNetworks(Network):
                 raise ValueError(
                     f"net_assignments gives {network!r} a list of names or patterns. Received: {patterns!r}."
                 )
-        self.net_assignments = [(network, list(patterns)) for network, patterns in net_assignments]
+        self._net_assignments = [(network, list(patterns)) for network, patterns in net_assignments]
+
+    @property
+    def net_assignments(self) -> list[tuple[str, list[str]]]:
+        """The pairs in plain lists: tf.Module wraps those it holds, and JSON takes no wrapped ones."""
+        return [(network, list(patterns)) for network, patterns in self._net_assignments]
 
     def owned(self, parameter_names: Iterable[str]) -> dict[str, list[str]]:
         """Network name to the parameters it updates, in the problem's order.

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -60,6 +62,13 @@ def test_one_network_gets_every_parameter():
 def test_names_and_shell_patterns_in_the_problems_order(patterns, owned):
     assigned = AssignedNetworks({"opt": _sgd(1.0)}, [("opt", patterns)])
     assert assigned.owned(NAMES) == ({"opt": owned} if owned else {})
+
+
+def test_assignments_are_json_able_as_they_were_given():
+    pairs = [("opt", ("*/w", "linear/b")), ("opt", [])]
+    assigned = AssignedNetworks({"opt": _sgd(1.0)}, pairs)
+    assert json.loads(json.dumps(assigned.net_assignments)) == [["opt", ["*/w", "linear/b"]], ["opt", []]]
+    assert AssignedNetworks({"opt": _sgd(1.0)}).net_assignments == [("opt", ["*"])]
 
 
 def test_a_name_with_the_characters_of_a_pattern_is_found_as_it_is():
