@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("l2l_tf", "tensorflow", "dm-sonnet", "keras", "numpy", "tensorflow-datasets")
+import l2l_tf
+
+_PACKAGES = ("tensorflow", "dm-sonnet", "keras", "numpy", "tensorflow-datasets")
 
 
 def provenance(seed: int) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def date() -> str:
 
 def versions() -> dict[str, str]:
     """Python's version and those of the packages a result depends on; of these, the installed ones."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "l2l_tf": l2l_tf.__version__}
     for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

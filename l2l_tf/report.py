@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _FORMAT_VERSION = 1
 FIGURE_SUFFIXES = (".pdf", ".png", ".svg")
-TABLE, CURVES, RESULTS = "table.md", "curves.csv", "results.json"
+FILES = ("table.md", "curves.csv", "results.json")
 
 
 class Result(NamedTuple):
@@ -221,12 +221,12 @@ def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path) 
     """
     folder = Path(folder)
     what = "".join(f"- {name}: `{about[name]}`\n" for name in ("command", "date") if name in about)
-    contents = {
-        TABLE: f"{table(results, markdown=True)}\n\n{what}",
-        CURVES: curves_csv(results),
-        RESULTS: json.dumps(as_json(results, about), indent=1, allow_nan=False) + "\n",
-    }
-    for name, content in contents.items():
+    contents = (
+        f"{table(results, markdown=True)}\n\n{what}",
+        curves_csv(results),
+        json.dumps(as_json(results, about), indent=1, allow_nan=False) + "\n",
+    )
+    for name, content in zip(FILES, contents, strict=True):
         with files.replacing(folder / name) as stream:
             stream.write(content.encode())
 

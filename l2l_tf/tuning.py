@@ -11,12 +11,13 @@ import inspect
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import problems
 from l2l_tf import networks, provenance, seeds
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.networks.classic import Classic
@@ -93,7 +94,8 @@ def tune(
       problem: what is minimised.
       optimizer: by what: one of `GRIDS`.
       num_steps, num_draws, seed: of the runs; the safety test takes ten times `num_draws`.
-      cache: where the search is looked up first, and written down.
+      cache: where the search is looked up first, and written down. A problem is known again by its name, its
+        options and the files it is defined in; one that `problems.get` cannot build is not kept.
       on_trial: called after each rate.
 
     Returns:
@@ -112,7 +114,7 @@ def tune(
     assert isinstance(network, Classic)
     key = {
         "problem": problem.name,
-        "problem_options": {k: v for k, v in problem.options.items() if k not in _NO_IDENTITY},
+        "problem_options": _identity(problem.options),
         "problem_source": _source_digest(problem),
         "optimizer": optimizer,
         "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
@@ -126,6 +128,8 @@ def tune(
         "seed": seed,
         "tensorflow": importlib.metadata.version("tensorflow"),
     }
+    if problem.name not in problems.names() and ":" not in problem.name:
+        cache = None  # Made in place, as by from_function: its name does not say what it is.
     if cache and (known := cache.find(key)):
         return known
     began = time.perf_counter()
@@ -226,6 +230,13 @@ def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
 
 def _json_able(trial: Trial) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in trial._asdict().items()}
+
+
+def _identity(options: Any) -> Any:
+    """`options`, those of an ensemble's problems included, without what says where their data is."""
+    if isinstance(options, Mapping):
+        return {name: _identity(value) for name, value in options.items() if name not in _NO_IDENTITY}
+    return [_identity(item) for item in options] if isinstance(options, (list, tuple)) else options
 
 
 def _source_digest(problem: Problem) -> str:

@@ -1,20 +1,25 @@
-"""Optimizees: what is minimised. Knows nothing of the optimizers in `l2l_tf`."""
+"""Optimizees: what is minimised. Knows nothing of the optimizers in `l2l_tf`.
+
+Names and options are known without TensorFlow (see `catalogue`); it is imported with the first problem.
+"""
 
 import copy
 import importlib
 import inspect
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from problems.adapters import from_function, from_keras, from_sonnet
+from problems import catalogue
+from problems.catalogue import names
 from problems.datasets import DatasetNotPreparedError
-from problems.ensemble import Ensemble
-from problems.image import Cifar10, CifarMulti, ImageClassification, Mnist
-from problems.problem import Parameters, Problem
-from problems.quadratic import Quadratic
-from problems.simple import Simple, SimpleMulti
+
+if TYPE_CHECKING:
+    from problems.adapters import from_function, from_keras, from_sonnet
+    from problems.ensemble import Ensemble
+    from problems.image import ImageClassification
+    from problems.problem import Parameters, Problem
+
+    PROBLEMS: dict[str, Callable[..., Problem]]
 
 __all__ = [
     "PROBLEMS",
@@ -30,28 +35,18 @@ __all__ = [
     "names",
 ]
 
-
-def _ensemble(problems: Sequence[Mapping[str, Any]], weights: Sequence[float] | None = None) -> Ensemble:
-    for problem in problems:
-        if not isinstance(problem, Mapping) or not {"name"} <= set(problem) <= {"name", "options"}:
-            raise ValueError(
-                f'An ensemble takes each of its problems as {{"name": ..., "options": {{...}}}}. Received: {problem!r}.'
-            )
-    return Ensemble([get(problem["name"], **problem.get("options", {})) for problem in problems], weights)
-
-
-PROBLEMS: dict[str, Callable[..., Problem]] = {
-    **{problem.name: problem for problem in (Simple, SimpleMulti, Quadratic, Mnist, Cifar10, CifarMulti)},
-    "ensemble": _ensemble,
+_HOMES = {
+    "Ensemble": "problems.ensemble",
+    "ImageClassification": "problems.image",
+    "Parameters": "problems.problem",
+    "Problem": "problems.problem",
+    "from_function": "problems.adapters",
+    "from_keras": "problems.adapters",
+    "from_sonnet": "problems.adapters",
 }
 
 
-def names() -> list[str]:
-    """The names that `get` knows."""
-    return sorted(PROBLEMS)
-
-
-def get(name: str, **options) -> Problem:
+def get(name: str, **options) -> "Problem":
     """The problem of that name.
 
     Args:
@@ -63,12 +58,11 @@ def get(name: str, **options) -> Problem:
     Raises:
       ValueError: an unknown name or option, an option out of range, or an attribute that is no problem.
     """
-    if name in PROBLEMS:
-        return _construct(name, PROBLEMS[name], options)
-    if ":" not in name:
-        raise ValueError(
-            f"A problem is one of {names()}, or package.module:attribute for one of your own. Received: {name!r}."
-        )
+    catalogue.check(name, options)
+    if name in catalogue.CATALOGUE:
+        return _constructor(name)(**options)
+    from problems.problem import Problem
+
     attribute = _import(name)
     if isinstance(attribute, Problem):
         problem = copy.copy(_construct(name, lambda: attribute, options))
@@ -85,32 +79,43 @@ def get(name: str, **options) -> Problem:
     return problem
 
 
+def _constructor(name: str) -> Callable[..., "Problem"]:
+    module, _, attribute = catalogue.CATALOGUE[name].home.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 def _construct(name: str, constructor: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Calls a user's constructor with options that it takes."""
     parameters = inspect.signature(constructor).parameters.values()
-    if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        taken = [parameter.name for parameter in parameters]
-        unknown = [option for option in options if option not in taken]
-        if unknown:
-            raise ValueError(f"The problem {name} takes the options {taken}. Received: {unknown}.")
-    missing = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    missing = [option for option in missing if option not in options]
-    if missing:
-        raise ValueError(f"The problem {name} needs the options {missing}. Received: {list(options)}.")
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    taken = tuple(options) if open_ended else tuple(p.name for p in parameters)
+    required = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    catalogue.check_options(name, taken, tuple(required), options)
     return constructor(**options)
 
 
 def _import(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
-    if os.getcwd() not in sys.path:
-        # Last, so that no file of the user's hides a module of ours.
-        sys.path.append(os.getcwd())
+    catalogue.make_importable()
     try:
         module = importlib.import_module(module_name)
     except (ModuleNotFoundError, TypeError, ValueError) as error:
         # A module that the user's own module misses is another matter, and needs its traceback.
         if isinstance(error, ModuleNotFoundError) and not f"{module_name}.".startswith(f"{error.name}."):
             raise
-        raise ValueError(f"There is no module {module_name!r} to import. Received: {name!r}.") from None
+        raise catalogue.missing_module(name) from None
     if not hasattr(module, attribute):
         raise ValueError(f"The module {module_name} has no attribute {attribute!r}. Received: {name!r}.")
     return getattr(module, attribute)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PROBLEMS":
+        return {known: _constructor(known) for known in names()}
+    if name not in _HOMES:
+        raise AttributeError(f"module 'problems' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

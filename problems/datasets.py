@@ -1,9 +1,15 @@
-"""TensorFlow Datasets behind one door: whole splits as tensors, one clear error where they are missing."""
+"""TensorFlow Datasets behind one door: whole splits as tensors, one clear error where they are missing.
+
+TensorFlow is imported with the first data: `check_present` does without.
+"""
 
 import functools
 import os
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import tensorflow as tf
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 class DatasetNotPreparedError(RuntimeError):
@@ -12,7 +18,7 @@ class DatasetNotPreparedError(RuntimeError):
 
 def load(
     name: str, split: str, data_dir: str | os.PathLike | None = None, download: bool = False
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> "tuple[tf.Tensor, tf.Tensor]":
     """A whole split of an image classification dataset, decoded once and kept on the device.
 
     Args:
@@ -30,14 +36,34 @@ def load(
       DatasetNotPreparedError: the dataset is missing, incomplete or damaged, or its download failed.
       ValueError: TFDS has no dataset `name`, or that has no such split.
     """
-    folder = os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")) or None
+    import tensorflow as tf
+
     # The first use may be while a function is traced: what is kept must not belong to its graph.
     with tf.init_scope():
-        return _load(name, split, folder, download)
+        return _load(name, split, _folder(data_dir), download)
+
+
+def check_present(name: str, data_dir: str | os.PathLike | None = None) -> None:
+    """Tells at once, before TensorFlow is imported, that a dataset is not there at all; `load` looks closer.
+
+    Raises:
+      DatasetNotPreparedError: the folder holds nothing of the dataset `name`.
+    """
+    folder = _folder(data_dir) or os.environ.get("TFDS_DATA_DIR") or os.path.join("~", "tensorflow_datasets")
+    if "://" in folder:
+        return  # Not a folder of this machine.
+    folder = os.path.expanduser(folder)
+    if not Path(folder, name).is_dir():
+        raise _not_prepared(name, folder, "is not there")
+
+
+def _folder(data_dir: str | os.PathLike | None) -> str | None:
+    return os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")) or None
 
 
 @functools.cache
-def _load(name: str, split: str, folder: str | None, download: bool) -> tuple[tf.Tensor, tf.Tensor]:
+def _load(name: str, split: str, folder: str | None, download: bool) -> "tuple[tf.Tensor, tf.Tensor]":
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     try:
@@ -53,18 +79,20 @@ def _load(name: str, split: str, folder: str | None, download: bool) -> tuple[tf
     try:
         examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
     except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
-        raise _not_prepared(builder, f"is damaged: its {split} split cannot be read") from error
+        raise _not_prepared(
+            builder.info.full_name, builder.data_dir, f"is damaged: its {split} split cannot be read"
+        ) from error
     return tf.constant(examples["image"].numpy()), tf.constant(examples["label"].numpy(), tf.int32)
 
 
 def _check_complete(builder) -> None:
     if not builder.data_path.exists():
-        raise _not_prepared(builder, "is not there")
+        raise _not_prepared(builder.info.full_name, builder.data_dir, "is not there")
     files = [file for split in builder.info.splits.values() for file in split.filepaths]
     missing = [file for file in files if not file.exists()]
     if missing or not builder.info.splits:
         what = os.path.basename(missing[0]) if missing else "dataset_info.json"
-        raise _not_prepared(builder, f"is incomplete, without {what}")
+        raise _not_prepared(builder.info.full_name, builder.data_dir, f"is incomplete, without {what}")
 
 
 def _download(builder) -> None:
@@ -80,9 +108,9 @@ def _download(builder) -> None:
         ) from error
 
 
-def _not_prepared(builder, state: str) -> DatasetNotPreparedError:
+def _not_prepared(name: str, folder: str, state: str) -> DatasetNotPreparedError:
     return DatasetNotPreparedError(
-        f"The dataset {builder.info.full_name} was looked for in {builder.data_dir} and {state}: name the folder "
+        f"The dataset {name} was looked for in {folder} and {state}: name the folder "
         "that holds it with --data_dir or the environment variable L2L_DATA_DIR, or run once with --download "
         "to fetch it."
     )

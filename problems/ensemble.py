@@ -1,9 +1,11 @@
 """Several problems as one: their weighted sum."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from problems import get
 from problems.problem import Parameters, Problem, split_seed
 
 
@@ -71,3 +73,17 @@ class Ensemble(Problem):
             own = {name.removeprefix(prefix): x for name, x in parameters.items() if name.startswith(prefix)}
             terms.append(weight * term(i, problem, own))
         return tf.add_n(terms)
+
+
+def from_names(problems: Sequence[Mapping[str, Any]], weights: Sequence[float] | None = None) -> Ensemble:
+    """An ensemble of problems given as `{"name": ..., "options": {...}}`, for `problems.get`.
+
+    Raises:
+      ValueError: one that is given otherwise; see also `problems.get`.
+    """
+    for problem in problems:
+        if not isinstance(problem, Mapping) or not {"name"} <= set(problem) <= {"name", "options"}:
+            raise ValueError(
+                f'An ensemble takes each of its problems as {{"name": ..., "options": {{...}}}}. Received: {problem!r}.'
+            )
+    return Ensemble([get(problem["name"], **problem.get("options", {})) for problem in problems], weights)

@@ -1,0 +1,102 @@
+"""The problems by name: where each is, which options it takes, what data it needs. Needs no TensorFlow.
+
+Commands check names and options against this table before they import anything heavy. A test holds it to the
+constructors' signatures.
+"""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    """A problem.
+
+    Attributes:
+      home: `module:attribute` of its constructor.
+      options: the keyword arguments it takes.
+      required: those it cannot do without.
+      dataset: the name in TFDS of the data it needs; such a problem takes `data_dir` and `download`.
+      convolutional: whether its time goes into convolutions.
+    """
+
+    home: str
+    options: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    dataset: str | None = None
+    convolutional: bool = False
+
+
+_IMAGES = ("batch_size", "mode", "stddev", "validation_size", "data_dir", "download", "dtype")
+_CIFAR = ("conv_channels", "linear_layers", "batch_norm", "labels", *_IMAGES)
+
+CATALOGUE: dict[str, Entry] = {
+    "simple": Entry("problems.simple:Simple", ("dtype",)),
+    "simple-multi": Entry("problems.simple:SimpleMulti", ("num_dims", "dtype")),
+    "quadratic": Entry(
+        "problems.quadratic:Quadratic", ("batch_size", "num_dims", "stddev", "draw", "dtype", "condition_number")
+    ),
+    "mnist": Entry("problems.image:Mnist", ("layers", "activation", *_IMAGES), dataset="mnist"),
+    "cifar": Entry("problems.image:Cifar10", _CIFAR, dataset="cifar10", convolutional=True),
+    "cifar-multi": Entry("problems.image:CifarMulti", _CIFAR, dataset="cifar10", convolutional=True),
+    "ensemble": Entry("problems.ensemble:from_names", ("problems", "weights"), required=("problems",)),
+}
+
+
+def names() -> list[str]:
+    """The names of the problems."""
+    return sorted(CATALOGUE)
+
+
+def check(name: str, options: Mapping[str, Any]) -> None:
+    """Checks a problem's name and the names of its options, not their values.
+
+    Of a problem of the user's own, `package.module:attribute`, only that the module is there.
+
+    Raises:
+      ValueError: an unknown name, an option that the problem does not take, or one missing that it needs.
+    """
+    if name in CATALOGUE:
+        check_options(name, CATALOGUE[name].options, CATALOGUE[name].required, options)
+    elif ":" not in name:
+        raise ValueError(
+            f"A problem is one of {names()}, or package.module:attribute for one of your own. Received: {name!r}."
+        )
+    elif not _is_importable(name.partition(":")[0]):
+        raise missing_module(name)
+
+
+def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], options: Mapping[str, Any]) -> None:
+    """Checks `options` against those that are taken and those that are required.
+
+    Raises:
+      ValueError: one that is not taken, or one missing that is required.
+    """
+    if unknown := [option for option in options if option not in taken]:
+        raise ValueError(f"The problem {name} takes the options {list(taken)}. Received: {unknown}.")
+    if missing := [option for option in required if option not in options]:
+        raise ValueError(f"The problem {name} needs the options {missing}. Received: {list(options)}.")
+
+
+def missing_module(name: str) -> ValueError:
+    """The error for `package.module:attribute` where there is no such module."""
+    return ValueError(f"There is no module {name.partition(':')[0]!r} to import. Received: {name!r}.")
+
+
+def make_importable() -> None:
+    """Lets modules in the current directory be imported, as `python -m` does."""
+    if os.getcwd() not in sys.path:
+        # Last, so that no file of the user's hides a module of ours.
+        sys.path.append(os.getcwd())
+
+
+def _is_importable(module: str) -> bool:
+    make_importable()
+    # Importing a package on the way to a module would run it: only the outermost name is looked up.
+    outermost = module.partition(".")[0]
+    try:
+        return bool(outermost) and (outermost in sys.modules or importlib.util.find_spec(outermost) is not None)
+    except (ImportError, ValueError):
+        return False
