@@ -1,0 +1,194 @@
+"""A trained optimizer as a SavedModel, which loads where neither this package nor Sonnet is installed.
+
+The state is a flat list of tensors, and an update works on any number of coordinates: parameters of any shapes are
+flattened and put below one another. docs/using.md has the loops.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf import provenance, sources
+from l2l_tf.networks.lstm import DeepLSTM
+from l2l_tf.networks.network import Network, Observation
+
+FORMAT_VERSION = 1
+_MODEL_FILE = "saved_model.pb"
+_OBSERVED = {"parameters": [None], "loss": [], "step": [], "validation_loss": []}
+
+
+def export_saved_model(source: sources.Source, path: str | Path) -> None:
+    """Writes the optimizer `source` to the folder `path`; several networks go to `path/<network>` each.
+
+    What `tf.saved_model.load(path)` gives, for n coordinates:
+
+        initial_state(n)             h_0, a list of tensors
+        update(gradients, state)     the updates u_t, shaped as the gradients, and h_{t+1}
+        metadata()                   JSON: networks and options, what the state is, what it was trained on
+
+    and the signatures "initial_state" (num_coordinates -> state_0, state_1, ...) and "update" (gradients, state_0, ...
+    -> updates, next_state_0, ...). Gradients are float32 `[n]`. For networks that see rows (KernelDeepLSTM: kernels
+    `[h, w, in, out]` as `[in * out, h * w]`; StandardDeepLSTM: vectors), n counts rows and gradients are `[n, size]`.
+    Rules that observe more than gradients take it after the state, in the order that metadata()["observes"] says.
+
+    The folder is written beside `path` and moved there once it is complete. An export that stood there is replaced.
+
+    Args:
+      source: a name of `l2l_tf.pretrained.names()`, the folder of a saved optimizer, or a Network.
+      path: the folder to write.
+
+    Raises:
+      ValueError: an unknown source, a network that shares information between coordinates, or something else than
+        an export at `path`.
+    """
+    networks, trained_on = sources.resolve(source)
+    path = Path(path)
+    modules = {name: _module(name, network, trained_on) for name, network in networks.networks.items()}
+    with _replacing_folder(path) as folder:
+        for name, module in modules.items():
+            target = folder if len(modules) == 1 else folder / name
+            signatures = {"initial_state": module.serve_initial_state, "update": module.serve_update}
+            tf.saved_model.save(module, str(target), signatures=signatures)
+
+
+def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Module:
+    """`network` with functions over any number of coordinates as attributes."""
+    size = _row_size(name, network)
+    one, two = (tf.nest.flatten(network.initial_state(_parameters(network, n, size))) for n in (1, 2))
+    counts = [left.shape != right.shape for left, right in zip(one, two)]  # whose first axis counts coordinates
+    structure = network.initial_state(_parameters(network, 1, size))
+    state_specs = [
+        tf.TensorSpec([None, *h.shape[1:]] if counted else h.shape, h.dtype, name=f"state_{i}")
+        for i, (h, counted) in enumerate(zip(one, counts))
+    ]
+    observed = [field for field in _OBSERVED if field in network.observes]
+    observed_specs = [tf.TensorSpec(_OBSERVED[field], tf.float32, name=field) for field in observed]
+    gradient_spec = tf.TensorSpec([None] if size is None else [None, size], tf.float32, name="gradients")
+
+    def check(n, state):
+        for i, (tensor, counted) in enumerate(zip(state, counts)):
+            if counted:
+                tf.debugging.assert_equal(
+                    tf.shape(tensor)[0], n, f"For gradients of n coordinates, state_{i} is that of initial_state(n)."
+                )
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
+    def initial_state(num_coordinates):
+        return [
+            tf.broadcast_to(h, tf.concat([[num_coordinates], h.shape[1:]], 0)) if counted else tf.identity(h)
+            for h, counted in zip(one, counts)
+        ]
+
+    @tf.function(input_signature=[gradient_spec, state_specs, *observed_specs], autograph=False)
+    def update(gradients, state, *seen):
+        check(tf.shape(gradients)[0], state)
+        packed = tf.nest.pack_sequence_as(structure, state)
+        updates, next_state = _step(network, gradients, packed, dict(zip(observed, seen)))
+        return updates, tf.nest.flatten(next_state)
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
+    def serve_initial_state(num_coordinates):
+        return {f"state_{i}": h for i, h in enumerate(initial_state(num_coordinates))}
+
+    @tf.function(input_signature=[gradient_spec, *state_specs, *observed_specs], autograph=False)
+    def serve_update(gradients, *rest):
+        updates, next_state = update(gradients, list(rest[: len(one)]), *rest[len(one) :])
+        return {"updates": updates, **{f"next_state_{i}": h for i, h in enumerate(next_state)}}
+
+    facts = json.dumps(
+        {
+            "format_version": FORMAT_VERSION,
+            "name": name,
+            "network": type(network).__name__,
+            "net_options": network.options,
+            "observes": ["gradients", *observed],
+            "row_size": size,
+            "state": [{"shape": spec.shape.as_list(), "dtype": spec.dtype.name} for spec in state_specs],
+            "trained_on": dict(trained_on),
+            "exported": {"date": provenance.date(), "versions": provenance.versions()},
+        }
+    )
+
+    @tf.function(input_signature=[], autograph=False)
+    def metadata():
+        return tf.constant(facts)
+
+    module = tf.Module(name="learned_optimizer")
+    module.network = network
+    module.initial_state, module.update, module.metadata = initial_state, update, metadata
+    module.serve_initial_state, module.serve_update = serve_initial_state, serve_update
+    return module
+
+
+def _row_size(name: str, network: Network) -> int | None:
+    """Entries of a row, or None where a row is a single coordinate."""
+    if network.coordinatewise:
+        return None
+    if isinstance(network, DeepLSTM):
+        return network.linear.w.shape[1]
+    raise ValueError(
+        f"A SavedModel updates any number of coordinates by themselves; the network {name!r} shares information "
+        f"between them. Use it through LearnedOptimizer or MetaOptimizer. Received: a {type(network).__name__}."
+    )
+
+
+def _parameters(network: Network, n: int, size: int | None) -> dict[str, tf.Tensor]:
+    if size is None:
+        return {"x": tf.zeros([n])}
+    kernel_shape = network.options.get("kernel_shape")
+    return {"x": tf.zeros([*kernel_shape, n, 1] if kernel_shape else [n, size])}
+
+
+def _step(network: Network, gradients: tf.Tensor, state: Any, seen: Mapping[str, tf.Tensor]):
+    if isinstance(network, DeepLSTM):
+        rows = gradients[:, None] if network.coordinatewise else gradients
+        updates, next_state = network.update_rows(rows, state)
+        return updates[:, 0] if network.coordinatewise else updates, next_state
+    observation = Observation({"x": gradients})._replace(**seen)
+    if "parameters" in seen:
+        observation = observation._replace(parameters={"x": seen["parameters"]})
+    updates, next_state = network(observation, state)
+    return updates["x"], next_state
+
+
+@contextlib.contextmanager
+def _replacing_folder(path: Path) -> Iterator[Path]:
+    """A new folder that takes `path`'s place once it is complete; after an error, what stood there stays."""
+    if path.exists() and not _is_export(path):
+        raise ValueError(
+            f"An export replaces an earlier export or an empty folder; other files are kept. Received: {str(path)!r}."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        new = folder / "new"
+        new.mkdir()
+        yield new
+        for file in new.rglob("*"):
+            if file.is_file():
+                with open(file, "rb") as stream:
+                    os.fsync(stream.fileno())
+        if path.exists():
+            path.rename(folder / "old")
+        try:
+            new.rename(path)
+        except OSError:
+            if (folder / "old").exists():
+                (folder / "old").rename(path)
+            raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_export(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    inside = list(path.iterdir())
+    return not inside or (path / _MODEL_FILE).exists() or all((entry / _MODEL_FILE).exists() for entry in inside)
