@@ -5,9 +5,12 @@ import os
 
 from absl import flags
 
-from l2l_tf import checkpoint, command_line, presets
+from l2l_tf import checkpoint, command_line, files, presets
+from l2l_tf.networks import catalogue as networks_catalogue
 from l2l_tf.provenance import provenance
 from l2l_tf.training_config import TrainingConfig
+from problems import catalogue as problems_catalogue
+from problems import datasets
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
 Settings that are not given come from the --preset for the problem, then from the defaults of
@@ -124,20 +127,32 @@ def main():
         checkpoint.check_same_run(config, facts, FLAGS.save_path)
     elif not FLAGS.overwrite:
         checkpoint.check_free(FLAGS.save_path)
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, "cifar" in config.problem))
-    train(config)
+    for network in config.networks.values():
+        networks_catalogue.check_options(network["net"], network.get("net_options", {}))
+    data = problem_data(config)
+    files.make_folder(FLAGS.save_path)
+    entry = problems_catalogue.CATALOGUE.get(config.problem)
+    # Of a problem of the user's own we do not know what it is made of.
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, entry.convolutional if entry else True))
+    train(config, data)
 
 
-def train(config):
+def problem_data(config):
+    """The problem's options that say where its data is, after a check that it is there."""
+    problems_catalogue.check(config.problem, config.problem_options)
+    entry = problems_catalogue.CATALOGUE.get(config.problem)
+    if not entry or not entry.dataset:
+        return {}
+    if not FLAGS.download:
+        datasets.check_present(entry.dataset, FLAGS.data_dir)
+    return {"data_dir": FLAGS.data_dir, "download": FLAGS.download}
+
+
+def train(config, data):
     from l2l_tf import learning_rate_search
     from l2l_tf.progress import Progress
     from l2l_tf.training import Training
 
-    data = (
-        {"data_dir": FLAGS.data_dir, "download": FLAGS.download}
-        if config.problem.startswith(("mnist", "cifar"))
-        else {}
-    )
     if FLAGS.learning_rate_trials and not FLAGS.resume:
         trial_epochs = FLAGS.learning_rate_trial_epochs or max(1, config.num_epochs // 10)
         config = learning_rate_search.search(

@@ -1,6 +1,7 @@
 """Files that are either whole or absent, whenever the machine stops."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -38,6 +39,20 @@ def replacing(path: str | os.PathLike) -> Iterator[IO[bytes]]:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def make_folder(path: str | os.PathLike) -> None:
+    """Makes a folder that can be written to.
+
+    Raises:
+      OSError: naming it, where that cannot be.
+    """
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise OSError(error.errno, f"Cannot make the folder ({error.strerror})", str(path)) from error
+    if not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, "Cannot write to the folder", str(path))
 
 
 def _umask() -> int:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from l2l_tf.trajectory_weights import trajectory_weights
+
 Objective = Callable[[tf.Tensor], tf.Tensor]
 
 _TRANSFORMS = {"identity": tf.identity, "log": tf.math.log}
@@ -16,7 +18,7 @@ def trajectory_objective(
 
     Args:
       len_unroll: T.
-      loss_weights: w: "all" (every weight 1), "final" (only w_T = 1), or T + 1 numbers.
+      loss_weights: w: see `trajectory_weights`.
       transform: "identity", or "log", which gives late, small losses the weight that early, large ones have.
 
     Returns:
@@ -27,18 +29,7 @@ def trajectory_objective(
     """
     if transform not in _TRANSFORMS:
         raise ValueError(f"The losses' transform is one of {sorted(_TRANSFORMS)}. Received: {transform!r}.")
-    if loss_weights == "all":
-        loss_weights = [1.0] * (len_unroll + 1)
-    elif loss_weights == "final":
-        loss_weights = [0.0] * len_unroll + [1.0]
-    elif isinstance(loss_weights, str):
-        raise ValueError(f"loss_weights is 'all', 'final' or a list of numbers. Received: {loss_weights!r}.")
-    if len(loss_weights) != len_unroll + 1:
-        raise ValueError(
-            f"loss_weights needs {len_unroll + 1} numbers, w_0 to w_{len_unroll}, for unrolls of {len_unroll} steps. "
-            f"Received: {len(loss_weights)}."
-        )
-    weights = list(loss_weights)
+    weights = trajectory_weights(len_unroll, loss_weights)
 
     def objective(losses: tf.Tensor) -> tf.Tensor:
         return tf.tensordot(tf.constant(weights, losses.dtype), _TRANSFORMS[transform](losses), 1)

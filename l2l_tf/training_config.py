@@ -4,6 +4,8 @@ import dataclasses
 import json
 from typing import Any
 
+from l2l_tf.trajectory_weights import trajectory_weights
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
@@ -69,6 +71,7 @@ class TrainingConfig:
                 raise ValueError(f"{name} is above 0. Received: {getattr(self, name)}.")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience is at least 1, or None. Received: {self.patience}.")
+        trajectory_weights(self.unroll_length, self.loss_weights)
         if not self.networks:
             raise ValueError("networks is empty: name at least one.")
 
