@@ -1,7 +1,7 @@
 """What NTM-BFGS and NTM-L-BFGS share: a controller on each coordinate, heads, and a memory between them."""
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -12,33 +12,39 @@ from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation
 
 _HEADS = ("bfgs", "secant", "linear")
-_OUTPUTS = ("read", "controller")
+_OUTPUTS = ("read", "controller", "both")
 
 
 class MemoryNetwork(Network):
     """A coordinatewise LSTM+GAC controller with a memory M, an estimate of the inverse Hessian of each function.
 
-    Every head works coordinatewise on the controller's output h_t; M alone carries from one coordinate to another.
-    One step, for each function, with c(h) the linear outputs of the controller, one number a coordinate each:
+    The controller works on each coordinate with a hidden state of its own; the memory, and means over coordinates,
+    carry from one coordinate to another. One step, for each function, with c linear outputs of the controller (one
+    number a coordinate) and C their means over the coordinates (global averaging cells):
 
-        h_t           = controller([g_t, i_{t-1}])               preprocessed; a hidden state for each coordinate
-        a_j, b_j      = write head j of h_t                      left and right write vectors
-        M_t           = M_{t-1} + sum_j a_j b_j^T                write
-        r_j           = read head j of h_t
-        i_{t,j}       = M_t r_j                                  read; back to the controller in the next step
-        u_t           = -sum_j (1[j=1] + scale c_j(h_t)) i_{t,j}       with output "read"
-                      = scale c(h_t)                                   with output "controller"
+        h_t        = controller([g_t, i_{t-1}])                         preprocessed
+        a_j, b_j   = left and right vector of write head j of h_t
+        M_t        = M_{t-1} + sum_j a_j b_j^T                          write
+        r_j        = read head j of h_t
+        i_{t,j}    = M_t r_j                                            read; to the controller in the next step
+        u_t        = -sum_j (1[j=1] + scale C_j(h_t)) i_{t,j}           output "read"
+                   = scale c(h_t)                                       output "controller"
+                   = the sum of both                                    output "both"
 
     Andrychowicz et al. 2016, appendix B and figures 14 and 15. The paper leaves open how a head makes its vector;
     `heads` chooses:
 
-      "linear": the controller's own outputs, r_j = c_j, a_j = c_j', b_j = c_j''.
-      "secant": with skip connections. The read vectors are gradients, r_j = (1[j=1] + scale c_j) g_t, and the write
-        vectors combinations, coordinate by coordinate, of the three vectors v_k that quasi-Newton updates are made
-        of (see `secant.secant_vectors`; they are built from the last update, the change of the gradient y and M y):
-        a_j = sum_k scale c_jk' v_k, and b_j likewise.
-      "bfgs": "secant" as a correction to BFGS: a_j = sum_k (A_jk + scale c_jk') v_k with the constants of BFGS, so
-        that zero weights give BFGS of step size 1. It takes three write heads; others start at 0.
+      "linear": from the controller alone, r_j = scale c_j, a_j = scale c_j', b_j = scale c_j''.
+      "secant": with skip connections. The read vectors combine the last two gradients, r_j = (1[j=1] + scale C_j) g_t
+        + scale C_j' g_{t-1}, and the write vectors the three vectors v_k that quasi-Newton updates are made of (see
+        `secant.secant_vectors`; they come from the last update, the change y of the gradient, and M y):
+        a_j = sum_k scale C_jk v_k, and b_j likewise.
+      "bfgs": "secant" as a correction to BFGS: a_j = sum_k (A_jk + scale C_jk) v_k with the constants of BFGS. The
+        corrections start at 0, and with them the network is BFGS of step size 1. It takes three write heads; others
+        start at 0.
+
+    Skip connections are weighted by means because weights that differ between coordinates turn a long step along a
+    flat direction into one along a steep direction, the more the better M is: training such heads diverges.
 
     The order of the paper's two operations is free as well: here a step writes what the last step has taught and
     then reads, so that an update uses all that is known, as in BFGS.
@@ -48,11 +54,12 @@ class MemoryNetwork(Network):
       global_cells: averaging cells in each layer, see GlobalAveragingLSTM.
       read_heads, write_heads: r and w.
       heads: "bfgs", "secant" or "linear".
-      output: "read" or "controller".
+      output: "read", "controller" or "both".
       initial_scale: M_0 is the identity times this.
       learned_scale: whether that is the start of a weight, rather than a constant.
       function_axis, preprocess_name, preprocess_options, initializer, seed, dtype: see GlobalAveragingLSTM. Linear
-        layers are `write_heads`, `read_heads` and `linear`, the output's.
+        layers are `write_heads`, `read_heads`, `gains` of the reads, and `linear`, the controller's own update; those
+        that correct what is there without them start at 0.
       scale: factor of the controller's outputs c.
 
     Raises:
@@ -124,17 +131,27 @@ class MemoryNetwork(Network):
         self._log_scale = tf.Variable(
             tf.math.log(tf.cast(initial_scale, self._dtype)), trainable=learned_scale, name="log_scale"
         )
-        self._build(layers, WeightInitializers(initializer, seed, _weight_names(layers)))
+        self._build(layers, initializer, seed)
 
-    def _build(self, layers: tuple[int, ...], initializers: WeightInitializers) -> None:
+    def _build(self, layers: tuple[int, ...], initializer: Any, seed: int) -> None:
+        skips = self._heads != "linear"
+        outputs = {
+            "write_heads": 2 * self._num_writes * (secant.NUM_VECTORS if skips else 1),
+            "read_heads": self._num_reads * (2 if skips else 1),
+        }
+        corrections = ["read_heads"] if skips else []
+        if self._heads == "bfgs":
+            corrections.append("write_heads")
+        if self._output != "controller":
+            outputs["gains"] = self._num_reads
+            corrections.append("gains")
+        if self._output != "read":
+            outputs["linear"] = 1
+        if initializer is None or isinstance(initializer, Mapping):
+            initializer = {layer: {"w": "zeros"} for layer in corrections} | dict(initializer or {})
+        initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, *outputs))
         num_inputs = (1 + self._num_reads) * self._preprocess.features
         self._cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)
-        vectors = 1 if self._heads == "linear" else secant.NUM_VECTORS
-        outputs = {
-            "write_heads": 2 * self._num_writes * vectors,
-            "read_heads": self._num_reads,
-            "linear": self._num_reads if self._output == "read" else 1,
-        }
         self._linear = {
             name: lstm_layers.build_linear(name, layers[-1], size, initializers, self._dtype)
             for name, size in outputs.items()
@@ -170,12 +187,13 @@ class MemoryNetwork(Network):
         hidden, controller = self._control(gradient, state)
         left, right = self._write_vectors(hidden, gradient, scale, state)
         memory = self._write(state["memory"], left, right)
-        reads = self._read(memory, scale, self._read_vectors(hidden, gradient))
-        update = self._emit("linear", hidden, gradient.shape)
-        if self._output == "read":
-            update = -tf.reduce_sum((_first(self._num_reads, self._dtype) + update) * reads, axis=1)
-        else:
-            update = update[:, 0]
+        reads = self._read(memory, scale, self._read_vectors(hidden, gradient, state))
+        update = tf.zeros_like(gradient)
+        if "gains" in self._linear:
+            gains = _first(self._num_reads, self._dtype) + self._emit_means("gains", hidden, gradient.shape)
+            update -= tf.reduce_sum(gains * reads, axis=1)
+        if "linear" in self._linear:
+            update += self._emit("linear", hidden, gradient.shape)[:, 0]
         next_state = {"controller": controller, "memory": memory, "reads": reads}
         if self._heads != "linear":
             next_state |= {"gradient": gradient, "update": update, "largest_gradient": _largest(gradient, state)}
@@ -198,30 +216,33 @@ class MemoryNetwork(Network):
         outputs = self._linear[layer](hidden) * self._scale
         return tf.transpose(tf.reshape(outputs, [*shape, outputs.shape[1]]), [0, 2, 1])
 
-    def _read_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        emitted = self._emit("read_heads", hidden, gradient.shape)
+    def _emit_means(self, layer: str, hidden: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+        """scale C of one linear layer, `[functions, outputs, 1]`."""
+        total = tf.reduce_sum(self._emit(layer, hidden, shape), axis=2, keepdims=True)
+        return total / max(shape[1], 1)
+
+    def _read_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor, state: Any) -> tf.Tensor:
+        """`[functions, heads, n]`."""
         if self._heads == "linear":
-            return emitted
-        return (_first(self._num_reads, self._dtype) + emitted) * gradient[:, None]
+            return self._emit("read_heads", hidden, gradient.shape)
+        now, before = tf.split(self._emit_means("read_heads", hidden, gradient.shape), 2, axis=1)
+        return (_first(self._num_reads, self._dtype) + now) * gradient[:, None] + before * state["gradient"][:, None]
 
     def _write_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor, scale: tf.Tensor, state: Any):
         """The left and right write vectors, `[functions, heads, n]`."""
-        emitted = self._emit("write_heads", hidden, gradient.shape)
         if self._heads == "linear":
-            return tf.split(emitted, 2, axis=1)
+            return tf.split(self._emit("write_heads", hidden, gradient.shape), 2, axis=1)
         change = gradient - state["gradient"]
         predicted = self._read(state["memory"], scale, change[:, None])[:, 0]
         vectors = secant.secant_vectors(state["update"], change, predicted, _largest(gradient, state))
-        shape = [gradient.shape[0], 2, self._num_writes, secant.NUM_VECTORS, gradient.shape[1]]
-        coefficients = tf.reshape(emitted, shape)
+        coefficients = tf.reshape(
+            self._emit_means("write_heads", hidden, gradient.shape),
+            [gradient.shape[0], 2, self._num_writes, secant.NUM_VECTORS],
+        )
         if self._heads == "bfgs":
             others = [[0, 0], [0, self._num_writes - secant.BFGS.shape[1]], [0, 0]]
-            coefficients += tf.cast(tf.pad(secant.BFGS, others), self._dtype)[None, ..., None]
-        return tf.unstack(tf.reduce_sum(coefficients * vectors[:, None, None], axis=3), axis=1)
-
-
-def _weight_names(layers: Sequence[int]) -> dict[str, tuple[str, ...]]:
-    return lstm_layers.weight_names(layers, "write_heads", "read_heads", "linear")
+            coefficients += tf.cast(tf.pad(secant.BFGS, others), self._dtype)
+        return tf.unstack(tf.einsum("fshv,fvn->sfhn", coefficients, vectors), axis=0)
 
 
 def _largest(gradient: tf.Tensor, state: Any) -> tf.Tensor:
