@@ -27,6 +27,9 @@ CATALOGUE: dict[str, Entry] = {
     "GlobalAveragingLSTM": Entry("l2l_tf.networks.global_averaging", _AVERAGING),
     "NtmBfgs": Entry("l2l_tf.networks.ntm_bfgs", _MEMORY),
     "NtmLBfgs": Entry("l2l_tf.networks.ntm_l_bfgs", ("history", *_MEMORY)),
+    "RNNProp": Entry(
+        "l2l_tf.networks.rnnprop", ("layers", "beta_1", "beta_2", "epsilon", "scale", "initializer", "seed", "dtype")
+    ),
     "Sgd": Entry("l2l_tf.networks.classic", ("learning_rate",)),
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),

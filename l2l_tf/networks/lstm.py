@@ -33,7 +33,7 @@ class DeepLSTM(Network):
       scale: factor of the output.
       initializer: of the weights; layers are `lstm_1`, `lstm_2`, ... with `w_i` `[inputs, 4 cells]`, `w_h`
         `[cells, 4 cells]` and `b` `[4 cells]` (Sonnet's gate order: input, forget, cell, output), then `linear`
-        with `w` and `b`. See `WeightInitializers`.
+        with `w` and `b`. To what is given for `b`, Sonnet adds 1 at the forget gate. See `WeightInitializers`.
       seed: of the initial weights.
       dtype: of phi and the state. Gradients of other types are cast on the way in, updates on the way out.
 

@@ -1,0 +1,107 @@
+"""RNNProp: a coordinatewise LSTM that sees the gradient as Adam and RMSprop do."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf.networks import lstm_layers
+from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks.network import Network, Observation
+
+
+class RNNProp(Network):
+    """LSTM layers over the gradient and its mean, both in units of the gradient's root mean square.
+
+        m' = beta_1 m + (1 - beta_1) g;    v' = beta_2 v + (1 - beta_2) g^2
+        x  = [g, m' / (1 - beta_1^t)] / sqrt(v' / (1 - beta_2^t) + epsilon^2)
+        u  = scale tanh(LSTM layers(x) w + b)
+
+    Inputs do not change with the scale of the loss, and averaging over noise is done for the network, linearly.
+    Lv, Jiang and Li 2017, "Learning gradient descent: better generalization and longer horizons", section 4.
+
+    Args:
+      layers: cells of each LSTM layer.
+      beta_1, beta_2: decays of the moments.
+      epsilon: keeps the inputs finite where all gradients were 0.
+      scale: the largest update.
+      initializer, seed, dtype: see DeepLSTM.
+
+    Raises:
+      ValueError: an option out of range.
+    """
+
+    coordinatewise = True
+
+    def __init__(
+        self,
+        layers: Sequence[int] = (20, 20),
+        beta_1: float = 0.95,
+        beta_2: float = 0.95,
+        epsilon: float = 1e-8,
+        scale: float = 0.1,
+        initializer: Any = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
+    ):
+        layers = lstm_layers.check_layers(layers)
+        if not layers:
+            raise ValueError("layers is empty: RNNProp needs at least one LSTM layer. Received: ().")
+        if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
+            raise ValueError(
+                "RNNProp needs beta_1 and beta_2 of at least 0 and below 1, and epsilon above 0. "
+                f"Received: beta_1={beta_1}, beta_2={beta_2}, epsilon={epsilon}."
+            )
+        super().__init__(
+            {
+                "layers": list(layers),
+                "beta_1": beta_1,
+                "beta_2": beta_2,
+                "epsilon": epsilon,
+                "scale": scale,
+                "initializer": json_able(initializer),
+                "seed": seed,
+                "dtype": dtype,
+            },
+            name=name,
+        )
+        self._beta_1, self._beta_2, self._epsilon, self._scale = beta_1, beta_2, epsilon, scale
+        self._dtype = tf.as_dtype(dtype)
+        initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
+        self._cores = lstm_layers.build_cores(2, layers, initializers, self._dtype)
+        self._linear = lstm_layers.build_linear("linear", layers[-1], 1, initializers, self._dtype)
+
+    def initial_state(self, parameters):
+        num_rows = sum(math.prod(p.shape) for p in parameters.values())
+        zeros = tf.zeros([num_rows, 1], self._dtype)
+        return {
+            "first_moment": zeros,
+            "second_moment": zeros,
+            # One a coordinate, so that all of the state is rows.
+            "step": zeros,
+            "layers": tuple(core.initial_state(num_rows) for core in self._cores),
+        }
+
+    def __call__(self, observation: Observation, state):
+        gradients = observation.gradients
+        rows = tf.concat([tf.cast(tf.reshape(g, [-1, 1]), self._dtype) for g in gradients.values()], axis=0)
+        rows, next_state = self.update_rows(rows, state)
+        parts = tf.split(rows, [math.prod(g.shape) for g in gradients.values()])
+        updates = {
+            name: tf.cast(tf.reshape(part, gradient.shape), gradient.dtype)
+            for (name, gradient), part in zip(gradients.items(), parts)
+        }
+        return updates, next_state
+
+    def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+        """The rule itself: gradients `[n, 1]` and the state to updates `[n, 1]` and the next state."""
+        step = state["step"] + 1
+        first_moment = self._beta_1 * state["first_moment"] + (1 - self._beta_1) * rows
+        second_moment = self._beta_2 * state["second_moment"] + (1 - self._beta_2) * tf.square(rows)
+        scale = tf.math.rsqrt(second_moment / (1 - self._beta_2**step) + self._epsilon**2)
+        inputs = tf.concat([rows, first_moment / (1 - self._beta_1**step)], axis=1) * scale
+        output, layers = lstm_layers.run_cores(self._cores, inputs, state["layers"])
+        next_state = {"first_moment": first_moment, "second_moment": second_moment, "step": step, "layers": layers}
+        return tf.tanh(self._linear(output)) * self._scale, next_state
