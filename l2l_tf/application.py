@@ -104,8 +104,11 @@ def _compiled_step(preprocess_name: str, preprocess_options: tuple[tuple[str, fl
     def step(weights, gradients, state):
         finite = tf.math.is_finite(gradients)
         moves = tf.reduce_all(finite, 0, keepdims=True)
-        update, next_state = network_step(weights, tf.where(finite, gradients, 0.0), tf.cast(state, tf.float32))
-        return tf.where(moves, update, 0.0), tf.where(moves, tf.cast(next_state, state_dtype), state)
+        sizes = [w.shape[0] // 4 for w in weights.layers for _ in range(2)]
+        parts_of_state = tf.split(tf.cast(state, tf.float32), sizes) if sizes else ()
+        update, next_parts = network_step(weights, tf.where(finite, gradients, 0.0), tuple(parts_of_state))
+        next_state = tf.cast(tf.concat(next_parts, 0), state_dtype) if sizes else state
+        return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
 
     return tf.function(step, jit_compile=True, autograph=False)
 

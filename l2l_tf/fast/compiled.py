@@ -16,7 +16,7 @@ from l2l_tf.networks import preprocess
 
 
 class Calls(NamedTuple):
-    """The calls on a block of rows, for gradients `[size, n]` and the state `[S, n]`.
+    """The calls on a block of rows, for gradients `[size, n]` and the state, `[H, n]` for h and c of each layer.
 
     Attributes:
       step: weights, gradients, state -> update, next state.
@@ -62,10 +62,10 @@ def calls(preprocess_name: str, preprocess_options: tuple[tuple[str, float], ...
 
     def replay(weights, gradients, state, loss_cotangents):
         len_unroll = gradients.shape[0] - 1
-        states = tf.TensorArray(state.dtype, len_unroll, element_shape=state.shape)
+        states = tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, len_unroll, element_shape=x.shape), state)
 
         def forth(t, state, states):
-            states = states.write(t, state)
+            states = tuple(array.write(t, x) for array, x in zip(states, state))
             _, state = step(weights, gradients[t], state)
             return t + 1, state, states
 
@@ -74,8 +74,9 @@ def calls(preprocess_name: str, preprocess_options: tuple[tuple[str, float], ...
         )
 
         def back(t, cotangents, state_cotangents, total):
+            state = tuple(array.read(t) for array in states)
             return t - 1, *replay_step(
-                weights, gradients[t], states.read(t), cotangents, state_cotangents, loss_cotangents[t], total
+                weights, gradients[t], state, cotangents, state_cotangents, loss_cotangents[t], total
             )
 
         zeros = tf.nest.map_structure(tf.zeros_like, weights)
@@ -85,7 +86,7 @@ def calls(preprocess_name: str, preprocess_options: tuple[tuple[str, float], ...
             (
                 tf.constant(len_unroll - 1),
                 loss_cotangents[len_unroll] * gradients[len_unroll],
-                tf.zeros_like(state),
+                tf.nest.map_structure(tf.zeros_like, state),
                 zeros,
             ),
             maximum_iterations=len_unroll,

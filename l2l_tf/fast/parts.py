@@ -6,15 +6,17 @@ A part keeps the network's state, what the network saw and the cotangents of bot
 
 from typing import Any
 
+import sonnet as snt
 import tensorflow as tf
 
 from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.fast import blocks, compiled
+from l2l_tf.fast import blocks, compiled, lstm_kernels
 from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 GradientsByVariable = dict[Any, tf.Tensor]
+BlockState = tuple[tf.Tensor, ...]
 
 
 def parts_of(network: AssignedNetworks, parameters: Tensors, rows_per_block: int) -> dict[str, "Part"]:
@@ -48,25 +50,24 @@ class Blocked:
         self._like = parameters
         self._layout = blocks.layout(network.to_rows(parameters).shape[0], rows_per_block)
         self._weights = pack(network)
-        self._state_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in range(2)]
         options = network.options
         self._calls = compiled.calls(options["preprocess_name"], tuple(sorted(options["preprocess_options"].items())))
 
-    def enter(self, state: Any) -> list[tf.Tensor]:
-        """The network's state as `[S, n]` for each block."""
-        rows = [tf.zeros([self._layout.num_rows, 0]), *tf.nest.flatten(state)]
-        return blocks.cut(tf.concat(rows, 1), self._layout)
+    def enter(self, state: Any) -> list[BlockState]:
+        """The network's state as h and c of each layer, `[H, n]`, for each block."""
+        if not self._network.cores:
+            return [()] * self._layout.num_blocks
+        return list(zip(*(blocks.cut(rows, self._layout) for rows in tf.nest.flatten(state))))
 
-    def leave(self, state: list[tf.Tensor], like: Any) -> Any:
+    def leave(self, state: list[BlockState], like: Any) -> Any:
         """The inverse of `enter`, in the structure of `like`."""
-        rows = tf.split(blocks.join(state, self._layout), self._state_sizes, axis=1) if self._state_sizes else []
-        return tf.nest.pack_sequence_as(like, rows)
+        return tf.nest.pack_sequence_as(like, [blocks.join(cut, self._layout) for cut in zip(*state)])
 
     def see(self, observation: Observation) -> list[tf.Tensor]:
         """The gradients, `[size, n]` for each block."""
         return self._cut(observation.gradients)
 
-    def step(self, seen, state) -> tuple[Tensors, list[tf.Tensor]]:
+    def step(self, seen, state) -> tuple[Tensors, list[BlockState]]:
         """The updates of the parameters, and the next state."""
         stepped = [self._calls.step(self._weights, *block) for block in zip(seen, state)]
         return self._join([update for update, _ in stepped]), [state for _, state in stepped]
@@ -169,12 +170,11 @@ def _transposed(results):
 
 def pack(network: DeepLSTM) -> LstmWeights:
     """phi as the kernels take it."""
-    return LstmWeights(
-        tuple(tf.concat([core.input_to_hidden, core.hidden_to_hidden], 0) for core in network.cores),
-        tuple(tf.convert_to_tensor(core.b) for core in network.cores),
-        network.linear.w * network.scale,
-        network.linear.b * network.scale,
-    )
+    layers = []
+    for core in network.cores:
+        w = tf.concat([core.input_to_hidden, core.hidden_to_hidden, core.b[None]], 0)
+        layers.append(tf.transpose(w * _gate_scale(core)))
+    return LstmWeights(tuple(layers), network.linear.w * network.scale, network.linear.b * network.scale)
 
 
 def _unpack(network: DeepLSTM, packed: LstmWeights) -> GradientsByVariable:
@@ -183,8 +183,14 @@ def _unpack(network: DeepLSTM, packed: LstmWeights) -> GradientsByVariable:
         network.linear.w.ref(): packed.linear * network.scale,
         network.linear.b.ref(): packed.linear_bias * network.scale,
     }
-    for core, gates, biases in zip(network.cores, packed.gates, packed.gate_biases):
-        sizes = [core.input_to_hidden.shape[0], core.hidden_to_hidden.shape[0]]
-        gradients[core.input_to_hidden.ref()], gradients[core.hidden_to_hidden.ref()] = tf.split(gates, sizes)
-        gradients[core.b.ref()] = biases
+    for core, packed_layer in zip(network.cores, packed.layers):
+        variables = [core.input_to_hidden, core.hidden_to_hidden, core.b]
+        rows = [core.input_to_hidden.shape[0], core.hidden_to_hidden.shape[0], 1]
+        parts = tf.split(tf.transpose(packed_layer) * _gate_scale(core), rows)
+        gradients |= {v.ref(): tf.reshape(part, v.shape) for v, part in zip(variables, parts)}
     return gradients
+
+
+def _gate_scale(core: snt.LSTM) -> tf.Tensor:
+    """The kernels' scale of each of the 4 H gates."""
+    return tf.repeat(tf.constant(lstm_kernels.GATE_SCALE), core.hidden_to_hidden.shape[0])
