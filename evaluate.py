@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tqdm
 from absl import flags
 
-from l2l_tf import command_line, report, saved_optimizer
+from l2l_tf import command_line, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 from l2l_tf.tuning_cache import TuningCache
 from problems import catalogue as problems_catalogue
@@ -42,8 +42,8 @@ _define(
 _define(
     flags.DEFINE_list,
     "path",
-    f"Folder of a saved optimizer; or name=folder,name=folder,... to compare several. Without it {LEARNED} is "
-    "the untrained network.",
+    "Folder of a saved optimizer, or the name of a pretrained one; name=folder,name=folder,... compares several. "
+    f"Without it {LEARNED} is the untrained network.",
 )
 _define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_bound=1)
 _define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1)
@@ -89,7 +89,7 @@ def request_from_flags() -> Request:
     """
     folders = _folders()
     contenders = _contenders(folders)
-    trained_on = {name: saved_optimizer.read(folder)[0]["metadata"] for name, folder in folders.items()}
+    trained_on = {name: saved_optimizer.read(folder)[0].get("metadata", {}) for name, folder in folders.items()}
     if FLAGS.tune and FLAGS["learning_rate"].present:
         raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
     problem, options = _problem(trained_on)
@@ -116,15 +116,19 @@ def _folders() -> dict[str, Path]:
     for entry in entries:
         name, equals, folder = entry.partition("=")
         # A single folder may have an = in its own name.
-        if len(entries) == 1 and (not equals or Path(entry).is_dir()):
-            return {LEARNED: Path(entry)}
+        if len(entries) == 1 and (not equals or "/" in name or Path(entry).is_dir()):
+            return {LEARNED: _folder(entry)}
         if not name or not folder or name in folders or name.lower() in map(str.lower, CLASSICS):
             raise ValueError(
                 "--path is a folder, or name=folder,name=folder,... with names of their own for several. "
                 f"Received: {','.join(entries)!r}."
             )
-        folders[name] = Path(folder)
+        folders[name] = _folder(folder)
     return folders
+
+
+def _folder(text: str) -> Path:
+    return pretrained.path(text) if text in pretrained.names() else Path(text)
 
 
 def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:

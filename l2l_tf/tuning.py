@@ -52,10 +52,11 @@ GRIDS: dict[str, Grid] = {
 
 
 class Trial(NamedTuple):
-    """One rate: mean and standard deviation (n - 1) over draws of the final loss, infinite where any was not finite."""
+    """One rate: the final loss over draws, with all of it infinite where any was not finite."""
 
     learning_rate: float
     mean_final_loss: float
+    median_final_loss: float
     standard_deviation: float
     num_draws: int
 
@@ -170,8 +171,8 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
 
     The grid, four rates a decade, is extended while the best rate lies at its edge. Then the best rate's neighbours
     at an eighth and a sixteenth of a decade are tried. Last the safety test: if the mean slightly above the best rate
-    exceeds the best mean by four standard errors, the best rate and all higher ones are left out and the search goes
-    on. Ties go to the lower rate; where no rate is finite, lower ones are tried.
+    is worse by more than chance and the change of the median explain, the best rate and all higher ones are left out
+    and the search goes on. Ties go to the lower rate; where no rate is finite, lower ones are tried.
 
     Args:
       measure: runs a rate on a number of draws.
@@ -202,17 +203,24 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
         at = best()
         if interior and math.isfinite(trials[at].mean_final_loss):
             safety_tests.append(measure(_rate(at + _MARGIN), _SAFETY_DRAWS * num_draws))
-            if not _holds(safety_tests[-1], trials[at]):
+            lower = [trial.mean_final_loss for position, trial in trials.items() if position < at]
+            if not _holds(safety_tests[-1], trials[at], max(lower)):
                 unsafe = at
                 continue
         return Search(trials[at], [trials[position] for position in sorted(trials)], safety_tests, interior)
 
 
-def _holds(test: Trial, best: Trial) -> bool:
+def _holds(test: Trial, best: Trial, worst_below: float) -> bool:
+    """Whether no draw diverges in the safety test of `best`; `worst_below` is the highest mean at lower rates."""
+    if not math.isfinite(test.mean_final_loss) or test.median_final_loss > worst_below:
+        return False
     if best.num_draws == 1:
-        return math.isfinite(test.mean_final_loss)
+        return True
     standard_error = best.standard_deviation / math.sqrt(best.num_draws)
-    return test.mean_final_loss <= best.mean_final_loss + 4 * standard_error
+    # What a slightly higher rate does to all draws alike shows in the median, a draw that diverges does not.
+    change = max(0.0, test.median_final_loss - best.median_final_loss)
+    tolerance = 4 * standard_error + 2 * change + 1e-6 * abs(best.mean_final_loss)
+    return test.mean_final_loss <= best.mean_final_loss + tolerance
 
 
 def _rate(position: float) -> float:
@@ -222,10 +230,10 @@ def _rate(position: float) -> float:
 
 def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
     if not np.all(np.isfinite(losses)):
-        return Trial(learning_rate, math.inf, math.inf, len(losses))
+        return Trial(learning_rate, math.inf, math.inf, math.inf, len(losses))
     losses = losses.astype(np.float64)
     spread = float(losses.std(ddof=1)) if len(losses) > 1 else 0.0
-    return Trial(learning_rate, float(losses.mean()), spread, len(losses))
+    return Trial(learning_rate, float(losses.mean()), float(np.median(losses)), spread, len(losses))
 
 
 def _json_able(trial: Trial) -> dict[str, float | None]:
