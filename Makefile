@@ -7,9 +7,9 @@ INSTALLED := $(VENV)/.installed
 # The main job: meta-train on random quadratics, then race the result against tuned baselines on fresh ones.
 # QUICK=1 runs the same commands in a few seconds, on too little training to win.
 QUICK ?=
-TRAIN := train.py --preset=quadratic --save_path=demo/quadratic $(if $(QUICK),--num_epochs=2)
-EVALUATE := evaluate.py --problem=quadratic --optimizer=L2L,Adam,RMSprop,SGD,NAG --path=demo/quadratic --tune \
-	--plot=demo/curves.png $(if $(QUICK),--num_epochs=2)
+TRAIN := train.py --problem=quadratic --save_path=demo/quadratic --overwrite $(if $(QUICK),--num_epochs=4)
+EVALUATE := evaluate.py --path=demo/quadratic --optimizer=L2L,Adam,RMSprop,SGD,NAG --tune --output=demo/results \
+	--plot=demo/curves.png $(if $(QUICK),--num_epochs=2 --tuning_epochs=1)
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -31,7 +31,7 @@ bench: $(INSTALLED)
 	$(VENV)/bin/python -m benchmarks
 
 clean:  # all but .venv
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache demo
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache demo runs
 
 # Installed once, and again when the requirements change.
 $(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python

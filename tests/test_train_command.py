@@ -1,0 +1,203 @@
+"""train.py as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l2l_tf import checkpoint, saved_optimizer
+
+ROOT = Path(__file__).parent.parent
+# A second is what is promised; the rest is for a machine that does something else beside.
+QUICK_ANSWER = 3.0
+SMALL = [
+    "--problem=quadratic",
+    '--problem_options={"batch_size": 2, "num_dims": 3}',
+    '--network_options={"layers": [4]}',
+    "--num_steps=6",
+    "--unroll_length=3",
+    "--evaluation_epochs=2",
+    "--evaluation_period=2",
+    "--log_period=1",
+]
+
+
+def start(*flags):
+    return subprocess.Popen(
+        [sys.executable, "train.py", *map(str, flags)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def train(*flags):
+    process = start(*flags)
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
+
+
+def read_until(process, text):
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"{text!r} never came: {process.stderr.read()}")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, output, errors = train(*SMALL, "--num_epochs=6", f"--save_path={folder}", f"--summary_dir={folder / 'log'}")
+    assert code == 0, errors
+    return folder, output, errors
+
+
+def test_it_prints_what_the_original_printed_and_where_the_optimizer_is(undisturbed):
+    folder, output, errors = undisturbed
+    assert "Epoch 6\nLog Mean Final Error: " in output
+    assert "Mean epoch time: " in output
+    assert f"Training finished after 6 epochs; the best optimizer is in {folder}." in output
+    assert errors == ""
+
+
+def test_the_saved_config_says_where_it_comes_from(undisturbed):
+    config, _ = saved_optimizer.read(undisturbed[0])
+    metadata = config["metadata"]
+    assert metadata["problem"] == "quadratic"
+    assert metadata["problem_options"] == {"batch_size": 2, "num_dims": 3}
+    assert metadata["training"]["second_derivatives"] is True
+    assert metadata["training"]["networks"]["cw"]["net_options"]["layers"] == [4]
+    assert "train.py" in metadata["provenance"]["command"]
+    assert "tensorflow" in metadata["provenance"]["versions"]
+
+
+def test_tensorboard_gets_the_losses_and_norms(undisturbed):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(undisturbed[0] / "log"), size_guidance={"tensors": 0})
+    events.Reload()
+    tags = events.Tags()["tensors"]
+    assert {"meta_loss", "gradient_norm", "update_norm", "final_loss", "validation_loss"} <= set(tags)
+    assert [event.step for event in events.Tensors("meta_loss")] == [1, 2, 3, 4, 5, 6]
+
+
+def same_weights(left, right):
+    (left_arrays, left_facts), (right_arrays, right_facts) = checkpoint.read(left), checkpoint.read(right)
+    return left_facts == right_facts and all(
+        np.array_equal(array, right_arrays[name]) for name, array in left_arrays.items()
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_was_ended_resumes_to_the_same_weights(undisturbed, tmp_path, number):
+    process = start(*SMALL, "--num_epochs=6", f"--save_path={tmp_path}")
+    read_until(process, "Epoch 2 validation")
+    process.send_signal(number)
+    output, errors = process.communicate(timeout=60)
+    if number == signal.SIGINT:
+        assert process.returncode == 0
+        assert "The same command with --resume goes on." in output
+        assert errors == ""
+    else:
+        assert process.returncode == -signal.SIGKILL
+    code, _, errors = train(*SMALL, "--num_epochs=6", f"--save_path={tmp_path}", "--resume")
+    assert code == 0, errors
+    assert same_weights(undisturbed[0], tmp_path)
+
+
+def test_learning_rate_trials_choose_the_best(tmp_path):
+    flags = ["--num_epochs=2", "--learning_rate_trials=2", "--learning_rate_trial_epochs=2", f"--save_path={tmp_path}"]
+    code, output, errors = train(*SMALL, *flags)
+    assert code == 0, errors
+    losses = {}
+    for i in range(2):
+        facts = checkpoint.read(tmp_path / "learning_rate_trials" / str(i))[1]
+        losses[facts["config"]["learning_rate"]] = facts["best"][1]
+    best = min(losses, key=losses.get)
+    assert len(losses) == 2
+    assert f"Chosen: learning rate {best:g}" in output
+    assert checkpoint.read(tmp_path)[1]["config"]["learning_rate"] == best
+
+
+BAD = {
+    "no save_path": (["--save_path="], "--save_path is needed"),
+    "problem": (["--problem=quadratik"], r"A problem is one of ['cifar', "),
+    "module": (["--problem=nowhere.at_all:problem"], "There is no module 'nowhere.at_all'"),
+    "problem option": (["--problem=quadratic", '--problem_options={"dims": 1}'], "takes the options ['batch_size', "),
+    "broken JSON": (["--problem_options={"], "Must be a JSON object"),
+    "network": (["--network=nothing"], "Networks are ['Adam', "),
+    "network option": (["--network=Adam", '--network_options={"beta": 1}'], "it takes ['learning_rate', "),
+    "both networks": (["--network=Adam", '--networks={"a": {"net": "Adam"}}'], "Give --network or --networks"),
+    "flag": (["--num_epoch=3"], "Unknown command line flag 'num_epoch'. Did you mean: num_epochs"),
+    "flag value": (["--num_epochs=many"], "--num_epochs=many"),
+    "stray argument": (["quadratic"], "takes flags (--name=value) and nothing else. Received: 'quadratic'"),
+    "preset": (["--preset=best"], "value should be one of <original|recommended>"),
+    "steps": (["--num_steps=30"], "num_steps is a multiple of unroll_length"),
+    "weights": (["--loss_weights=1,2"], "loss_weights needs 21 numbers"),
+    "words for weights": (["--loss_weights=some"], "'all', 'final' or numbers"),
+    "resume from nothing": (["--resume"], "There is no checkpoint.npz in"),
+    "no data": (["--problem=mnist", "--data_dir={folder}"], "was looked for in"),
+    "folder that cannot be": (["--save_path=/dev/null/folder"], "Cannot make the folder (Not a directory)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_error_at_once(name, tmp_path):
+    flags, message = BAD[name]
+    flags = [flag.replace("{folder}", str(tmp_path)) for flag in flags]
+    began = time.monotonic()
+    code, output, errors = train(f"--save_path={tmp_path / 'run'}", *flags)
+    seconds = time.monotonic() - began
+    assert code == 2
+    assert output == ""
+    assert errors.startswith("Error: ")
+    assert errors.count("\n") == 1
+    assert message in errors
+    assert seconds < QUICK_ANSWER
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_earlier_run_and_half_a_checkpoint_are_answered_at_once(undisturbed, tmp_path):
+    code, _, errors = train(*SMALL, f"--save_path={undisturbed[0]}")
+    assert (code, "holds an earlier run" in errors) == (2, True)
+    code, _, errors = train(*SMALL, "--num_epochs=7", f"--save_path={undisturbed[0]}", "--resume")
+    assert (code, "num_epochs: 6 there, 7 here" in errors) == (2, True)
+    (tmp_path / checkpoint.FILE).write_bytes((undisturbed[0] / checkpoint.FILE).read_bytes()[:1000])
+    code, _, errors = train(*SMALL, f"--save_path={tmp_path}", "--resume")
+    assert (code, "is not a whole checkpoint (1000 bytes)" in errors) == (2, True)
+
+
+def test_help_lists_the_flags_at_once():
+    began = time.monotonic()
+    code, output, errors = train("--help")
+    assert time.monotonic() - began < QUICK_ANSWER
+    assert (code, errors) == (0, "")
+    for flag in ("--save_path", "--[no]second_derivatives", "--learning_rate_trials", "--summary_dir", "--export"):
+        assert flag in output
+
+
+def test_flags_change_the_preset(tmp_path):
+    flags = [
+        '--networks={"a": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": []}}, "b": {"net": "Adam"}}',
+        '--net_assignments=[["a", ["x_0"]], ["b", ["x_1"]]]',
+        "--problem=simple-multi",
+        "--num_epochs=1",
+        "--clip_norm=0",
+        "--loss_weights=final",
+        "--nosecond_derivatives",
+        f"--save_path={tmp_path}",
+    ]
+    code, _, errors = train(*flags)
+    assert code == 0, errors
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["net_assignments"] == [["a", ["x_0"]], ["b", ["x_1"]]]
+    training = config["metadata"]["training"]
+    assert (training["clip_norm"], training["loss_weights"], training["second_derivatives"]) == (None, "final", False)
