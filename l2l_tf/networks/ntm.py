@@ -1,6 +1,7 @@
 """What NTM-BFGS and NTM-L-BFGS share: a controller on each coordinate, heads, and a memory between them."""
 
 import abc
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -129,7 +130,7 @@ class MemoryNetwork(Network):
         self._dtype = tf.as_dtype(dtype)
         self._preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
         self._log_scale = tf.Variable(
-            tf.math.log(tf.cast(initial_scale, self._dtype)), trainable=learned_scale, name="log_scale"
+            math.log(initial_scale), trainable=learned_scale, dtype=self._dtype, name="log_scale"
         )
         self._build(layers, initializer, seed)
 

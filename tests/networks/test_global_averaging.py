@@ -11,7 +11,8 @@ def _draw(*shape, seed=0):
 
 
 def _build(**options):
-    network = networks.get("GlobalAveragingLSTM", **{"layers": (4, 3), "global_cells": 2, "dtype": "float64", **options})
+    options = {"layers": (4, 3), "global_cells": 2, "dtype": "float64", **options}
+    network = networks.get("GlobalAveragingLSTM", **options)
     assign_weights(network, {name: _draw(*value.shape, seed=1) * 0.5 for name, value in weights_of(network).items()})
     return network
 
@@ -34,9 +35,7 @@ def _numpy_rule(weights, num_layers, global_cells, gradient, state):
     """One function `[n]`: the equations, with a loop where the cells average."""
     rows, next_state = gradient[:, None], []
     for layer, (hidden, cell) in zip(range(1, num_layers + 1), state, strict=True):
-        gates = (
-            rows @ weights[f"lstm_{layer}/w_i"] + hidden @ weights[f"lstm_{layer}/w_h"] + weights[f"lstm_{layer}/b"]
-        )
+        gates = rows @ weights[f"lstm_{layer}/w_i"] + hidden @ weights[f"lstm_{layer}/w_h"] + weights[f"lstm_{layer}/b"]
         i, f, g, o = np.split(gates, 4, axis=1)
         cell = _sigmoid(f) * cell + _sigmoid(i) * np.tanh(g)
         rows = _sigmoid(o) * np.tanh(cell)
