@@ -48,7 +48,7 @@ def applications(
         else:
             raise ValueError(
                 f"state_dtype={state_dtype!r} is for the deep LSTMs in float32, whose cells forget; running averages "
-                f"and counts need float32. Received: the network {name!r}, a {type(member).__name__}."
+                f"and counts need float32. Received: the network {name!r}, {type(member).__name__}."
             )
     return made
 
@@ -104,11 +104,8 @@ def _compiled_step(preprocess_name: str, preprocess_options: tuple[tuple[str, fl
     def step(weights, gradients, state):
         finite = tf.math.is_finite(gradients)
         moves = tf.reduce_all(finite, 0, keepdims=True)
-        sizes = [w.shape[0] // 4 for w in weights.layers for _ in range(2)]
-        parts_of_state = tf.split(tf.cast(state, tf.float32), sizes) if sizes else ()
-        update, next_parts = network_step(weights, tf.where(finite, gradients, 0.0), tuple(parts_of_state))
-        next_state = tf.cast(tf.concat(next_parts, 0), state_dtype) if sizes else state
-        return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
+        update, next_state = network_step(weights, tf.where(finite, gradients, 0.0), tf.cast(state, tf.float32))
+        return tf.where(moves, update, 0.0), tf.where(moves, tf.cast(next_state, state_dtype), state)
 
     return tf.function(step, jit_compile=True, autograph=False)
 
@@ -137,7 +134,7 @@ class Whole:
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         initial = self._network.initial_state(_zeros(self._parameters))
         for path, tensor in zip(self._paths, tf.nest.flatten(initial)):
-            yield "_".join(map(str, path)).replace("/", "_"), tensor
+            yield "_".join(map(str, path)), tensor
 
     def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
         gradients = {name: observation.gradients[name] for name in self._parameters}

@@ -131,20 +131,20 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         counts = [tf.math.count_nonzero(~tf.math.is_finite(g), dtype=tf.int64) for g in gradients.values()]
         self.assign_add(self.nonfinite_gradients, tf.add_n(counts))
 
-        updates = {name: tf.zeros([], g.dtype) for name, g in gradients.items()}
+        updates: dict[str, tf.Tensor] = {}
         observation = self._observe(given, gradients)
         for network, application in self._applications.value.items():
             if not any(name in given for name in application.names):
                 continue
             state = self._state[network]
             own_updates, next_state = application(observation, [tf.convert_to_tensor(h) for h in state])
-            for name in own_updates:
-                if name in given:
-                    updates[name] += own_updates[name]
+            for name, update in own_updates.items():
+                updates[name] = updates[name] + update if name in updates else update
             for variable, value in zip(state, next_state):
                 self.assign(variable, value)
         for name, (_, variable) in given.items():
-            self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
+            if name in updates:
+                self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _observe(self, given, gradients) -> Observation:
         """What the networks see. A gradient that is not given is NaN, of which a network learns nothing."""
@@ -164,6 +164,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return observation
 
     def _add_state(self, name: str, initial: tf.Tensor) -> keras.Variable:
+        name = name.replace("/", "_")
         return self.add_variable(tuple(initial.shape), lambda shape, dtype: initial, initial.dtype.name, name=name)
 
     def _check_known(self, variables: Sequence[Any]) -> None:
@@ -240,7 +241,7 @@ def _check_observes(network: AssignedNetworks) -> None:
             raise ValueError(
                 f"Keras tells an optimizer the gradients, the parameters and the step, not the {', '.join(unseen)}, "
                 f"which the network {name!r} observes. Use it through l2l_tf.MetaOptimizer. "
-                f"Received: a {type(member).__name__}."
+                f"Received: {type(member).__name__}."
             )
 
 

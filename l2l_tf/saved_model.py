@@ -135,7 +135,7 @@ def _row_size(name: str, network: Network) -> int | None:
         return network.linear.w.shape[1]
     raise ValueError(
         f"A SavedModel updates any number of coordinates by themselves; the network {name!r} shares information "
-        f"between them. Use it through LearnedOptimizer or MetaOptimizer. Received: a {type(network).__name__}."
+        f"between them. Use it through LearnedOptimizer or MetaOptimizer. Received: {type(network).__name__}."
     )
 
 
