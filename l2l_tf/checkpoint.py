@@ -27,7 +27,7 @@ def write(folder: str | Path, arrays: dict[str, np.ndarray], facts: dict[str, An
     """
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with files.replacing(Path(folder) / FILE) as stream:
-        np.savez(stream, **{_FACTS: text, **arrays})
+        np.savez(stream, **{_FACTS: text, **arrays})  # type: ignore[arg-type]
 
 
 def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -95,7 +95,7 @@ class Evaluator:
     def __call__(self, seed: tf.Tensor, num_draws: int, on_draw: Callable[[int], None] = lambda draw: None) -> Curves:
         """Curves on the first `num_draws` draws of `seed` (int32 `[2]`); `on_draw(i)` is called after each."""
         rows, seconds = [], []
-        held_out = {split: [] for split in self._held_out_splits}
+        held_out: dict[str, list[list[float]]] = {split: [] for split in self._held_out_splits}
         for draw in range(num_draws):
             began = time.perf_counter()
             losses, measured = self._run(seeds.fold(seed, draw))
@@ -113,7 +113,8 @@ class Evaluator:
 
     def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]]]:
         run = self._start(seed)
-        losses, held_out = [], {split: [] for split in self._held_out_splits}
+        losses: list[np.ndarray] = []
+        held_out: dict[str, list[float]] = {split: [] for split in self._held_out_splits}
         for begin, end in zip((0, *self._held_out_steps), self._held_out_steps):
             piece, run = self._advance(run, end - begin)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])

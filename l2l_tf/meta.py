@@ -156,9 +156,6 @@ class MetaMinimize(_Unrolls):
       estimator: of the outer gradient.
       outer_optimizer: of phi.
       optimizees: runs in parallel, whose outer gradients are averaged in each step.
-
-    Attributes:
-      last: how the last step on phi went.
     """
 
     def __init__(
@@ -171,19 +168,23 @@ class MetaMinimize(_Unrolls):
     ):
         super().__init__(problem, network, optimizees)
         self.outer_optimizer = outer_optimizer
-        self.last: OuterStep | None = None
         self._estimate = tf.function(estimator, autograph=False)
         self._apply = tf.function(outer_optimizer.apply, autograph=False)
 
     def step(self) -> Step:
         """One unroll of every run, and one Adam step on phi; the meta-loss and f are means over the runs."""
+        step, _ = self.detailed_step()
+        return step
+
+    def detailed_step(self) -> tuple[Step, OuterStep]:
+        """`step`, and how the step on phi went."""
         estimates = [self._estimate(run, seeds.fold(run.seed, run.step)) for run in self._started()]
         self._runs = [estimate.run for estimate in estimates]
         gradients = [tf.add_n(list(g)) / len(estimates) for g in zip(*(e.gradients for e in estimates))]
-        self.last = self._apply(gradients)
+        outer = self._apply(gradients)
         loss = tf.add_n([e.meta_loss for e in estimates]) / len(estimates)
         fx = tf.add_n([e.losses[-1] for e in estimates]) / len(estimates)
-        return Step(loss, fx, list(self._runs[0].parameters.values()))
+        return Step(loss, fx, list(self._runs[0].parameters.values())), outer
 
 
 def _build(name: str, config: Network | Mapping[str, Any]) -> Network:

@@ -40,7 +40,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
     networks = {}
     for name, member in network.networks.items():
         buffer = io.BytesIO()
-        np.savez(buffer, **weights_of(member))
+        np.savez(buffer, **weights_of(member))  # type: ignore[arg-type]
         data = buffer.getvalue()
         digest = hashlib.sha256(data).hexdigest()
         file = path / f"{name}.{digest[:12]}.npz"

@@ -194,13 +194,14 @@ class Training:
         self._minimize.reset(seeds.fold(self._root, seeds.Purpose.TRAINING, self.epoch))
         rows = []
         for _ in range(config.num_steps // config.unroll_length):
-            step = self._minimize.step()
-            outer = self._minimize.last
+            step, outer = self._minimize.detailed_step()
             rows.append([float(x) for x in (step.loss, outer.gradient_norm, outer.update_norm)])
             self._count_dropped(bool(outer.finite))
         self.epoch += 1
         dropped = int(self._outer_optimizer.dropped)
-        return Epoch(self.epoch, float(step.fx), *np.mean(rows, 0), dropped, time.perf_counter() - began)
+        meta_loss, gradient_norm, update_norm = (float(mean) for mean in np.mean(rows, 0))
+        seconds = time.perf_counter() - began
+        return Epoch(self.epoch, float(step.fx), meta_loss, gradient_norm, update_norm, dropped, seconds)
 
     def _count_dropped(self, finite: bool) -> None:
         self._dropped_in_a_row = 0 if finite else self._dropped_in_a_row + 1

@@ -1,5 +1,8 @@
 """MetaOptimizer against the original code's golden numbers."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -129,3 +132,20 @@ def test_a_second_step_does_not_retrace():
     minimize.reset()
     minimize.step()
     assert once and len(traces) == once
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Resident memory is read from /proc.")
+def test_a_thousand_steps_do_not_take_more_memory():
+    def resident_bytes():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    minimize = MetaOptimizer(net=LINEAR).meta_minimize(problems.get("simple"), 2)
+    for _ in range(200):
+        minimize.step()
+    before = resident_bytes()
+    for i in range(1000):
+        if i % 5 == 0:
+            minimize.reset()
+        minimize.step()
+    assert resident_bytes() - before < 4 * 2**20
