@@ -70,15 +70,14 @@ class Blocks:
         self.names = list(parameters)
         self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
         self._state_dtype = state_dtype
+        self._state_sizes = tuple(core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc")
         options = network.options
-        self._step = _compiled_step(
-            options["preprocess_name"], tuple(sorted(options["preprocess_options"].items())), state_dtype
-        )
+        preprocess_options = tuple(sorted(options["preprocess_options"].items()))
+        self._step = _compiled_step(options["preprocess_name"], preprocess_options, self._state_sizes, state_dtype)
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
-        features = sum(2 * core.hidden_to_hidden.shape[0] for core in self._network.cores)
         for i in range(self._layout.num_blocks):
-            yield f"block_{i}", tf.zeros([features, self._layout.rows_per_block], self._state_dtype)
+            yield f"block_{i}", tf.zeros([sum(self._state_sizes), self._layout.rows_per_block], self._state_dtype)
 
     def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
         gradients = {name: observation.gradients[name] for name in self.names}
@@ -97,15 +96,22 @@ def layout(num_rows: int) -> blocks.Layout:
 
 
 @functools.cache
-def _compiled_step(preprocess_name: str, preprocess_options: tuple[tuple[str, float], ...], state_dtype: str):
+def _compiled_step(
+    preprocess_name: str,
+    preprocess_options: tuple[tuple[str, float], ...],
+    state_sizes: tuple[int, ...],
+    state_dtype: str,
+):
     """weights, gradients `[size, n]`, state `[S, n]` -> update, next state. Kept: new graphs find it compiled."""
     network_step = compiled.calls(preprocess_name, preprocess_options).step
 
     def step(weights, gradients, state):
         finite = tf.math.is_finite(gradients)
         moves = tf.reduce_all(finite, 0, keepdims=True)
-        update, next_state = network_step(weights, tf.where(finite, gradients, 0.0), tf.cast(state, tf.float32))
-        return tf.where(moves, update, 0.0), tf.where(moves, tf.cast(next_state, state_dtype), state)
+        layers = tuple(tf.split(tf.cast(state, tf.float32), state_sizes)) if state_sizes else ()
+        update, layers = network_step(weights, tf.where(finite, gradients, 0.0), layers)
+        next_state = tf.cast(tf.concat(layers, 0), state_dtype) if layers else state
+        return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
 
     return tf.function(step, jit_compile=True, autograph=False)
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 from l2l_tf import provenance, sources
 from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network, Observation
+from l2l_tf.networks.rnnprop import RNNProp
 
 FORMAT_VERSION = 1
 _MODEL_FILE = "saved_model.pb"
@@ -147,7 +148,7 @@ def _parameters(network: Network, n: int, size: int | None) -> dict[str, tf.Tens
 
 
 def _step(network: Network, gradients: tf.Tensor, state: Any, seen: Mapping[str, tf.Tensor]):
-    if isinstance(network, DeepLSTM):
+    if isinstance(network, (DeepLSTM, RNNProp)):
         rows = gradients[:, None] if network.coordinatewise else gradients
         updates, next_state = network.update_rows(rows, state)
         return updates[:, 0] if network.coordinatewise else updates, next_state

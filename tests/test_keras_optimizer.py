@@ -59,6 +59,8 @@ RULES = {
     "CoordinateWiseDeepLSTM-float64": lambda: _lstm(dtype="float64"),
     "CoordinateWiseDeepLSTM-linear": lambda: _lstm(layers=[]),
     "GlobalAveragingLSTM": lambda: networks.get("GlobalAveragingLSTM", layers=[4], global_cells=2, **LOG_AND_SIGN),
+    "RNNProp": lambda: networks.get("RNNProp", layers=[4]),
+    "NtmLBfgs": lambda: networks.get("NtmLBfgs", layers=[6], history=2),
     "Sgd": lambda: networks.get("Sgd"),
     "Momentum": lambda: networks.get("Momentum"),
     "Nesterov": lambda: networks.get("Nesterov"),
