@@ -12,8 +12,7 @@ from absl import flags
 from l2l_tf import command_line, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 from l2l_tf.tuning_cache import TuningCache
-from problems import catalogue as problems_catalogue
-from problems import datasets
+from problems import catalogue
 
 DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
 same initial parameters, with its state fresh in every epoch (one epoch is one optimization run).
@@ -93,15 +92,8 @@ def request_from_flags() -> Request:
     if FLAGS.tune and FLAGS["learning_rate"].present:
         raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
     problem, options = _problem(trained_on)
-    problems_catalogue.check(problem, options)
-    entry = problems_catalogue.CATALOGUE.get(problem)
-    data = {}
-    if entry and entry.dataset:
-        data = {"data_dir": FLAGS.data_dir or options.get("data_dir"), "download": FLAGS.download}
-        options = {name: value for name, value in options.items() if name not in data}
-        if not FLAGS.download:
-            datasets.check_present(entry.dataset, data["data_dir"])
-    elif entry and FLAGS.held_out and problem != "ensemble":
+    options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
+    if FLAGS.held_out and not data and problem in catalogue.CATALOGUE and problem != "ensemble":
         raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
     if FLAGS.plot:
         report.check_figure_path(FLAGS.plot)
@@ -173,10 +165,7 @@ def _cache() -> TuningCache | None:
 
 def main():
     request = request_from_flags()
-    entry = problems_catalogue.CATALOGUE.get(request.problem)
-    # Of a problem of the user's own we do not know what it is made of.
-    convolutional = entry.convolutional if entry else True
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, convolutional))
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, request.problem))
     compare(request)
 
 

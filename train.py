@@ -9,8 +9,6 @@ from l2l_tf import checkpoint, command_line, files, presets
 from l2l_tf.networks import catalogue as networks_catalogue
 from l2l_tf.provenance import provenance
 from l2l_tf.training_config import TrainingConfig
-from problems import catalogue as problems_catalogue
-from problems import datasets
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
 Settings that are not given come from the --preset for the problem, then from the defaults of
@@ -120,6 +118,10 @@ def main():
     if not FLAGS.save_path:
         raise ValueError("--save_path is needed: the folder for the optimizer. (train.py --help lists the flags.)")
     config = config_from_flags()
+    for network in config.networks.values():
+        networks_catalogue.check_options(network["net"], network.get("net_options", {}))
+    options, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
+    config = dataclasses.replace(config, problem_options=options)
     if FLAGS.resume:
         _, facts = checkpoint.read(FLAGS.save_path)
         if FLAGS.learning_rate_trials:
@@ -127,25 +129,9 @@ def main():
         checkpoint.check_same_run(config, facts, FLAGS.save_path)
     elif not FLAGS.overwrite:
         checkpoint.check_free(FLAGS.save_path)
-    for network in config.networks.values():
-        networks_catalogue.check_options(network["net"], network.get("net_options", {}))
-    data = problem_data(config)
     files.make_folder(FLAGS.save_path)
-    entry = problems_catalogue.CATALOGUE.get(config.problem)
-    # Of a problem of the user's own we do not know what it is made of.
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, entry.convolutional if entry else True))
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem))
     train(config, data)
-
-
-def problem_data(config):
-    """The problem's options that say where its data is, after a check that it is there."""
-    problems_catalogue.check(config.problem, config.problem_options)
-    entry = problems_catalogue.CATALOGUE.get(config.problem)
-    if not entry or not entry.dataset:
-        return {}
-    if not FLAGS.download:
-        datasets.check_present(entry.dataset, FLAGS.data_dir)
-    return {"data_dir": FLAGS.data_dir, "download": FLAGS.download}
 
 
 def train(config, data):
@@ -161,6 +147,7 @@ def train(config, data):
             FLAGS.learning_rate_trials,
             trial_epochs,
             data,
+            FLAGS.overwrite,
             report=lambda trial: print(f"Learning rate {trial.learning_rate:g}: {trial.final_loss:.4g}"),
         )
         print(f"Chosen: learning rate {config.learning_rate:g}")

@@ -17,6 +17,8 @@ from typing import Any
 
 from absl import flags
 
+from problems import catalogue, datasets
+
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
 _USER_ERRORS = (("problems.datasets", "DatasetNotPreparedError"), ("l2l_tf.training", "TrainingDivergedError"))
@@ -52,8 +54,8 @@ def run(
             raise ValueError(f"{name} takes flags (--name=value) and nothing else. Received: {' '.join(stray)!r}.")
         main()
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(" ".join(["Interrupted.", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output has left, as `head` does: the interpreter's last flush must not complain.
@@ -102,9 +104,34 @@ def define_json(
     return flags.DEFINE(_JsonParser(kind), name, default, help_text, flag_values, serializer=_JsonSerializer())
 
 
-def threads_for(setting: str, convolutional: bool) -> int | None:
-    """Threads within an operation for the flag `threads`; None leaves TensorFlow's default, best for convolutions."""
-    return 1 if setting == "auto" and not convolutional else None
+def check_problem(
+    name: str, options: dict[str, Any], data_dir: str | None, download: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Checks all of a problem that can be checked without TensorFlow.
+
+    Returns:
+      The options that say what it is, and those that say where its data is.
+
+    Raises:
+      ValueError: an unknown name or option.
+      DatasetNotPreparedError: data that is missing, without `download`.
+    """
+    catalogue.check(name, options)
+    entry = catalogue.CATALOGUE.get(name)
+    if not entry or not entry.dataset:
+        return options, {}
+    data = {"data_dir": data_dir or options.get("data_dir"), "download": download}
+    if not download:
+        datasets.check_present(entry.dataset, data["data_dir"])
+    return {name: value for name, value in options.items() if name not in data}, data
+
+
+def threads_for(setting: str, problem: str) -> int | None:
+    """Threads within an operation for the flag `threads`; None leaves TensorFlow's default."""
+    entry = catalogue.CATALOGUE.get(problem)
+    # Of a problem of the user's own we do not know what it is made of.
+    dense = entry is not None and not entry.convolutional
+    return 1 if setting == "auto" and dense else None
 
 
 def import_tensorflow(intra_op_threads: int | None = None) -> Any:

@@ -28,13 +28,14 @@ def search(
     num_trials: int,
     num_epochs: int,
     data: dict[str, Any] | None = None,
+    overwrite: bool = False,
     report: Callable[[Trial], None] = lambda trial: None,
     watch: Callable[[Epoch | Validation], None] = lambda event: None,
 ) -> TrainingConfig:
     """`config` with the learning rate that gave the lowest validation loss in `num_trials` short runs.
 
     Rates are drawn log-uniformly within a decade of the configured one. Each trial is a run of its own in
-    `learning_rate_trials/<i>/` and is taken up where it stopped.
+    `learning_rate_trials/<i>/` and is taken up where it stopped, or with `overwrite` begun anew.
 
     Raises:
       ValueError: fewer than 1 trial or epoch, or no trial with a finite validation loss.
@@ -51,11 +52,11 @@ def search(
         rate = float(f"{config.learning_rate * 10**exponent:.3g}")
         trial_folder = Path(folder) / FOLDER / str(i)
         trial_config = dataclasses.replace(config, learning_rate=rate, num_epochs=num_epochs)
-        resume = (trial_folder / checkpoint.FILE).exists()
+        resume = not overwrite and (trial_folder / checkpoint.FILE).exists()
         training = Training(trial_config, trial_folder, resume=resume, overwrite=not resume, data=data)
         outcome = training.run(watch)
         if outcome.reason == "interrupted":
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(f"Trials are kept in {str(trial_folder.parent)!r}; the same command goes on.")
         trials.append(Trial(rate, outcome.best.final_loss if outcome.best else float("inf")))
         report(trials[-1])
     best = min(trials, key=lambda trial: trial.final_loss)

@@ -167,9 +167,9 @@ def test_native_noise_is_held_back_unless_something_fails(script):
 
 
 def test_threads():
-    assert command_line.threads_for("auto", convolutional=False) == 1
-    assert command_line.threads_for("auto", convolutional=True) is None
-    assert command_line.threads_for("default", convolutional=False) is None
+    assert command_line.threads_for("auto", "mnist") == 1
+    assert command_line.threads_for("auto", "cifar") is None
+    assert command_line.threads_for("default", "mnist") is None
 
 
 def test_commands_do_not_share_flags():
