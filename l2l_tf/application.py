@@ -23,7 +23,7 @@ from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 # Both are part of what checkpoints look like: with other numbers, older ones do not load.
-ROWS_PER_BLOCK = 2048
+ROWS_PER_BLOCK = 4096
 MAX_BLOCKS = 256
 
 STATE_DTYPES = ("float32", "bfloat16")

@@ -137,7 +137,7 @@ def test_a_network_is_called_once_for_all_its_variables():
 
 @pytest.mark.parametrize(
     ("num_rows", "expected"),
-    [(0, (1, 16)), (1, (1, 16)), (2048, (1, 2048)), (100_000, (49, 2048)), (1_000_000, (256, 3920))],
+    [(0, (1, 16)), (1, (1, 16)), (4096, (1, 4096)), (100_000, (24, 4176)), (1_000_000, (244, 4112))],
 )
 def test_blocks_stay_as_checkpoints_have_them(num_rows, expected):
     """The state is saved in blocks. With others than these, the checkpoints of earlier versions do not load."""
@@ -151,18 +151,18 @@ def test_blocks_hold_all_rows(num_rows):
 
 
 def test_state_takes_what_the_documentation_says():
-    variable = keras.Variable(np.zeros(2048, np.float32))
+    variable = keras.Variable(np.zeros(4096, np.float32))
     for state_dtype, size in (("float32", 320), ("bfloat16", 160)):
         optimizer = LearnedOptimizer(networks.get("CoordinateWiseDeepLSTM"), state_dtype=state_dtype)
         optimizer.build([variable])
         state = [v for v in optimizer.variables if "block" in v.path]
-        assert sum(v.value.dtype.size * int(np.prod(v.shape)) for v in state) == 2048 * size
+        assert sum(v.value.dtype.size * int(np.prod(v.shape)) for v in state) == 4096 * size
 
 
 def test_several_blocks_are_one_network():
-    """5,000 coordinates in blocks against one call."""
+    """8,000 coordinates in blocks against one call."""
     network = networks.get("CoordinateWiseDeepLSTM", layers=[4, 3], **LOG_AND_SIGN)
-    parameters = {"a": tf.TensorSpec([3000]), "b": tf.TensorSpec([2000])}
+    parameters = {"a": tf.TensorSpec([5000]), "b": tf.TensorSpec([3000])}
     (application,) = applications(AssignedNetworks({"n": network}), parameters).values()
     blocks = [h for _, h in application.initial_state()]
     assert len(blocks) > 1

@@ -1,0 +1,105 @@
+"""What one application of LearnedOptimizer costs, next to the straightforward implementation and to Keras's Adam.
+
+    python -m benchmarks.keras_application [--parameters 100000 1000000] [--rounds 15] [--jit]
+
+All are run in turn, round after round, so that the ratios hold on a machine with other work. The straightforward
+implementation is a Keras optimizer whose `update_step` calls the network on each variable.
+"""
+
+import argparse
+import os
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+
+from l2l_tf import LearnedOptimizer, networks
+from l2l_tf.networks import Observation
+
+OPTIONS = {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.0}, "scale": 0.1}
+
+
+class Straightforward(keras.optimizers.Optimizer):
+    """One call of the network for each variable."""
+
+    def __init__(self, network):
+        super().__init__(learning_rate=1.0)
+        self.rule = network
+
+    def build(self, variables):
+        super().build(variables)
+        self.state = [
+            [self.add_variable(tuple(h.shape)) for h in tf.nest.flatten(self.rule.initial_state({"x": v}))]
+            for v in variables
+        ]
+        self.like = self.rule.initial_state({"x": tf.zeros([1])})
+
+    def update_step(self, gradient, variable, learning_rate):
+        state = self.state[self._get_variable_index(variable)]
+        packed = tf.nest.pack_sequence_as(self.like, [tf.convert_to_tensor(h) for h in state])
+        updates, next_state = self.rule(Observation({"x": gradient}), packed)
+        for old, new in zip(state, tf.nest.flatten(next_state)):
+            self.assign(old, new)
+        self.assign_add(variable, updates["x"] * learning_rate)
+
+
+def shapes_of(num_parameters):
+    """A net of three layers with about `num_parameters` entries."""
+    width = int((-786 + (786**2 + 4 * (num_parameters - 10)) ** 0.5) / 2)
+    last = num_parameters - (784 * width + width + width * width + width)
+    return [(784, width), (width,), (width, width), (width,), (last,)]
+
+
+def measure(num_parameters, rounds, jit):
+    """Optimizer name to its times in seconds, one a round."""
+    network = networks.get("CoordinateWiseDeepLSTM", **OPTIONS)
+    optimizers = {
+        "straightforward": Straightforward(network),
+        "LearnedOptimizer": LearnedOptimizer(network),
+        "LearnedOptimizer, bfloat16": LearnedOptimizer(network, state_dtype="bfloat16"),
+        "keras.optimizers.Adam": keras.optimizers.Adam(),
+    }
+    shapes = shapes_of(num_parameters)
+    gradients = [tf.random.stateless_normal(shape, [0, i]) for i, shape in enumerate(shapes)]
+    runs = {}
+    for name, optimizer in optimizers.items():
+        variables = [tf.Variable(tf.zeros(shape)) for shape in shapes]
+        optimizer.build(variables)
+        apply = tf.function(lambda gs, opt=optimizer, vs=variables: opt.apply(gs, vs), jit_compile=jit or None)
+        start = time.perf_counter()
+        apply(gradients)
+        print(f"  {name}: first call {time.perf_counter() - start:.1f} s", flush=True)
+        runs[name] = apply
+    times = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, apply in runs.items():
+            start = time.perf_counter()
+            apply(gradients)
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parameters", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--jit", action="store_true", help="compile the whole application")
+    arguments = parser.parse_args()
+    for num_parameters in arguments.parameters:
+        print(f"{num_parameters:,} parameters{', jit_compile=True' if arguments.jit else ''}")
+        times = measure(num_parameters, arguments.rounds, arguments.jit)
+        print("| | ms, median | ms, best | of straightforward | of Adam |\n| --- | --- | --- | --- | --- |")
+        for name, of_name in times.items():
+            ratios = [
+                statistics.median(a / b for a, b in zip(of_name, times[other]))
+                for other in ("straightforward", "keras.optimizers.Adam")
+            ]
+            median, best = statistics.median(of_name) * 1e3, min(of_name) * 1e3
+            print(f"| {name} | {median:.1f} | {best:.1f} | {ratios[0]:.2f} | {ratios[1]:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
