@@ -3,8 +3,8 @@
     python -m experiments.information.clipping --steps=20000 --seeds=3 --output=results/bfgs/clipping.json
 
 Appendix B of Andrychowicz et al. 2016 says that averaging cells are enough for L2 clipping. The network sees one
-gradient and is fitted by Adam to give it back clipped to norm 1. Gradients have random directions and norms of 1/4 to
-4. The error is that of all held-out updates together, sqrt(sum |u - clipped|^2 / sum |clipped|^2).
+gradient and is fitted by Adam to give it back clipped to norm 1. Gradients have random directions and norms of 1/2 to
+2. The error is that of all held-out updates together, sqrt(sum |u - clipped|^2 / sum |clipped|^2).
 """
 
 import argparse
@@ -18,23 +18,22 @@ from l2l_tf import networks, provenance, seeds
 from l2l_tf.networks import Observation
 
 COORDINATES = 10
+LARGEST_NORM = 2.0
 _BATCH = 128
 _HELD_OUT = 4096
 
 
-def draw(num_functions: int, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def draw(num_functions: int, seed: tf.Tensor, largest_norm: float = LARGEST_NORM) -> tuple[tf.Tensor, tf.Tensor]:
     """Gradients `[functions, n]`, and the same clipped to norm 1."""
     direction = tf.random.stateless_normal([num_functions, COORDINATES], seeds.fold(seed, 0))
-    log_norm = tf.random.stateless_uniform([num_functions, 1], seeds.fold(seed, 1), -1.0, 1.0) * np.log(4)
+    log_norm = tf.random.stateless_uniform([num_functions, 1], seeds.fold(seed, 1), -1.0, 1.0) * np.log(largest_norm)
     gradients = tf.math.l2_normalize(direction, axis=1) * tf.exp(log_norm)
     return gradients, tf.clip_by_norm(gradients, 1.0, axes=[1])
 
 
-def fit(global_cells: int, num_steps: int, seed: int, layers=(20, 20), learning_rate: float = 1e-2) -> float:
+def fit(global_cells: int, num_steps: int, seed: int, layers=(20, 20), learning_rate: float = 3e-2) -> float:
     """The error on held-out gradients after `num_steps` of Adam, its rate falling to 0 along a cosine."""
-    network = networks.get(
-        "GlobalAveragingLSTM", layers=layers, global_cells=global_cells, function_axis=0, seed=seed
-    )
+    network = networks.get("GlobalAveragingLSTM", layers=layers, global_cells=global_cells, function_axis=0, seed=seed)
     variables = list(network.trainable_variables)
     root = seeds.root(seed)
 
@@ -82,7 +81,7 @@ def main():
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     results = {
-        "command": provenance.command(),
+        "command": f"python -m experiments.information.clipping --steps={arguments.steps} --seeds={arguments.seeds}",
         "date": provenance.date(),
         "best_coordinatewise_rule": best_coordinatewise_error(),
     }
