@@ -36,7 +36,8 @@ def resolve(source: Source, net_assignments: Assignments | None = None) -> Resol
     else:
         folder = _folder(source)
         config, _ = saved_optimizer.read(folder)
-        found, metadata = saved_optimizer.load(folder), config.get("metadata", {})
+        # What a source is used on is one function, whatever it was trained on.
+        found, metadata = saved_optimizer.load(folder, function_axis=None), config.get("metadata", {})
         if len(found.networks) == 1:
             found = AssignedNetworks(found.networks)
     if net_assignments is not None:

@@ -41,27 +41,38 @@ def join(tensors: Tensors, function_axis: int | None, dtype: tf.DType) -> tf.Ten
     Raises:
       ValueError: see `count`.
     """
-    functions, _ = count(tensors, function_axis)
-    flat = [tf.reshape(tf.cast(t, dtype), [functions, _per_function(t, function_axis)]) for t in tensors.values()]
+    functions = 1 if function_axis is None else count(tensors, function_axis)[0]
+    flat = [tf.reshape(tf.cast(tensor, dtype), _joined_shape(tensor, function_axis)) for tensor in tensors.values()]
     return tf.concat([tf.zeros([functions, 0], dtype), *flat], axis=1)
 
 
 def part(joined: tf.Tensor, like: Tensors, function_axis: int | None) -> Tensors:
     """The inverse of `join`, in the shapes and types of `like`."""
-    parts = tf.split(joined, [_per_function(tensor, function_axis) for tensor in like.values()], axis=1)
-    return {name: tf.reshape(tf.cast(values, like[name].dtype), like[name].shape) for name, values in zip(like, parts)}
+    sizes = [tf.size(t) if _unknown(t) else _joined_shape(t, function_axis)[1] for t in like.values()]
+    parts = tf.split(joined, sizes, axis=1)
+    return {
+        name: tf.reshape(tf.cast(values, tensor.dtype), tf.shape(tensor) if _unknown(tensor) else tensor.shape)
+        for (name, tensor), values in zip(like.items(), parts)
+    }
 
 
-def _per_function(tensor: tf.Tensor, function_axis: int | None) -> int:
-    return math.prod(tensor.shape if function_axis is None else tensor.shape[1:])
+def _joined_shape(tensor: tf.Tensor, function_axis: int | None) -> list[int]:
+    if function_axis is None:
+        return [1, -1] if _unknown(tensor) else [1, math.prod(tensor.shape)]
+    return [tensor.shape[0], math.prod(tensor.shape[1:])]
 
 
-def average(values: tf.Tensor, coordinates: int, num_averaged: int) -> tf.Tensor:
+def _unknown(tensor: tf.Tensor) -> bool:
+    """Whether it is traced for any number of coordinates, as in a SavedModel."""
+    return not tensor.shape.is_fully_defined()
+
+
+def average(values: tf.Tensor, num_functions: int, num_averaged: int) -> tf.Tensor:
     """Global averaging cells: the last `num_averaged` columns of `[functions * coordinates, cells]`, each replaced by
     its mean over the coordinates of the same function."""
-    if not num_averaged or not coordinates:
+    if not num_averaged:
         return values
     own, shared = tf.split(values, [values.shape[-1] - num_averaged, num_averaged], axis=1)
-    shared = tf.reshape(shared, [-1, coordinates, num_averaged])
-    shared = tf.repeat(tf.reduce_mean(shared, axis=1), coordinates, axis=0)
-    return tf.concat([own, shared], axis=1)
+    shared = tf.reshape(shared, [num_functions, -1, num_averaged])
+    means = tf.broadcast_to(tf.reduce_mean(shared, axis=1, keepdims=True), tf.shape(shared))
+    return tf.concat([own, tf.reshape(means, [-1, num_averaged])], axis=1)

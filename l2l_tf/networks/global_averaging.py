@@ -79,14 +79,14 @@ class GlobalAveragingLSTM(Network):
 
     def __call__(self, observation: Observation, state):
         gradients = functions.join(observation.gradients, self._function_axis, self._dtype)
-        coordinates = gradients.shape[1]
+        num_functions = gradients.shape[0]
         output, next_state = lstm_layers.run_cores(
             self._cores,
             self._preprocess(tf.reshape(gradients, [-1, 1])),
             state,
-            lambda values: functions.average(values, coordinates, self._global_cells),
+            lambda values: functions.average(values, num_functions, self._global_cells),
         )
-        updates = tf.reshape(self._linear(output) * self._scale, gradients.shape)
+        updates = tf.reshape(self._linear(output) * self._scale, tf.shape(gradients))
         return functions.part(updates, observation.gradients, self._function_axis), next_state
 
 

@@ -191,10 +191,10 @@ class MemoryNetwork(Network):
         reads = self._read(memory, scale, self._read_vectors(hidden, gradient, state))
         update = tf.zeros_like(gradient)
         if "gains" in self._linear:
-            gains = _first(self._num_reads, self._dtype) + self._emit_means("gains", hidden, gradient.shape)
+            gains = _first(self._num_reads, self._dtype) + self._emit_means("gains", hidden, gradient.shape[0])
             update -= tf.reduce_sum(gains * reads, axis=1)
         if "linear" in self._linear:
-            update += self._emit("linear", hidden, gradient.shape)[:, 0]
+            update += self._emit("linear", hidden, gradient.shape[0])[:, 0]
         next_state = {"controller": controller, "memory": memory, "reads": reads}
         if self._heads != "linear":
             next_state |= {"gradient": gradient, "update": update, "largest_gradient": _largest(gradient, state)}
@@ -202,42 +202,41 @@ class MemoryNetwork(Network):
 
     def _control(self, gradient: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """The controller's output `[functions * n, cells]` and its next state."""
-        coordinates = gradient.shape[1]
+        num_functions = gradient.shape[0]
         seen = tf.concat([gradient[:, None], state["reads"]], axis=1)
         rows = tf.reshape(tf.transpose(seen, [0, 2, 1]), [-1, seen.shape[1]])
         return lstm_layers.run_cores(
             self._cores,
             self._preprocess(rows),
             state["controller"],
-            lambda values: functions.average(values, coordinates, self._global_cells),
+            lambda values: functions.average(values, num_functions, self._global_cells),
         )
 
-    def _emit(self, layer: str, hidden: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    def _emit(self, layer: str, hidden: tf.Tensor, num_functions: int) -> tf.Tensor:
         """scale c of one linear layer, `[functions, outputs, n]`."""
         outputs = self._linear[layer](hidden) * self._scale
-        return tf.transpose(tf.reshape(outputs, [*shape, outputs.shape[1]]), [0, 2, 1])
+        return tf.transpose(tf.reshape(outputs, [num_functions, -1, outputs.shape[1]]), [0, 2, 1])
 
-    def _emit_means(self, layer: str, hidden: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    def _emit_means(self, layer: str, hidden: tf.Tensor, num_functions: int) -> tf.Tensor:
         """scale C of one linear layer, `[functions, outputs, 1]`."""
-        total = tf.reduce_sum(self._emit(layer, hidden, shape), axis=2, keepdims=True)
-        return total / max(shape[1], 1)
+        return tf.reduce_mean(self._emit(layer, hidden, num_functions), axis=2, keepdims=True)
 
     def _read_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor, state: Any) -> tf.Tensor:
         """`[functions, heads, n]`."""
         if self._heads == "linear":
-            return self._emit("read_heads", hidden, gradient.shape)
-        now, before = tf.split(self._emit_means("read_heads", hidden, gradient.shape), 2, axis=1)
+            return self._emit("read_heads", hidden, gradient.shape[0])
+        now, before = tf.split(self._emit_means("read_heads", hidden, gradient.shape[0]), 2, axis=1)
         return (_first(self._num_reads, self._dtype) + now) * gradient[:, None] + before * state["gradient"][:, None]
 
     def _write_vectors(self, hidden: tf.Tensor, gradient: tf.Tensor, scale: tf.Tensor, state: Any):
         """The left and right write vectors, `[functions, heads, n]`."""
         if self._heads == "linear":
-            return tf.split(self._emit("write_heads", hidden, gradient.shape), 2, axis=1)
+            return tf.split(self._emit("write_heads", hidden, gradient.shape[0]), 2, axis=1)
         change = gradient - state["gradient"]
         predicted = self._read(state["memory"], scale, change[:, None])[:, 0]
         vectors = secant.secant_vectors(state["update"], change, predicted, _largest(gradient, state))
         coefficients = tf.reshape(
-            self._emit_means("write_heads", hidden, gradient.shape),
+            self._emit_means("write_heads", hidden, gradient.shape[0]),
             [gradient.shape[0], 2, self._num_writes, secant.NUM_VECTORS],
         )
         if self._heads == "bfgs":
