@@ -38,7 +38,7 @@ FAMILIES: dict[str, Family] = {
 
 _GRADIENTS = {"preprocess_options": {"gain": 10.0}, "scale": 0.1}
 _MAGNITUDES = {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10}, "scale": 0.1}
-_MEMORY = {**_MAGNITUDES, "scale": 1.0, "initial_scale": 2.0}
+_MEMORY = {**_MAGNITUDES, "initial_scale": 2.0}
 
 # Without a preprocessor the quadratic's gradients are seen as they are, as in the paper; reads of the memory are of
 # another size than gradients, so the networks that see them take logarithms.
@@ -46,8 +46,12 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "LSTM": ("CoordinateWiseDeepLSTM", _GRADIENTS),
     "LSTM+GAC": ("GlobalAveragingLSTM", _GRADIENTS),
     "NTM-BFGS": ("NtmBfgs", {**_MEMORY, "heads": "bfgs"}),
-    "NTM-BFGS-secant": ("NtmBfgs", {**_MEMORY, "heads": "secant"}),
     "NTM-L-BFGS": ("NtmLBfgs", {**_MEMORY, "heads": "bfgs", "history": 20}),
+}
+# Heads that do not start as those of BFGS; for --architectures.
+_WITHOUT_BFGS = {
+    "NTM-BFGS-secant": ("NtmBfgs", {**_MEMORY, "heads": "secant", "scale": 0.3}),
+    "NTM-BFGS-linear": ("NtmBfgs", {**_MEMORY, "heads": "linear", "output": "both"}),
 }
 # A mean over 128 functions has gradients 128 times smaller than one function of the same size.
 _ON_MNIST = {
@@ -62,10 +66,10 @@ def architectures(family: str) -> dict[str, tuple[str, dict[str, Any]]]:
     return _ON_MNIST if FAMILIES[family].problem == "mnist" else ARCHITECTURES
 
 
-def command(family: str, architecture: str, seed: int, folder: Path) -> list[str]:
+def command(family: str, architecture: str, seed: int, folder: Path, num_epochs: int) -> list[str]:
     """The command that trains one run."""
-    problem, options, num_epochs, settings = FAMILIES[family]
-    network, network_options = architectures(family)[architecture]
+    problem, options, _, settings = FAMILIES[family]
+    network, network_options = (architectures(family) | _WITHOUT_BFGS)[architecture]
     return [
         "train.py",
         f"--problem={problem}",
@@ -87,21 +91,21 @@ def main():
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(FAMILIES))
     parser.add_argument("--architectures", type=lambda text: text.split(","))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("flags", nargs="*", help="further flags of train.py, after --")
+    parser.add_argument("--num_epochs", type=int, help="in place of each family's own")
     arguments = parser.parse_args()
     for seed in range(arguments.seeds):
         for family in arguments.only:
             for architecture in arguments.architectures or architectures(family):
                 folder = arguments.folder / family / f"{architecture}-{seed}"
-                checkpoint = folder / "checkpoint.npz"
+                num_epochs = arguments.num_epochs or FAMILIES[family].num_epochs
                 if (folder / "done").exists():
                     continue
-                words = command(family, architecture, seed, folder) + arguments.flags
-                words += ["--resume"] if checkpoint.exists() else ["--overwrite"]
+                words = command(family, architecture, seed, folder, num_epochs)
+                words += ["--resume"] if (folder / "checkpoint.npz").exists() else ["--overwrite"]
                 print(" ".join(words), flush=True)
                 if subprocess.run([sys.executable, *words], check=False).returncode:
                     print(f"Failed: {folder}", flush=True)
-                elif _finished(folder, FAMILIES[family].num_epochs):
+                elif _finished(folder, num_epochs):
                     (folder / "done").touch()
 
 
