@@ -1,6 +1,6 @@
 """What one application of LearnedOptimizer costs, next to the straightforward implementation and to Keras's Adam.
 
-    python -m benchmarks.keras_application [--parameters 100000 1000000] [--rounds 15] [--jit]
+    python -m benchmarks.keras_application [--network=RNNProp] [--parameters 100000 1000000] [--rounds 15] [--jit]
 
 All are run in turn, round after round, so that the ratios hold on a machine with other work. The straightforward
 implementation is a Keras optimizer whose `update_step` calls the network on each variable.
@@ -19,7 +19,7 @@ import tensorflow as tf
 from l2l_tf import LearnedOptimizer, networks
 from l2l_tf.networks import Observation
 
-OPTIONS = {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.0}, "scale": 0.1}
+OPTIONS = {"CoordinateWiseDeepLSTM": {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.0}, "scale": 0.1}}
 
 
 class Straightforward(keras.optimizers.Optimizer):
@@ -53,15 +53,13 @@ def shapes_of(num_parameters):
     return [(784, width), (width,), (width, width), (width,), (last,)]
 
 
-def measure(num_parameters, rounds, jit):
+def measure(name, num_parameters, rounds, jit):
     """Optimizer name to its times in seconds, one a round."""
-    network = networks.get("CoordinateWiseDeepLSTM", **OPTIONS)
-    optimizers = {
-        "straightforward": Straightforward(network),
-        "LearnedOptimizer": LearnedOptimizer(network),
-        "LearnedOptimizer, bfloat16": LearnedOptimizer(network, state_dtype="bfloat16"),
-        "keras.optimizers.Adam": keras.optimizers.Adam(),
-    }
+    network = networks.get(name, **OPTIONS.get(name, {}))
+    optimizers = {"straightforward": Straightforward(network), "LearnedOptimizer": LearnedOptimizer(network)}
+    if name == "CoordinateWiseDeepLSTM":
+        optimizers["LearnedOptimizer, bfloat16"] = LearnedOptimizer(network, state_dtype="bfloat16")
+    optimizers["keras.optimizers.Adam"] = keras.optimizers.Adam()
     shapes = shapes_of(num_parameters)
     gradients = [tf.random.stateless_normal(shape, [0, i]) for i, shape in enumerate(shapes)]
     runs = {}
@@ -84,13 +82,14 @@ def measure(num_parameters, rounds, jit):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", default="CoordinateWiseDeepLSTM", help="a coordinatewise LSTM")
     parser.add_argument("--parameters", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--jit", action="store_true", help="compile the whole application")
     arguments = parser.parse_args()
     for num_parameters in arguments.parameters:
-        print(f"{num_parameters:,} parameters{', jit_compile=True' if arguments.jit else ''}")
-        times = measure(num_parameters, arguments.rounds, arguments.jit)
+        print(f"{arguments.network}, {num_parameters:,} parameters{', jit_compile=True' if arguments.jit else ''}")
+        times = measure(arguments.network, num_parameters, arguments.rounds, arguments.jit)
         print("| | ms, median | ms, best | of straightforward | of Adam |\n| --- | --- | --- | --- | --- |")
         for name, of_name in times.items():
             ratios = [

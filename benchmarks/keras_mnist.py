@@ -51,53 +51,67 @@ MODELS = {
 }
 
 
-class Race:
-    """One model under many optimizers, from equal starts on equal batches."""
+class Racer:
+    """One model under one optimizer; traced once, started again for every seed and rate.
 
-    def __init__(self, build, images, labels, measured):
+    Args:
+      build: makes the model, with weights drawn from Keras's seed.
+      optimizer: of the model.
+      images, labels: MNIST as TFDS has it.
+      measured: the number of images, the first, on which the loss is measured.
+    """
+
+    def __init__(self, build, optimizer, images, labels, measured):
         self._build = build
-        self._images = images
-        self._labels = labels
-        self._measured = measured
-        self._loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def run(self, make_optimizer, seed, steps):
-        """The loss on the measured images after each of `steps`."""
-        keras.utils.set_random_seed(seed)
-        model = self._build()
-        optimizer = make_optimizer()
+        self._model = model = build()
+        self._optimizer = optimizer
         optimizer.build(model.trainable_variables)
+        self._fresh = [variable.numpy() for variable in optimizer.variables]
+        cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+        def pixels(rows):
+            return tf.cast(tf.gather(images, rows), tf.float32) / 255
 
         @tf.function
-        def advance(first, last):
+        def advance(seed, first, last):
             for t in tf.range(first, last):
-                rows = tf.random.stateless_uniform([BATCH], [seed, t], 0, len(self._images), tf.int32)
+                rows = tf.random.stateless_uniform([BATCH], [seed, t], 0, len(images), tf.int32)
                 with tf.GradientTape() as tape:
-                    loss = self._loss(tf.gather(self._labels, rows), model(self._pixels(rows)))
+                    loss = cross_entropy(tf.gather(labels, rows), model(pixels(rows)))
                 optimizer.apply(tape.gradient(loss, model.trainable_variables))
 
         @tf.function
         def measure():
-            return self._loss(self._labels[: self._measured], model(self._pixels(tf.range(self._measured))))
+            return cross_entropy(labels[:measured], model(pixels(tf.range(measured))))
 
+        self._advance, self._measure = advance, measure
+
+    def __call__(self, seed, steps, learning_rate=None):
+        """The loss after each of `steps`, from the weights and on the batches of `seed`."""
+        keras.utils.set_random_seed(seed)
+        self._model.set_weights(self._build().get_weights())
+        for variable, value in zip(self._optimizer.variables, self._fresh):
+            variable.assign(value)
+        if learning_rate is not None:
+            self._optimizer.learning_rate = learning_rate
         losses, first = [], 0
         for last in steps:
-            advance(tf.constant(first), tf.constant(last))
-            losses.append(float(measure()))
+            self._advance(tf.constant(seed), tf.constant(first), tf.constant(last))
+            losses.append(float(self._measure()))
             first = last
         return losses
 
-    def _pixels(self, rows):
-        return tf.cast(tf.gather(self._images, rows), tf.float32) / 255
 
-
-def compare(race, optimizer, seeds, steps, rates):
-    """Optimizer name to losses `[seeds, steps]`; of Adam's rates, the best at each step."""
-    makers = {"learned": lambda: LearnedOptimizer(optimizer), "Adam, default": keras.optimizers.Adam}
-    makers |= {rate: lambda rate=rate: keras.optimizers.Adam(float(rate)) for rate in rates}
-    runs = {name: np.array([race.run(make, seed, steps) for seed in range(seeds)]) for name, make in makers.items()}
-    tuned = np.stack([np.nan_to_num(runs.pop(rate), nan=np.inf) for rate in rates])
-    best = tuned.mean(1).argmin(0)
+def compare(build, optimizer, data, seeds, steps, rates):
+    """Optimizer name to losses `[seeds, steps]`, and Adam's best rate at each step."""
+    learned = Racer(build, LearnedOptimizer(optimizer), *data, measured=10_000)
+    adam = Racer(build, keras.optimizers.Adam(), *data, measured=10_000)
+    runs = {
+        "learned": np.array([learned(seed, steps) for seed in range(seeds)]),
+        "Adam, default": np.array([adam(seed, steps) for seed in range(seeds)]),
+    }
+    tuned = np.array([[adam(seed, steps, float(rate)) for seed in range(seeds)] for rate in rates])
+    best = np.nan_to_num(tuned, nan=np.inf).mean(1).argmin(0)
     runs["Adam, best of rates"] = np.stack([tuned[best[t], :, t] for t in range(len(steps))], 1)
     return runs, [float(rates[i]) for i in best]
 
@@ -105,7 +119,7 @@ def compare(race, optimizer, seeds, steps, rates):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--optimizer", default="mnist", help="a pretrained name or the folder of a saved optimizer")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, help="at least 2")
     parser.add_argument("--steps", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--num_rates", type=int, default=len(RATES))
@@ -119,8 +133,9 @@ def main():
     print(f"| model | step | learned | Adam, default | Adam, best of {len(rates)} rates | learned / best |", flush=True)
     print("| --- | --- | --- | --- | --- | --- |", flush=True)
     for name in arguments.models:
-        race = Race(MODELS[name], images, labels, measured=10_000)
-        runs, best = compare(race, arguments.optimizer, arguments.seeds, arguments.steps, rates)
+        runs, best = compare(
+            MODELS[name], arguments.optimizer, (images, labels), arguments.seeds, arguments.steps, rates
+        )
         results[name] = {"best_rates": best, **{run: losses.tolist() for run, losses in runs.items()}}
         for t, step in enumerate(arguments.steps):
             means = {run: losses[:, t].mean() for run, losses in runs.items()}

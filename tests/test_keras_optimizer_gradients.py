@@ -17,6 +17,7 @@ LOG_AND_SIGN = {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.
 
 COORDINATEWISE = {
     "blocks": lambda: networks.get("CoordinateWiseDeepLSTM", layers=[4, 3], **LOG_AND_SIGN),
+    "rnnprop": lambda: networks.get("RNNProp", layers=[4]),
     "whole": lambda: networks.get("CoordinateWiseDeepLSTM", layers=[4], dtype="float64", **LOG_AND_SIGN),
     "slots": lambda: networks.get("RMSProp"),
 }
@@ -159,9 +160,10 @@ def test_state_takes_what_the_documentation_says():
         assert sum(v.value.dtype.size * int(np.prod(v.shape)) for v in state) == 4096 * size
 
 
-def test_several_blocks_are_one_network():
+@pytest.mark.parametrize("rule", ["blocks", "rnnprop"])
+def test_several_blocks_are_one_network(rule):
     """8,000 coordinates in blocks against one call."""
-    network = networks.get("CoordinateWiseDeepLSTM", layers=[4, 3], **LOG_AND_SIGN)
+    network = COORDINATEWISE[rule]()
     parameters = {"a": tf.TensorSpec([5000]), "b": tf.TensorSpec([3000])}
     (application,) = applications(AssignedNetworks({"n": network}), parameters).values()
     blocks = [h for _, h in application.initial_state()]

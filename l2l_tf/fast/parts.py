@@ -4,6 +4,7 @@ A part keeps the network's state, what the network saw and the cotangents of bot
 `enter` and `leave`. Both kinds of part have the same methods.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import sonnet as snt
@@ -49,7 +50,7 @@ class Blocked:
         self._network = network
         self._like = parameters
         self._layout = blocks.layout(network.to_rows(parameters).shape[0], rows_per_block)
-        self._weights = pack(network)
+        self._weights = pack(network.cores, network.linear, network.scale)
         options = network.options
         self._calls = compiled.calls(options["preprocess_name"], tuple(sorted(options["preprocess_options"].items())))
 
@@ -168,13 +169,13 @@ def _transposed(results):
     return tuple(list(of_blocks) for of_blocks in zip(*results))
 
 
-def pack(network: DeepLSTM) -> LstmWeights:
+def pack(cores: Sequence[snt.LSTM], linear: snt.Linear, scale: float) -> LstmWeights:
     """phi as the kernels take it."""
     layers = []
-    for core in network.cores:
+    for core in cores:
         w = tf.concat([core.input_to_hidden, core.hidden_to_hidden, core.b[None]], 0)
         layers.append(tf.transpose(w * _gate_scale(core)))
-    return LstmWeights(tuple(layers), network.linear.w * network.scale, network.linear.b * network.scale)
+    return LstmWeights(tuple(layers), linear.w * scale, linear.b * scale)
 
 
 def _unpack(network: DeepLSTM, packed: LstmWeights) -> GradientsByVariable:

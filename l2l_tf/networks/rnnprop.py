@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from l2l_tf.networks import lstm_layers
 from l2l_tf.networks.initializers import WeightInitializers, json_able
-from l2l_tf.networks.network import Network, Observation
+from l2l_tf.networks.network import Network, Observation, Tensors
 
 
 class RNNProp(Network):
@@ -67,11 +67,11 @@ class RNNProp(Network):
             },
             name=name,
         )
-        self._beta_1, self._beta_2, self._epsilon, self._scale = beta_1, beta_2, epsilon, scale
+        self._beta_1, self._beta_2, self._epsilon, self.scale = beta_1, beta_2, epsilon, scale
         self._dtype = tf.as_dtype(dtype)
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
-        self._cores = lstm_layers.build_cores(2, layers, initializers, self._dtype)
-        self._linear = lstm_layers.build_linear("linear", layers[-1], 1, initializers, self._dtype)
+        self.cores = lstm_layers.build_cores(2, layers, initializers, self._dtype)
+        self.linear = lstm_layers.build_linear("linear", layers[-1], 1, initializers, self._dtype)
 
     def initial_state(self, parameters):
         num_rows = sum(math.prod(p.shape) for p in parameters.values())
@@ -81,27 +81,36 @@ class RNNProp(Network):
             "second_moment": zeros,
             # One a coordinate, so that all of the state is rows.
             "step": zeros,
-            "layers": tuple(core.initial_state(num_rows) for core in self._cores),
+            "layers": tuple(core.initial_state(num_rows) for core in self.cores),
         }
 
     def __call__(self, observation: Observation, state):
-        gradients = observation.gradients
-        rows = tf.concat([tf.cast(tf.reshape(g, [-1, 1]), self._dtype) for g in gradients.values()], axis=0)
-        rows, next_state = self.update_rows(rows, state)
-        parts = tf.split(rows, [math.prod(g.shape) for g in gradients.values()])
-        updates = {
-            name: tf.cast(tf.reshape(part, gradient.shape), gradient.dtype)
-            for (name, gradient), part in zip(gradients.items(), parts)
+        rows, next_state = self.update_rows(self.to_rows(observation.gradients), state)
+        return self.from_rows(rows, observation.gradients), next_state
+
+    def to_rows(self, tensors: Tensors) -> tf.Tensor:
+        """All coordinates below one another, `[n, 1]`, in the network's type."""
+        return tf.concat([tf.cast(tf.reshape(tensor, [-1, 1]), self._dtype) for tensor in tensors.values()], axis=0)
+
+    def from_rows(self, rows: tf.Tensor, like: Tensors) -> Tensors:
+        """The inverse of `to_rows`, in the shapes and types of `like`."""
+        parts = tf.split(rows, [math.prod(tensor.shape) for tensor in like.values()])
+        return {
+            name: tf.cast(tf.reshape(part, tensor.shape), tensor.dtype)
+            for (name, tensor), part in zip(like.items(), parts)
         }
-        return updates, next_state
 
     def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """The rule itself: gradients `[n, 1]` and the state to updates `[n, 1]` and the next state."""
+        seen, averages = self.see(rows, state)
+        output, layers = lstm_layers.run_cores(self.cores, tf.concat(seen, axis=1), state["layers"])
+        return tf.tanh(self.linear(output)) * self.scale, {**averages, "layers": layers}
+
+    def see(self, gradients: tf.Tensor, state: Any) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+        """The two inputs x of the LSTM layers, and the next moments and step: entry by entry, in any one shape."""
         step = state["step"] + 1
-        first_moment = self._beta_1 * state["first_moment"] + (1 - self._beta_1) * rows
-        second_moment = self._beta_2 * state["second_moment"] + (1 - self._beta_2) * tf.square(rows)
+        first_moment = self._beta_1 * state["first_moment"] + (1 - self._beta_1) * gradients
+        second_moment = self._beta_2 * state["second_moment"] + (1 - self._beta_2) * tf.square(gradients)
         scale = tf.math.rsqrt(second_moment / (1 - self._beta_2**step) + self._epsilon**2)
-        inputs = tf.concat([rows, first_moment / (1 - self._beta_1**step)], axis=1) * scale
-        output, layers = lstm_layers.run_cores(self._cores, inputs, state["layers"])
-        next_state = {"first_moment": first_moment, "second_moment": second_moment, "step": step, "layers": layers}
-        return tf.tanh(self._linear(output)) * self._scale, next_state
+        seen = [gradients * scale, first_moment / (1 - self._beta_1**step) * scale]
+        return seen, {"first_moment": first_moment, "second_moment": second_moment, "step": step}
