@@ -200,7 +200,7 @@ def _contender(name, what, request, problem):
     from l2l_tf import comparison
 
     if isinstance(what, Path):
-        return comparison.saved(name, what)
+        return comparison.saved(name, what, problem)
     if what is None:
         print(f"Warning: no --path, so {name} is an untrained network.", file=sys.stderr)
         return comparison.untrained(name, request.problem)

@@ -23,13 +23,13 @@ class Contender(NamedTuple):
     details: dict[str, Any]
 
 
-def saved(name: str, path: str | Path) -> Contender:
-    """The learned optimizer in the folder `path`.
+def saved(name: str, path: str | Path, problem: Problem) -> Contender:
+    """The learned optimizer in the folder `path`, for `problem`, which says what axis counts functions.
 
     Raises:
       SavedOptimizerError: the folder does not hold one.
     """
-    assigned = saved_optimizer.load(path)
+    assigned = saved_optimizer.load(path, function_axis=problem.function_axis)
     return Contender(name, assigned, True, None, {"path": str(path), **_described(assigned)})
 
 

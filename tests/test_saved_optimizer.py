@@ -40,6 +40,18 @@ def test_round_trip(tmp_path):
             np.testing.assert_array_equal(weights(loaded)[name][key], array)
 
 
+def test_options_of_another_use_go_to_the_networks_that_take_them(tmp_path):
+    members = {
+        "sharing": networks.get("GlobalAveragingLSTM", layers=(3,), global_cells=1, function_axis=0),
+        "adam": networks.get("Adam"),
+    }
+    saved_optimizer.save(AssignedNetworks(members, [("sharing", ["a"]), ("adam", ["b"])]), tmp_path)
+    assert saved_optimizer.load(tmp_path).networks["sharing"].options["function_axis"] == 0
+    loaded = saved_optimizer.load(tmp_path, function_axis=None).networks
+    assert loaded["sharing"].options == members["sharing"].options | {"function_axis": None}
+    assert loaded["adam"].options == members["adam"].options
+
+
 def test_saving_again_replaces_and_leaves_no_old_weights_but_other_files(tmp_path):
     (tmp_path / "checkpoint.npz").write_bytes(b"another's")
     saved_optimizer.save(optimizer(seed=0), tmp_path)

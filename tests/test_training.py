@@ -176,3 +176,15 @@ def test_several_optimizees_average_their_outer_gradients(tmp_path):
 def test_configurations_out_of_range(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(CONFIG, **change)
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, 0), ({"function_axis": None}, None)])
+def test_the_problem_says_which_axis_counts_functions(given, expected, tmp_path):
+    net = {"net": "ntm-bfgs", "net_options": {"layers": [3], "global_cells": 1, **given}}
+    training = Training(
+        dataclasses.replace(
+            CONFIG, networks={"ntm": net, **CONFIG.networks}, net_assignments=[["ntm", ["x"]], ["cw", ["x"]]]
+        ),
+        tmp_path,
+    )
+    assert training.network.networks["ntm"].options["function_axis"] == expected

@@ -106,6 +106,7 @@ CASES = {
     "simple-multi": ProblemCase(_named("simple-multi", num_dims=3), ["x_0", "x_1", "x_2"], random=False),
     "quadratic": ProblemCase(_named("quadratic", batch_size=2, num_dims=3), ["x"]),
     "quadratic-gaussian": ProblemCase(_named("quadratic", batch_size=2, draw="gaussian", dtype="float64"), ["x"]),
+    "quadratic-ill-conditioned": ProblemCase(_named("quadratic", batch_size=2, draw="ill_conditioned"), ["x"]),
     "ensemble": ProblemCase(
         _named(
             "ensemble",
