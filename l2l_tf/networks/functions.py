@@ -28,11 +28,11 @@ def count(tensors: Tensors, function_axis: int | None) -> tuple[int, int]:
     """
     if function_axis is None:
         return 1, sum(math.prod(tensor.shape) for tensor in tensors.values())
-    functions = {tensor.shape[0] if tensor.shape.rank else None for tensor in tensors.values()}
-    if len(functions) > 1 or None in functions:
+    functions = {tensor.shape[0] for tensor in tensors.values() if tensor.shape.rank}
+    if len(functions) > 1 or any(not tensor.shape.rank for tensor in tensors.values()):
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         raise ValueError(f"With function_axis=0, the first axis of all parameters is alike. Received: shapes {shapes}.")
-    return functions.pop() if functions else 1, sum(math.prod(tensor.shape[1:]) for tensor in tensors.values())
+    return max(functions, default=1), sum(math.prod(tensor.shape[1:]) for tensor in tensors.values())
 
 
 def join(tensors: Tensors, function_axis: int | None, dtype: tf.DType) -> tf.Tensor:
