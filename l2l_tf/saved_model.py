@@ -46,8 +46,8 @@ def export_saved_model(source: sources.Source, path: str | Path) -> None:
       path: the folder to write.
 
     Raises:
-      ValueError: an unknown source, a network that shares information between coordinates, or something else than
-        an export at `path`.
+      ValueError: an unknown source, a network that groups coordinates by tensors or functions, or something else
+        than an export at `path`.
     """
     networks, trained_on = sources.resolve(source)
     path = Path(path)
@@ -60,38 +60,48 @@ def export_saved_model(source: sources.Source, path: str | Path) -> None:
 
 
 def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Module:
-    """`network` with functions over any number of coordinates as attributes."""
+    """`network` with functions over any number of coordinates as attributes.
+
+    Which axes of the state count coordinates is seen from the states of one and of two; NtmBfgs has two such axes in
+    one tensor.
+    """
     size = _row_size(name, network)
     one, two = (tf.nest.flatten(network.initial_state(_parameters(network, n, size))) for n in (1, 2))
-    counts = [left.shape != right.shape for left, right in zip(one, two)]  # whose first axis counts coordinates
+    specs = [[None if i != j else i for i, j in zip(left.shape, right.shape)] for left, right in zip(one, two)]
     structure = network.initial_state(_parameters(network, 1, size))
-    state_specs = [
-        tf.TensorSpec([None, *h.shape[1:]] if counted else h.shape, h.dtype, name=f"state_{i}")
-        for i, (h, counted) in enumerate(zip(one, counts))
-    ]
+    state_specs = [tf.TensorSpec(shape, h.dtype, name=f"state_{i}") for i, (h, shape) in enumerate(zip(one, specs))]
     observed = [field for field in _OBSERVED if field in network.observes]
     observed_specs = [tf.TensorSpec(_OBSERVED[field], tf.float32, name=field) for field in observed]
     gradient_spec = tf.TensorSpec([None] if size is None else [None, size], tf.float32, name="gradients")
 
-    def check(n, state):
-        for i, (tensor, counted) in enumerate(zip(state, counts)):
-            if counted:
-                tf.debugging.assert_equal(
-                    tf.shape(tensor)[0], n, f"For gradients of n coordinates, state_{i} is that of initial_state(n)."
-                )
+    def checked(gradients, state):
+        """`gradients`, once the state is seen to be of as many coordinates."""
+        checks = [
+            tf.debugging.assert_equal(
+                tf.shape(tensor)[axis],
+                tf.shape(gradients)[0],
+                f"For gradients of n coordinates, state_{i} is that of initial_state(n).",
+            )
+            for i, (tensor, shape) in enumerate(zip(state, specs))
+            for axis, extent in enumerate(shape)
+            if extent is None
+        ]
+        with tf.control_dependencies(checks):
+            return tf.identity(gradients)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
     def initial_state(num_coordinates):
         return [
-            tf.broadcast_to(h, tf.concat([[num_coordinates], h.shape[1:]], 0)) if counted else tf.identity(h)
-            for h, counted in zip(one, counts)
+            tf.broadcast_to(h, tf.stack([num_coordinates if extent is None else extent for extent in shape]))
+            if None in shape
+            else tf.identity(h)
+            for h, shape in zip(one, specs)
         ]
 
     @tf.function(input_signature=[gradient_spec, state_specs, *observed_specs], autograph=False)
     def update(gradients, state, *seen):
-        check(tf.shape(gradients)[0], state)
         packed = tf.nest.pack_sequence_as(structure, state)
-        updates, next_state = _step(network, gradients, packed, dict(zip(observed, seen)))
+        updates, next_state = _step(network, checked(gradients, state), packed, dict(zip(observed, seen)))
         return updates, tf.nest.flatten(next_state)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
@@ -134,9 +144,12 @@ def _row_size(name: str, network: Network) -> int | None:
         return None
     if isinstance(network, DeepLSTM):
         return network.linear.w.shape[1]
+    if network.options.get("function_axis", 0) is None:
+        return None
     raise ValueError(
-        f"A SavedModel updates any number of coordinates by themselves; the network {name!r} shares information "
-        f"between them. Use it through LearnedOptimizer or MetaOptimizer. Received: {type(network).__name__}."
+        f"A SavedModel updates the coordinates of one function, flattened. The network {name!r} groups them by tensors "
+        f"or functions; use it through LearnedOptimizer or MetaOptimizer, or with function_axis=None where it takes "
+        f"that option. Received: {type(network).__name__}."
     )
 
 

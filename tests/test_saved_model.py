@@ -157,9 +157,27 @@ def test_several_networks_go_to_a_folder_each(lstm, tmp_path):
         assert json.loads(loaded.metadata().numpy())["name"] == name
 
 
-def test_networks_that_share_between_coordinates_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"shares information between them.*Received: GlobalAveragingLSTM"):
-        export_saved_model(networks.get("GlobalAveragingLSTM", layers=[4], global_cells=1), tmp_path / "no")
+@pytest.mark.parametrize("name", ["GlobalAveragingLSTM", "NtmBfgs", "NtmLBfgs"])
+def test_rules_that_share_between_coordinates(name, tmp_path):
+    network = networks.get(name, layers=[4], global_cells=2, scale=0.1)
+    export_saved_model(network, tmp_path / "sharing")
+    loaded = tf.saved_model.load(str(tmp_path / "sharing"))
+    state, own_state = loaded.initial_state(5), network.initial_state({"x": tf.zeros([5])})
+    for step in range(4):
+        gradients = tf.constant(_gradients(step))
+        updates, state = loaded.update(gradients, state)
+        own_updates, own_state = network(Observation({"x": gradients}), own_state)
+        np.testing.assert_allclose(updates, own_updates["x"], rtol=1e-4)
+    state_specs = json.loads(loaded.metadata().numpy())["state"]
+    assert (name == "NtmBfgs") == ([1, None, None] in [spec["shape"] for spec in state_specs])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"gradients of n coordinates.*initial_state\(n\)"):
+        loaded.update(tf.ones([4]), state)
+
+
+def test_networks_that_group_coordinates_are_refused(tmp_path):
+    network = networks.get("GlobalAveragingLSTM", layers=[4], global_cells=1, function_axis=0)
+    with pytest.raises(ValueError, match=r"by tensors or functions; use it .* Received: GlobalAveragingLSTM"):
+        export_saved_model(network, tmp_path / "no")
     assert list(tmp_path.iterdir()) == []
 
 
