@@ -3,7 +3,7 @@
 Read `l2l_tf.unroll` to learn how it works; this package is how to do it in less time and memory.
 """
 
-from l2l_tf.fast.memory import DEFAULT_BUDGET
+from l2l_tf.fast.memory import DEFAULT_BUDGET, MODES
 from l2l_tf.fast.outer_gradient import applies, outer_gradient
 
-__all__ = ["DEFAULT_BUDGET", "applies", "outer_gradient"]
+__all__ = ["DEFAULT_BUDGET", "MODES", "applies", "outer_gradient"]

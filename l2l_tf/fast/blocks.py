@@ -5,11 +5,13 @@ cache, many enough that the call's overhead is small, and independent of the oth
 """
 
 import math
+import os
 from typing import NamedTuple
 
 import tensorflow as tf
 
 _ALIGNMENT = 16  # float32 lanes of the widest vector registers
+_FEWEST_ROWS = 256  # below, a call's overhead outweighs a further core
 _MAX_BLOCKS = 64  # every block is a node of the graph; beyond this they grow instead
 
 
@@ -22,8 +24,9 @@ class Layout(NamedTuple):
 
 
 def layout(num_rows: int, rows_per_block: int) -> Layout:
-    """Equal blocks of about `rows_per_block`, of more where there would be too many."""
-    num_blocks = min(max(1, round(num_rows / rows_per_block)), _MAX_BLOCKS)
+    """Equal blocks of about `rows_per_block`: fewer rows to employ every core, more where blocks would be too many."""
+    fewest = min(os.cpu_count() or 1, num_rows // _FEWEST_ROWS)
+    num_blocks = min(max(1, round(num_rows / rows_per_block), fewest), _MAX_BLOCKS)
     rows_per_block = max(1, math.ceil(num_rows / num_blocks / _ALIGNMENT)) * _ALIGNMENT
     return Layout(num_rows, max(1, math.ceil(num_rows / rows_per_block)), rows_per_block)
 

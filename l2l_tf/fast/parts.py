@@ -98,7 +98,8 @@ class Blocked:
 
     def gradients(self, total: list[LstmWeights]) -> GradientsByVariable:
         """The sum over the blocks, by variable."""
-        return _unpack(self._network, tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total))
+        total = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)
+        return unpack(self._network.cores, self._network.linear, self._network.scale, total)
 
     def _cut(self, tensors: Tensors) -> list[tf.Tensor]:
         return blocks.cut(self._network.to_rows({name: tensors[name] for name in self._like}), self._layout)
@@ -178,13 +179,10 @@ def pack(cores: Sequence[snt.LSTM], linear: snt.Linear, scale: float) -> LstmWei
     return LstmWeights(tuple(layers), linear.w * scale, linear.b * scale)
 
 
-def _unpack(network: DeepLSTM, packed: LstmWeights) -> GradientsByVariable:
+def unpack(cores: Sequence[snt.LSTM], linear: snt.Linear, scale: float, packed: LstmWeights) -> GradientsByVariable:
     """The gradients of the variables from those of the packed weights."""
-    gradients = {
-        network.linear.w.ref(): packed.linear * network.scale,
-        network.linear.b.ref(): packed.linear_bias * network.scale,
-    }
-    for core, packed_layer in zip(network.cores, packed.layers):
+    gradients = {linear.w.ref(): packed.linear * scale, linear.b.ref(): packed.linear_bias * scale}
+    for core, packed_layer in zip(cores, packed.layers):
         variables = [core.input_to_hidden, core.hidden_to_hidden, core.b]
         rows = [core.input_to_hidden.shape[0], core.hidden_to_hidden.shape[0], 1]
         parts = tf.split(tf.transpose(packed_layer) * _gate_scale(core), rows)
@@ -194,4 +192,4 @@ def _unpack(network: DeepLSTM, packed: LstmWeights) -> GradientsByVariable:
 
 def _gate_scale(core: snt.LSTM) -> tf.Tensor:
     """The kernels' scale of each of the 4 H gates."""
-    return tf.repeat(tf.constant(lstm_kernels.GATE_SCALE), core.hidden_to_hidden.shape[0])
+    return tf.repeat(tf.constant(lstm_kernels.GATE_SCALE, core.b.dtype), core.hidden_to_hidden.shape[0])

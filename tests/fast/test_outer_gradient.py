@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from l2l_tf import fast, networks, seeds, unroll
+from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.objectives import trajectory_objective
+from problems.problem import Problem
+
+LSTM = {"layers": (3, 2), "preprocess_name": "LogAndSign", "preprocess_options": {"k": 5.0}, "scale": 0.1}
+
+
+class Network(Problem):
+    """A convolution, a layer and a bias on minibatches of noise: shapes for every network, and a loss with a seed."""
+
+    name = "network"
+    options: dict = {}  # noqa: RUF012
+
+    def initial_parameters(self, instance, seed):
+        shapes = {"kernel": [2, 2, 1, 3], "w": [12, 2], "b": [2]}
+        return {
+            name: tf.random.stateless_normal(shape, seeds.fold(seed, i), stddev=0.5)
+            for i, (name, shape) in enumerate(shapes.items())
+        }
+
+    def loss(self, parameters, instance, seed):
+        images = tf.random.stateless_normal([4, 3, 3, 1], seed)
+        features = tf.tanh(tf.nn.conv2d(images, parameters["kernel"], 1, "VALID"))
+        outputs = tf.tanh(tf.reshape(features, [4, 12]) @ parameters["w"] + parameters["b"])
+        return tf.reduce_mean(tf.square(outputs - 0.5)) + 0.1 * tf.reduce_sum(tf.square(parameters["b"]))
+
+
+def _lstm(name="CoordinateWiseDeepLSTM", seed=0, **options):
+    return networks.get(name, **{**LSTM, "seed": seed, **options})
+
+
+def _assert_agrees(network, len_unroll=3, second_derivatives=False, transform="identity", weights="all", **options):
+    """The fast path and the tape: meta-loss, losses, gradients, and the run they leave, twice in a row."""
+    problem = Network()
+    objective = trajectory_objective(len_unroll, weights, transform)
+
+    @tf.function(autograph=False)
+    def readable(run):
+        return unroll.tape(problem, network, run, len_unroll, objective, second_derivatives)
+
+    @tf.function(autograph=False)
+    def in_blocks(run):
+        return fast.outer_gradient(problem, network, run, len_unroll, objective, second_derivatives, **options)
+
+    run = unroll.start(problem, network, seeds.root(1))
+    for _ in range(2):
+        expected, actual = readable(run), in_blocks(run)
+        tf.nest.assert_same_structure(actual, expected)
+        largest = max(float(tf.reduce_max(tf.abs(g))) for g in expected.gradients)
+        assert largest > 0
+        for got, wanted, variable in zip(actual.gradients, expected.gradients, network.trainable_variables):
+            np.testing.assert_allclose(got, wanted, atol=1e-5 * largest, err_msg=variable.name)
+        for got, wanted in zip(*(tf.nest.flatten(outer._replace(gradients=())) for outer in (actual, expected))):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+        run = expected.run
+    assert in_blocks.experimental_get_tracing_count() == 1
+
+
+MODES = [{"memory": "states"}, {"memory": "recompute"}, {"second_derivatives": True}]
+
+
+@pytest.mark.parametrize("options", MODES, ids=str)
+def test_blocks_with_a_remainder(options):
+    _assert_agrees(AssignedNetworks({"cw": _lstm()}), rows_per_block=16, **options)
+
+
+@pytest.mark.parametrize("options", [MODES[0], MODES[2]], ids=str)
+def test_several_networks_at_once(options):
+    """LSTMs over coordinates, kernels and vectors, and Adam; two networks on one parameter."""
+    network = AssignedNetworks(
+        {
+            "one": _lstm(),
+            "kernels": _lstm("KernelDeepLSTM", kernel_shape=[2, 2]),
+            "vectors": _lstm("StandardDeepLSTM", output_size=2, layers=(2,)),
+            "adam": networks.get("Adam", learning_rate=0.01),
+        },
+        [("kernels", ["kernel"]), ("vectors", ["w"]), ("one", ["b"]), ("adam", ["b"])],
+    )
+    _assert_agrees(network, **options)
+
+
+@pytest.mark.parametrize("options", MODES, ids=str)
+def test_no_layers_and_a_parameter_that_nobody_owns(options):
+    network = AssignedNetworks({"linear": _lstm(layers=())}, [("linear", ["kernel", "w"])])
+    _assert_agrees(network, **options)
+
+
+@pytest.mark.parametrize(
+    "objective", [{"transform": "log"}, {"weights": "final"}, {"weights": [0.0, 1.0, -0.5, 2.0]}], ids=str
+)
+def test_objectives(objective):
+    _assert_agrees(AssignedNetworks({"cw": _lstm(preprocess_name="identity", preprocess_options={})}), **objective)
+
+
+@pytest.mark.parametrize("options", MODES, ids=str)
+def test_one_step(options):
+    _assert_agrees(AssignedNetworks({"cw": _lstm(layers=(2,))}), len_unroll=1, **options)
+
+
+def test_double_precision_stays_on_the_readable_path_within_the_fast_one():
+    network = AssignedNetworks(
+        {"double": _lstm(dtype="float64"), "single": _lstm()}, [("double", ["w"]), ("single", ["kernel", "b"])]
+    )
+    _assert_agrees(network)
+
+
+def test_memory_is_chosen_by_the_budget():
+    states = {"network": (tf.zeros([100, 20]), tf.zeros([100, 20]))}
+    kept = 2 * 100 * 20 * 4 * 5
+    assert fast.memory.choose(states, len_unroll=5, budget=kept) == "states"
+    assert fast.memory.choose(states, len_unroll=5, budget=kept - 1) == "recompute"
+
+
+def test_an_unknown_memory_mode():
+    network = AssignedNetworks({"cw": _lstm()})
+    run = unroll.start(Network(), network, seeds.root(0))
+    with pytest.raises(ValueError, match=r"memory is one of \['states', 'recompute'\], or None. Received: 'none'"):
+        fast.outer_gradient(Network(), network, run, 2, trajectory_objective(2), memory="none")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "num_coordinates", "expected"),
+    [
+        ("CoordinateWiseDeepLSTM", {}, 256, True),
+        ("CoordinateWiseDeepLSTM", {}, 255, False),
+        ("CoordinateWiseDeepLSTM", {"dtype": "float64"}, 256, False),
+        ("Adam", {}, 256, False),
+    ],
+)
+def test_applies(name, options, num_coordinates, expected):
+    network = AssignedNetworks({"only": networks.get(name, **options)})
+    assert fast.applies(network, {"x": tf.zeros([num_coordinates])}) is expected
