@@ -47,6 +47,9 @@ class MemoryNetwork(Network):
     Skip connections are weighted by means because weights that differ between coordinates turn a long step along a
     flat direction into one along a steep direction, the more the better M is: training such heads diverges.
 
+    With skip connections, a function's memory is emptied where -M g is no direction of descent. BFGS never comes to
+    that, but M need not stay positive definite where heads are corrected, or where NtmLBfgs drops old writes.
+
     The order of the paper's two operations is free as well: here a step writes what the last step has taught and
     then reads, so that an update uses all that is known, as in BFGS.
 
@@ -188,6 +191,8 @@ class MemoryNetwork(Network):
         hidden, controller = self._control(gradient, state)
         left, right = self._write_vectors(hidden, gradient, scale, state)
         memory = self._write(state["memory"], left, right)
+        if self._heads != "linear":
+            memory = self._sound(memory, scale, gradient)
         reads = self._read(memory, scale, self._read_vectors(hidden, gradient, state))
         update = tf.zeros_like(gradient)
         if "gains" in self._linear:
@@ -243,6 +248,12 @@ class MemoryNetwork(Network):
             others = [[0, 0], [0, self._num_writes - secant.BFGS.shape[1]], [0, 0]]
             coefficients += tf.cast(tf.pad(secant.BFGS, others), self._dtype)
         return tf.unstack(tf.einsum("fshv,fvn->sfhn", coefficients, vectors), axis=0)
+
+    def _sound(self, memory: Any, scale: tf.Tensor, gradient: tf.Tensor) -> Any:
+        """The memory, and where -M g does not descend, an empty one."""
+        slope = tf.reduce_sum(gradient * self._read(memory, scale, gradient[:, None])[:, 0], axis=1)
+        descends = (slope >= 0)[:, None, None]
+        return tf.nest.map_structure(lambda values: tf.where(descends, values, tf.zeros_like(values)), memory)
 
 
 def _largest(gradient: tf.Tensor, state: Any) -> tf.Tensor:

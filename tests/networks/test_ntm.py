@@ -61,6 +61,17 @@ def test_converged_in_single_precision_it_stays_there():
     assert np.abs(updates[40:]).max() < 1e-5
 
 
+def test_a_memory_that_does_not_descend_is_emptied():
+    """Of the function that it belongs to."""
+    network = _build("NtmBfgs", random=False, initial_scale=0.5)
+    gradient = tf.constant([[1.0, 2.0], [1.0, 2.0]], tf.float64)
+    state = network.initial_state({"x": gradient})
+    state["memory"] = tf.constant([[[-3.0, 0.0], [0.0, 1.0]], [[-7.0, 0.0], [0.0, 1.0]]], tf.float64)
+    updates, next_state = network(Observation({"x": gradient}), state)
+    np.testing.assert_allclose(updates["x"], [[2.5, -3.0], [-0.5, -1.0]], rtol=1e-12)
+    np.testing.assert_array_equal(next_state["memory"], [state["memory"][0], np.zeros([2, 2])])
+
+
 @pytest.mark.parametrize("heads", ["bfgs", "secant", "linear"])
 @pytest.mark.parametrize("output", ["read", "controller", "both"])
 def test_with_a_history_as_long_as_the_run_both_forms_are_the_same(heads, output):
