@@ -11,9 +11,6 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import keras
-
-from l2l_tf import LearnedOptimizer
 from problems import DatasetNotPreparedError, datasets
 
 
@@ -27,10 +24,17 @@ def main():
     arguments = parser.parse_args()
     steps = 20 if arguments.quick else arguments.steps
     try:
+        if not arguments.download:
+            datasets.check_present("mnist", arguments.data_dir)  # at once, before TensorFlow is imported
         images, labels = datasets.load("mnist", "train", arguments.data_dir, arguments.download)
         test_images, test_labels = datasets.load("mnist", "test", arguments.data_dir, arguments.download)
     except DatasetNotPreparedError as error:
         sys.exit(str(error))
+
+    import keras
+
+    from l2l_tf import LearnedOptimizer
+
     images, test_images = (x.numpy().reshape(-1, 784).astype("float32") / 255 for x in (images, test_images))
     labels, test_labels = labels.numpy(), test_labels.numpy()
 

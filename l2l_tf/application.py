@@ -49,10 +49,7 @@ def applications(
                 f"state_dtype={state_dtype!r} is for the deep LSTMs in float32, whose cells forget; running averages "
                 f"and counts need float32. Received: the network {name!r}, {type(member).__name__}."
             )
-        in_blocks = parts.runs_in_blocks(member) or (
-            isinstance(member, RNNProp) and member.linear.w.dtype == tf.float32
-        )
-        made[name] = Blocks(member, own, state_dtype) if in_blocks else Whole(member, own)
+        made[name] = Blocks(member, own, state_dtype) if _runs_in_blocks(member) else Whole(member, own)
     return made
 
 

@@ -288,7 +288,8 @@ def _to_config(network: AssignedNetworks) -> dict[str, Any]:
     config = {}
     for name, member in network.networks.items():
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **networks.weights_of(member))
+        arrays: dict[str, Any] = networks.weights_of(member)
+        np.savez_compressed(buffer, **arrays)
         weights = base64.b64encode(buffer.getvalue()).decode()
         config[name] = {"net": type(member).__name__, "net_options": member.options, "weights": weights}
     return {"networks": config, "net_assignments": [list(pair) for pair in network.net_assignments]}

@@ -29,10 +29,11 @@ def resolve(source: Source, net_assignments: Assignments | None = None) -> Resol
     Raises:
       ValueError: `source` is none of these, or its folder does not load.
     """
+    metadata: dict[str, Any] = {}
     if isinstance(source, AssignedNetworks):
-        found, metadata = source, {}
+        found = source
     elif isinstance(source, Network):
-        found, metadata = AssignedNetworks({"network": source}), {}
+        found = AssignedNetworks({"network": source})
     else:
         folder = _folder(source)
         config, _ = saved_optimizer.read(folder)
