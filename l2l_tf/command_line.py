@@ -120,10 +120,11 @@ def check_problem(
     entry = catalogue.CATALOGUE.get(name)
     if not entry or not entry.dataset:
         return options, {}
-    data = {"data_dir": data_dir or options.get("data_dir"), "download": download}
+    data_dir = data_dir or options.get("data_dir")
     if not download:
-        datasets.check_present(entry.dataset, data["data_dir"])
-    return {name: value for name, value in options.items() if name not in data}, data
+        datasets.check_present(entry.dataset, data_dir)
+    identity = {name: value for name, value in options.items() if name not in ("data_dir", "download")}
+    return identity, {"data_dir": data_dir, "download": download}
 
 
 def threads_for(setting: str, problem: str) -> int | None:

@@ -70,7 +70,8 @@ def step_back(
     d_linear_bias = tf.reduce_sum(update_cotangent, 1)
     d_output = tf.matmul(weights.linear, update_cotangent)
 
-    d_layers, d_state = [], []
+    d_layers: list[tf.Tensor] = []
+    d_state: list[tf.Tensor] = []
     layers = list(zip(saved, state_cotangent[::2], state_cotangent[1::2]))
     for (w, inputs, cell, gates, tanh_cell), d_hidden, d_cell in reversed(layers):
         dz, d_cell = _gates_back(gates, tanh_cell, cell, d_output + d_hidden, d_cell)

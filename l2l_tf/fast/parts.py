@@ -62,7 +62,7 @@ class Blocked:
 
     def leave(self, state: list[BlockState], like: Any) -> Any:
         """The inverse of `enter`, in the structure of `like`."""
-        return tf.nest.pack_sequence_as(like, [blocks.join(cut, self._layout) for cut in zip(*state)])
+        return tf.nest.pack_sequence_as(like, [blocks.join(list(cut), self._layout) for cut in zip(*state)])
 
     def see(self, observation: Observation) -> list[tf.Tensor]:
         """The gradients, `[size, n]` for each block."""
@@ -98,8 +98,8 @@ class Blocked:
 
     def gradients(self, total: list[LstmWeights]) -> GradientsByVariable:
         """The sum over the blocks, by variable."""
-        total = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)
-        return unpack(self._network.cores, self._network.linear, self._network.scale, total)
+        summed = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)
+        return unpack(self._network.cores, self._network.linear, self._network.scale, summed)
 
     def _cut(self, tensors: Tensors) -> list[tf.Tensor]:
         return blocks.cut(self._network.to_rows({name: tensors[name] for name in self._like}), self._layout)

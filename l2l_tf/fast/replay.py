@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf import unroll
-from l2l_tf.fast.parts import GradientsByVariable, Part
+from l2l_tf.fast.parts import Blocked, GradientsByVariable, Part
 from l2l_tf.fast.rollout import Records
 from l2l_tf.networks.network import Network, Observation
 from l2l_tf.unroll import Run
@@ -17,7 +17,7 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
     gradients: GradientsByVariable = {}
     for name, seen in records.seen.items():
         part = parts[name]
-        if name in records.starts:
+        if isinstance(part, Blocked) and name in records.starts:
             stacked = tf.nest.map_structure(lambda array: array.stack(), seen)
             total = part.replay(stacked, records.starts[name], loss_cotangents)
         else:
