@@ -48,12 +48,13 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "NTM-BFGS": ("NtmBfgs", {**_MEMORY, "heads": "bfgs"}),
     "NTM-L-BFGS": ("NtmLBfgs", {**_MEMORY, "heads": "bfgs", "history": 20}),
 }
-# Heads that do not start as those of BFGS; for --architectures.
-_WITHOUT_BFGS = {
+# For --architectures: an LSTM that sees what the memory networks see, and heads that do not start as those of BFGS.
+_OTHERS = {
+    "LSTM-log": ("CoordinateWiseDeepLSTM", _MAGNITUDES),
+    "LSTM+GAC-log": ("GlobalAveragingLSTM", _MAGNITUDES),
     "NTM-BFGS-secant": ("NtmBfgs", {**_MEMORY, "heads": "secant", "scale": 0.3}),
     "NTM-BFGS-linear": ("NtmBfgs", {**_MEMORY, "heads": "linear", "output": "both"}),
 }
-# A mean over 128 functions has gradients 128 times smaller than one function of the same size.
 _ON_MNIST = {
     "LSTM": ("CoordinateWiseDeepLSTM", _MAGNITUDES),
     "LSTM+GAC": ("GlobalAveragingLSTM", _MAGNITUDES),
@@ -66,10 +67,15 @@ def architectures(family: str) -> dict[str, tuple[str, dict[str, Any]]]:
     return _ON_MNIST if FAMILIES[family].problem == "mnist" else ARCHITECTURES
 
 
+def everything(family: str) -> dict[str, tuple[str, dict[str, Any]]]:
+    """`architectures`, and what is only trained when it is named."""
+    return architectures(family) | ({} if FAMILIES[family].problem == "mnist" else _OTHERS)
+
+
 def command(family: str, architecture: str, seed: int, folder: Path, num_epochs: int) -> list[str]:
     """The command that trains one run."""
     problem, options, _, settings = FAMILIES[family]
-    network, network_options = (architectures(family) | _WITHOUT_BFGS)[architecture]
+    network, network_options = everything(family)[architecture]
     return [
         "train.py",
         f"--problem={problem}",

@@ -16,7 +16,7 @@ import scipy.optimize
 import tensorflow as tf
 
 import problems
-from experiments.information.runs import FAMILIES, architectures
+from experiments.information.runs import FAMILIES, everything
 from l2l_tf import networks, provenance, saved_optimizer, seeds, tuning
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.networks import Network
@@ -72,7 +72,7 @@ def measure(family: str, folder: Path, cache: TuningCache) -> dict[str, Any]:
     """Everything the table of `family` shows."""
     problem = problems.get(FAMILIES[family].problem, **FAMILIES[family].options)
     learned: dict[str, dict[str, list[float]]] = {}
-    for architecture in architectures(family):
+    for architecture in everything(family):
         done = sorted(path.parent for path in (folder / family).glob(f"{architecture}-[0-9]*/done"))
         if done:
             learned[architecture] = {path.name: final_losses(problem, saved_optimizer.load(path)) for path in done}
