@@ -33,11 +33,19 @@ def layout(num_rows: int, rows_per_block: int) -> Layout:
 
 def cut(rows: tf.Tensor, layout: Layout) -> list[tf.Tensor]:
     """Rows `[num_rows, size]` to blocks `[size, rows_per_block]`."""
-    padding = layout.num_blocks * layout.rows_per_block - layout.num_rows
-    rows = tf.pad(rows, [[0, padding], [0, 0]]) if padding else rows
-    return [tf.transpose(block) for block in tf.split(rows, layout.num_blocks)]
+    blocks = tf.split(rows, _sizes(layout))
+    if padding := layout.num_blocks * layout.rows_per_block - layout.num_rows:
+        blocks[-1] = tf.pad(blocks[-1], [[0, padding], [0, 0]])
+    return [tf.transpose(block) for block in blocks]
 
 
 def join(blocks: list[tf.Tensor], layout: Layout) -> tf.Tensor:
     """The inverse of `cut`."""
-    return tf.concat([tf.transpose(block) for block in blocks], 0)[: layout.num_rows]
+    filled = zip(blocks, _sizes(layout))
+    return tf.concat([tf.transpose(block[:, :size]) for block, size in filled], 0)
+
+
+def _sizes(layout: Layout) -> list[int]:
+    """How many of each block's rows are not filling."""
+    before_last = (layout.num_blocks - 1) * layout.rows_per_block
+    return [layout.rows_per_block] * (layout.num_blocks - 1) + [layout.num_rows - before_last]

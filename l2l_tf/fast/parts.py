@@ -4,7 +4,7 @@ A part keeps the network's state, what the network saw and the cotangents of bot
 `enter` and `leave`. Both kinds of part have the same methods.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import sonnet as snt
@@ -58,7 +58,7 @@ class Blocked:
         """The network's state as h and c of each layer, `[H, n]`, for each block."""
         if not self._network.cores:
             return [()] * self._layout.num_blocks
-        return list(zip(*(blocks.cut(rows, self._layout) for rows in tf.nest.flatten(state))))
+        return list(zip(*_in_turn(lambda rows: blocks.cut(rows, self._layout), tf.nest.flatten(state))))
 
     def leave(self, state: list[BlockState], like: Any) -> Any:
         """The inverse of `enter`, in the structure of `like`."""
@@ -163,6 +163,15 @@ class Whole:
 
 
 Part = Blocked | Whole
+
+
+def _in_turn(function: Callable, arguments: Iterable) -> list:
+    """`function` of each argument, one after the other: less is in memory at a time."""
+    results: list = []
+    for argument in arguments:
+        with tf.control_dependencies(tf.nest.flatten(results[-1:])):
+            results.append(function(argument))
+    return results
 
 
 def _transposed(results):

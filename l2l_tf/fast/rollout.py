@@ -85,7 +85,8 @@ def roll_out(
         parameters=parameters,
         state={name: part.leave(next_states[name], run.state[name]) for name, part in parts.items()},
     )
-    starts = _only([name for name in recorded if name not in with_states], states)
+    with tf.control_dependencies(tf.nest.flatten(end.state)):  # cut once more: blocks kept all along would be memory
+        starts = {name: parts[name].enter(run.state[name]) for name in recorded if name not in with_states}
     return Records(losses.stack(), seen, kept_states, starts, kept_parameters), end
 
 
