@@ -1,19 +1,13 @@
-"""Outer gradients: how the gradient of the meta-loss for phi is estimated.
-
-An estimator maps `(run, seed)` to an OuterGradient, which carries the run on.
-"""
-
-from collections.abc import Callable
+"""Truncated back-propagation through time."""
 
 import tensorflow as tf
 
 from l2l_tf import fast, unroll
 from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unroll import Run
 from problems.problem import Problem
-
-Estimator = Callable[[Run, tf.Tensor], OuterGradient]
 
 
 def truncated_backpropagation(
