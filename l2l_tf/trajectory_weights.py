@@ -3,21 +3,25 @@
 import math
 from collections.abc import Sequence
 
+BEST = "best"  # Weights that depend on the losses: 1 for the lowest.
+
 
 def trajectory_weights(len_unroll: int, weights: str | Sequence[float]) -> list[float]:
     """w_0 to w_T of an unroll of T steps (Andrychowicz et al. 2016, equation 3).
 
     Args:
       len_unroll: T.
-      weights: "all" (every weight 1), "final" (only w_T = 1), or T + 1 numbers.
+      weights: "all" (every weight 1), "mean" (every weight 1 / (T + 1)), "final" (only w_T = 1), or T + 1 numbers.
 
     Raises:
       ValueError: anything else.
     """
     if isinstance(weights, str):
-        named = {"all": [1.0] * (len_unroll + 1), "final": [0.0] * len_unroll + [1.0]}
+        count = len_unroll + 1
+        named = {"all": [1.0] * count, "mean": [1.0 / count] * count, "final": [0.0] * len_unroll + [1.0]}
         if weights not in named:
-            raise ValueError(f"loss_weights is 'all', 'final' or a list of numbers. Received: {weights!r}.")
+            known = ", ".join(map(repr, [*named, BEST]))
+            raise ValueError(f"loss_weights is {known} or a list of numbers. Received: {weights!r}.")
         return named[weights]
     if len(weights) != len_unroll + 1:
         raise ValueError(
@@ -27,3 +31,9 @@ def trajectory_weights(len_unroll: int, weights: str | Sequence[float]) -> list[
     if not all(math.isfinite(weight) for weight in weights):
         raise ValueError(f"loss_weights holds finite numbers. Received: {list(weights)}.")
     return [float(weight) for weight in weights]
+
+
+def check(len_unroll: int, weights: str | Sequence[float]) -> None:
+    """Raises a ValueError where `weights` are neither "best" nor what `trajectory_weights` takes."""
+    if weights != BEST:
+        trajectory_weights(len_unroll, weights)

@@ -6,9 +6,11 @@ everything: the definition that replay is tested against.
 
 Why replay is enough. theta_s = theta_0 + u_0 + ... + u_{s-1}, and observations are constants, so the cotangent of
 u_t is the sum over s > t of dL/df_s g_s, and every g_s was computed on the way forward. With second derivatives,
-what the network's input passes back enters that sum too: one Hessian-vector product a step.
+what the network's input passes back enters that sum too: one Hessian-vector product a step. Where L is of validation
+losses, g_s is theirs: the roll-out records it beside the gradient that the network sees.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -28,6 +30,7 @@ class Run(NamedTuple):
       step: int32 scalar t.
       parameters: theta_t.
       state: h_t of the network.
+      carried: what an estimator takes along from unroll to unroll, e.g. the particles of PES.
     """
 
     instance: Any
@@ -35,6 +38,7 @@ class Run(NamedTuple):
     step: tf.Tensor
     parameters: Tensors
     state: Any
+    carried: Any = ()
 
 
 class Trajectory(NamedTuple):
@@ -46,6 +50,8 @@ class Trajectory(NamedTuple):
       parameters: theta_0 to theta_T, stacked; `()` unless asked for.
       states: h_0 to h_T, stacked.
       run: the run after T steps.
+      outer_losses: `[T + 1]`, what the outer objective is of: `losses`, unless it is of the validation losses.
+      outer_gradients: of `outer_losses` for theta_0 to theta_T, stacked.
     """
 
     losses: tf.Tensor
@@ -53,15 +59,26 @@ class Trajectory(NamedTuple):
     parameters: Tensors | tuple
     states: Any
     run: Run
+    outer_losses: tf.Tensor
+    outer_gradients: Tensors
 
 
 class OuterGradient(NamedTuple):
-    """The meta-loss, its gradient for each trainable variable of the network, and how the unroll went."""
+    """What an estimator gives.
+
+    Attributes:
+      meta_loss: scalar, at phi.
+      gradients: its gradient, or an estimate of it, for each trainable variable of the network.
+      losses: `[T + 1]`, f(theta_0) to f(theta_T).
+      run: the run after T steps.
+      dropped: how many of the estimate's members were left out, as they were not finite.
+    """
 
     meta_loss: tf.Tensor
     gradients: list[tf.Tensor]
     losses: tf.Tensor
     run: Run
+    dropped: tf.Tensor | int = 0
 
 
 def start(problem: Problem, network: Network, seed: tf.Tensor) -> Run:
@@ -74,19 +91,14 @@ def start(problem: Problem, network: Network, seed: tf.Tensor) -> Run:
 
 def observe(problem: Problem, network: Network, run: Run) -> Observation:
     """f(theta_t) and its gradient, and what else the network observes at theta_t."""
-    seed = seeds.fold(run.seed, run.step)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(run.parameters)
-        loss = problem.loss(run.parameters, run.instance, seed)
-    gradients = tape.gradient(loss, run.parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    loss, gradients = _value_and_gradient(problem.loss, run)
     observation = Observation(gradients=gradients, loss=loss)
     if "parameters" in network.observes:
         observation = observation._replace(parameters=run.parameters)
     if "step" in network.observes:
         observation = observation._replace(step=tf.cast(run.step, tf.float32))
     if "validation_loss" in network.observes:
-        validation_loss = problem.validation_loss(run.parameters, run.instance, seed)
-        observation = observation._replace(validation_loss=validation_loss)
+        observation = observation._replace(validation_loss=_at_step(problem.validation_loss, run))
     return observation
 
 
@@ -98,21 +110,40 @@ def advance(network: Network, run: Run, observation: Observation) -> Run:
 
 
 def roll_out(
-    problem: Problem, network: Network, run: Run, len_unroll: int, record_parameters: bool = False
+    problem: Problem,
+    network: Network,
+    run: Run,
+    len_unroll: int,
+    record_parameters: bool = False,
+    validation: bool = False,
 ) -> Trajectory:
-    """Takes `len_unroll` steps and records what a replay needs."""
+    """Takes `len_unroll` steps and records what a replay needs; with `validation`, of an objective of those losses."""
 
     def record(run, observation):
-        return observation, run.parameters if record_parameters else (), run.state
+        outer = _value_and_gradient(problem.validation_loss, run) if validation else ()
+        return observation, run.parameters if record_parameters else (), run.state, outer
 
-    run, (observations, parameters, states) = _steps(problem, network, run, len_unroll, record)
-    return Trajectory(observations.loss, observations, parameters, states, run)
+    run, (observations, parameters, states, outer) = _steps(problem, network, run, len_unroll, record)
+    outer_losses, outer_gradients = outer or (observations.loss, observations.gradients)
+    return Trajectory(observations.loss, observations, parameters, states, run, outer_losses, outer_gradients)
 
 
 def losses_along(problem: Problem, network: Network, run: Run, num_steps: int) -> tuple[tf.Tensor, Run]:
     """Takes `num_steps` steps and records nothing but f(theta_0) to f(theta_T), `[T + 1]`."""
     run, losses = _steps(problem, network, run, num_steps, lambda run, observation: observation.loss)
     return losses, run
+
+
+def costs_along(
+    problem: Problem, network: Network, run: Run, num_steps: int, objective: Objective
+) -> tuple[tf.Tensor, tf.Tensor, Run]:
+    """`losses_along`, with the losses that `objective` is of in between."""
+
+    def record(run, observation):
+        return observation.loss, _outer_loss(problem, run, observation, objective)
+
+    run, (losses, outer_losses) = _steps(problem, network, run, num_steps, record)
+    return losses, outer_losses, run
 
 
 def replay(
@@ -128,15 +159,16 @@ def replay(
     Args:
       problem, start_run: what the trajectory was rolled out from; read only with second derivatives.
       network: the network that was rolled out.
-      trajectory: what `roll_out` returned, with parameters where `second_derivatives`.
+      trajectory: what `roll_out` returned, with parameters where `second_derivatives`, with the validation losses
+        where the objective is of them.
       objective: from the losses `[T + 1]` to the scalar meta-loss.
       second_derivatives: whether what the network observes depends on theta.
     """
     len_unroll = trajectory.losses.shape[0] - 1
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(trajectory.losses)
-        meta_loss = objective(trajectory.losses)
-    loss_cotangents = tape.gradient(meta_loss, trajectory.losses)
+        tape.watch(trajectory.outer_losses)
+        meta_loss = objective(trajectory.outer_losses)
+    loss_cotangents = tape.gradient(meta_loss, trajectory.outer_losses)
     variables = list(network.trainable_variables)
 
     def body(t, cotangents, state_cotangents, gradients):
@@ -151,14 +183,10 @@ def replay(
             output_gradients=(cotangents, state_cotangents),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
+        back = _scale(_at(trajectory.outer_gradients, t), loss_cotangents[t])
         if second_derivatives:
-            observation_cotangents = observation_cotangents._replace(
-                loss=observation_cotangents.loss + loss_cotangents[t]
-            )
             run = start_run._replace(step=start_run.step + t, parameters=_at(trajectory.parameters, t))
-            back = pull_back(problem, network, run, observation_cotangents)
-        else:
-            back = _scale(observation.gradients, loss_cotangents[t])
+            back = _add(back, pull_back(problem, network, run, observation_cotangents))
         return t - 1, _add(cotangents, back), state_cotangents, _add(gradients, pulled)
 
     *_, gradients = tf.while_loop(
@@ -166,7 +194,7 @@ def replay(
         body,
         (
             tf.constant(len_unroll - 1),
-            _scale(_at(trajectory.observations.gradients, len_unroll), loss_cotangents[len_unroll]),
+            _scale(_at(trajectory.outer_gradients, len_unroll), loss_cotangents[len_unroll]),
             tf.nest.map_structure(tf.zeros_like, trajectory.run.state),
             [tf.zeros_like(variable) for variable in variables],
         ),
@@ -189,8 +217,12 @@ def tape(
         return observation if second_derivatives else tf.nest.map_structure(tf.stop_gradient, observation)
 
     with tf.GradientTape() as whole:
-        run, losses = _steps(problem, network, run, len_unroll, lambda run, observation: observation.loss, see)
-        meta_loss = objective(losses)
+
+        def record(run, observation):
+            return observation.loss, _outer_loss(problem, run, observation, objective)
+
+        run, (losses, outer_losses) = _steps(problem, network, run, len_unroll, record, see)
+        meta_loss = objective(outer_losses)
     variables = list(network.trainable_variables)
     gradients = whole.gradient(meta_loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     return OuterGradient(meta_loss, gradients, losses, run)
@@ -207,6 +239,22 @@ def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observat
         output_gradients=cotangents,
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
+
+
+def _at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:
+    """A problem's loss at theta_t, on the minibatch of step t."""
+    return loss(run.parameters, run.instance, seeds.fold(run.seed, run.step))
+
+
+def _value_and_gradient(loss: Callable[..., tf.Tensor], run: Run) -> tuple[tf.Tensor, Tensors]:
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(run.parameters)
+        value = _at_step(loss, run)
+    return value, tape.gradient(value, run.parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def _outer_loss(problem: Problem, run: Run, observation: Observation, objective: Objective) -> tf.Tensor:
+    return _at_step(problem.validation_loss, run) if objective.of_validation else observation.loss
 
 
 def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation):

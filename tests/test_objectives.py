@@ -42,7 +42,7 @@ def test_the_default_is_the_sum_of_all_losses():
     ("arguments", "message"),
     [
         ({"transform": "exp"}, r"The losses' transform is one of \['identity', 'log'\]\. Received: 'exp'\."),
-        ({"loss_weights": "last"}, r"loss_weights is 'all', 'final' or a list of numbers\. Received: 'last'\."),
+        ({"loss_weights": "last"}, r"loss_weights is 'all', 'mean', 'final', 'best' or a list of numbers\. Received: 'last'\."),
         (
             {"loss_weights": [1.0, 2.0]},
             r"loss_weights needs 4 numbers, w_0 to w_3, for unrolls of 3 steps\. Received: 2\.",

@@ -6,7 +6,7 @@ from l2l_tf import fast, unroll
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.objectives import Objective
-from l2l_tf.unroll import Run
+from l2l_tf.unroll import OuterGradient, Run
 from problems.problem import Problem
 
 
@@ -21,22 +21,25 @@ def truncated_backpropagation(
 ) -> Estimator:
     """Back-propagation through time over one unroll of `len_unroll` steps, by roll-out and replay.
 
-    What happened before the unroll is constant (Andrychowicz et al. 2016, section 2). Draws nothing: the seed is
-    not used.
+    What happened before the unroll is constant (Andrychowicz et al. 2016, section 2); an unroll as long as the run is
+    full back-propagation. Draws nothing: the seed is not used.
 
     Args:
       problem, network, len_unroll, objective, second_derivatives: see `unroll`.
       in_blocks: take the fast path where it has something to gain. It agrees with the readable one to rounding.
+        Objectives of the validation losses take the readable one.
       memory_budget: bytes that the fast path may keep of an unroll's states; it recomputes them beyond.
     """
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         del seed
-        if in_blocks and fast.applies(network, run.parameters):
+        if in_blocks and not objective.of_validation and fast.applies(network, run.parameters):
             return fast.outer_gradient(
                 problem, network, run, len_unroll, objective, second_derivatives, memory_budget=memory_budget
             )
-        trajectory = unroll.roll_out(problem, network, run, len_unroll, record_parameters=second_derivatives)
+        trajectory = unroll.roll_out(
+            problem, network, run, len_unroll, record_parameters=second_derivatives, validation=objective.of_validation
+        )
         return unroll.replay(problem, network, run, trajectory, objective, second_derivatives)
 
-    return estimate
+    return Estimator(estimate)
