@@ -1,0 +1,99 @@
+"""Persistent evolution strategies."""
+
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from l2l_tf import unroll
+from l2l_tf.estimators.estimator import Estimator
+from l2l_tf.estimators.perturbation import Perturbed, finite_or_nan, negative
+from l2l_tf.networks.network import Network, Tensors
+from l2l_tf.objectives import Objective
+from l2l_tf.unroll import OuterGradient, Run
+from problems.problem import Problem
+
+
+class Particles(NamedTuple):
+    """What PES carries along in a run, beside the run of phi itself.
+
+    Attributes:
+      parameters, states: theta_t and h_t of the particles, `[2 pairs, ...]`: first all of phi + epsilon, then all of
+        phi - epsilon.
+      perturbations: xi, the sum of each pair's epsilon since the run began, `[pairs, ...]` for each variable.
+    """
+
+    parameters: Tensors
+    states: Any
+    perturbations: list[tf.Tensor]
+
+
+def persistent_evolution_strategies(
+    problem: Problem,
+    network: Network,
+    len_unroll: int,
+    objective: Objective,
+    perturbation_std: float = 0.01,
+    perturbations: int = 8,
+) -> Estimator:
+    """PES: g = mean over i of xi_i (L_i+ - L_i-) / (2 sigma^2), with xi_i the sum of epsilon_i over the run's unrolls.
+
+    Each particle has a run of its own, which its perturbations brought to where it is; a new epsilon is drawn in each
+    unroll, and phi may change in between. The sum of the estimates over a run is unbiased for the gradient of the
+    smoothed sum of meta-losses: xi credits earlier perturbations with later losses, so there is no truncation bias.
+    The price is a variance that grows with the number of unrolls (Vicol, Metz and Sohl-Dickstein 2021, section 4).
+
+    The particles of a run share its function and its minibatches. A pair that is not finite stays so, and is left out
+    and counted, until the run ends.
+
+    Args:
+      problem, network, len_unroll, objective: see `unroll`.
+      perturbation_std: sigma.
+      perturbations: how many pairs of particles.
+
+    Raises:
+      ValueError: sigma that is not above 0, or no perturbation.
+    """
+    perturbed = Perturbed(network, perturbation_std, perturbations)
+
+    def begin(run: Run) -> Run:
+        parameters, states = tf.nest.map_structure(
+            lambda x: tf.repeat(x[tf.newaxis], 2 * perturbations, axis=0), (run.parameters, run.state)
+        )
+        xi = [tf.zeros([perturbations, *v.shape], v.dtype) for v in perturbed.variables]
+        return run._replace(carried=Particles(parameters, states, xi))
+
+    def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
+        particles: Particles = run.carried
+
+        def advance(particle):
+            epsilon, parameters, state = particle
+            perturbed.assign(epsilon)
+            start = run._replace(parameters=parameters, state=state, carried=())
+            _, losses, end = unroll.costs_along(problem, perturbed.network, start, len_unroll, objective)
+            return finite_or_nan(objective(losses), losses), end.parameters, end.state
+
+        losses, outer_losses, end = unroll.costs_along(problem, network, run, len_unroll, objective)
+        meta_loss = objective(outer_losses)
+        epsilons = perturbed.draw(seed)
+        both_signs = [tf.concat(pair, 0) for pair in zip(epsilons, negative(epsilons))]
+        own = tf.nest.map_structure(
+            lambda x: tf.TensorSpec(x.shape[1:], x.dtype), (particles.parameters, particles.states)
+        )
+        costs, parameters, states = tf.map_fn(
+            advance,
+            (both_signs, particles.parameters, particles.states),
+            fn_output_signature=(tf.TensorSpec([], meta_loss.dtype), *own),
+            parallel_iterations=1,  # All particles use the one copy.
+        )
+        xi = [total + epsilon for total, epsilon in zip(particles.perturbations, epsilons)]
+        differences = costs[:perturbations] - costs[perturbations:]
+        finite = tf.math.is_finite(differences)
+        count = tf.reduce_sum(tf.cast(finite, tf.int32))
+        # Without a finite pair it is 0 / 0, and the estimate NaN.
+        share = tf.where(finite, differences, tf.zeros_like(differences)) / tf.cast(count, differences.dtype)
+        slopes = share / (2 * perturbation_std**2)
+        gradients = [tf.tensordot(tf.cast(slopes, x.dtype), x, 1) for x in xi]
+        end = end._replace(carried=Particles(parameters, states, xi))
+        return OuterGradient(meta_loss, gradients, losses, end, perturbations - count)
+
+    return Estimator(estimate, begin)
