@@ -1,7 +1,7 @@
 """One meta-training step: an unroll of 20 steps, its outer gradient, Adam on phi. The fast path and the readable one.
 
     python -m benchmarks.unroll --problem=mnist [--rounds=7] [--threads=1] [--data_dir=FOLDER]
-        [--second_derivatives] [--len_unroll=20] [--variants=tape,fast] [--quiet=0.1]
+        [--second_derivatives] [--len_unroll=20] [--network=RNNProp] [--variants=tape,fast] [--quiet=0.1]
 
 Variants: "tape" is `unroll.tape`, ordinary back-propagation through everything; "replay" the readable roll-out and
 replay; "fast" the path that training takes; "states" and "recompute" are its two memory modes, "stop-gradient" is
@@ -26,13 +26,20 @@ from l2l_tf.outer_optimizer import OuterOptimizer
 VARIANTS = ("tape", "replay", "fast", "states", "recompute", "stop-gradient")
 
 
-def meta_step(variant, problem, problem_name, len_unroll, second_derivatives):
-    """A function that takes one meta-training step and waits for it. Each variant has a phi of its own."""
+def optimizer_for(problem_name, network_name=None):
+    """The original code's networks for the problem, or one network of that name for all parameters."""
+    if network_name:
+        return AssignedNetworks({network_name: networks.get(network_name)})
     preset = presets.PRESETS["original"][problem_name]
-    network = AssignedNetworks(
+    return AssignedNetworks(
         {name: networks.get(net["net"], **net["net_options"]) for name, net in preset["networks"].items()},
         preset.get("net_assignments"),
     )
+
+
+def meta_step(variant, problem, problem_name, len_unroll, second_derivatives, network_name=None):
+    """A function that takes one meta-training step and waits for it. Each variant has a phi of its own."""
+    network = optimizer_for(problem_name, network_name)
     optimizer = OuterOptimizer(network.trainable_variables, learning_rate=1e-3)
     objective = trajectory_objective(len_unroll)
     arguments = (problem, network)
@@ -68,6 +75,7 @@ def main():
     parser.add_argument("--problem", default="mnist", choices=["quadratic", "mnist", "cifar", "cifar-multi"])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--len_unroll", type=int, default=20)
+    parser.add_argument("--network", help="in place of the original code's")
     parser.add_argument("--second_derivatives", action="store_true")
     parser.add_argument("--variants", default="tape,replay,states,recompute")
     parser.add_argument("--threads", type=int, help="within an operation; with 1, one operation a core side by side")
@@ -84,7 +92,9 @@ def main():
     data = {} if arguments.problem == "quadratic" else {"data_dir": arguments.data_dir}
     problem = problems.get(arguments.problem, **data)
     steps = {
-        variant: meta_step(variant, problem, arguments.problem, arguments.len_unroll, arguments.second_derivatives)
+        variant: meta_step(
+            variant, problem, arguments.problem, arguments.len_unroll, arguments.second_derivatives, arguments.network
+        )
         for variant in variants
     }
     print(timing.table(timing.interleaved(steps, arguments.rounds, arguments.quiet, arguments.patience)))

@@ -18,18 +18,15 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.fast import blocks, compiled, lstm_kernels, parts
-from l2l_tf.networks.lstm import DeepLSTM
+from l2l_tf.fast import blocks, compiled, parts
+from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
 from l2l_tf.networks.network import Network, Observation, Tensors
-from l2l_tf.networks.rnnprop import RNNProp
 
 # Both are part of what checkpoints look like: with other numbers, older ones do not load.
 ROWS_PER_BLOCK = 4096
 MAX_BLOCKS = 256
 
 STATE_DTYPES = ("float32", "bfloat16")
-
-_AVERAGES = ("first_moment", "second_moment", "step")  # the rows of RNNProp's state above those of its layers
 
 
 def applications(
@@ -44,47 +41,38 @@ def applications(
     made: dict[str, Blocks | Whole] = {}
     for name, owned in network.owned(parameters).items():
         member, own = network.networks[name], {key: parameters[key] for key in owned}
-        if state_dtype == "bfloat16" and not parts.runs_in_blocks(member):
+        rule = rule_of(member)
+        if state_dtype == "bfloat16" and not isinstance(rule, Preprocessed):
             raise ValueError(
                 f"state_dtype={state_dtype!r} is for the deep LSTMs in float32, whose cells forget; running averages "
                 f"and counts need float32. Received: the network {name!r}, {type(member).__name__}."
             )
-        made[name] = Blocks(member, own, state_dtype) if _runs_in_blocks(member) else Whole(member, own)
+        made[name] = Whole(member, own) if rule is None else Blocks(member, rule, own, state_dtype)
     return made
 
 
-def _runs_in_blocks(network: Network) -> bool:
-    in_float32 = all(variable.dtype == tf.float32 for variable in network.trainable_variables)
-    return parts.runs_in_blocks(network) or (isinstance(network, RNNProp) and in_float32)
-
-
 class Blocks:
-    """An LSTM over its rows in blocks: independent compiled calls that the executor runs in parallel.
+    """A network of LSTM layers over its rows in blocks: independent compiled calls that the executor runs in parallel.
 
     The state stays cut into blocks `[S, rows]`, feature-major, from step to step. A row (a coordinate; with
     KernelDeepLSTM, a kernel) with a gradient that is not finite stays as it is.
 
     Args:
       network: the network.
+      rule: what it does around its LSTM layers.
       parameters: shapes and types of those it updates.
       state_dtype: what the state is kept in between steps. Steps compute in float32.
     """
 
-    def __init__(self, network: DeepLSTM | RNNProp, parameters: Mapping[str, tf.TensorSpec], state_dtype: str):
+    def __init__(self, network: Any, rule: Rule, parameters: Mapping[str, tf.TensorSpec], state_dtype: str):
         self._network = network
+        self._rule = rule
         self.names = list(parameters)
         self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
         self._state_dtype = state_dtype
-        self._state_sizes = tuple(core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc")
-        if isinstance(network, RNNProp):
-            self._state_sizes = (*[1] * len(_AVERAGES), *self._state_sizes)
-            self._scale = 1.0
-            self._step = _compiled(_rnnprop_step(network), self._state_sizes, state_dtype)
-        else:
-            self._scale = network.scale
-            options = network.options
-            preprocess_options = tuple(sorted(options["preprocess_options"].items()))
-            self._step = _deep_lstm_step(options["preprocess_name"], preprocess_options, self._state_sizes, state_dtype)
+        hidden_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc"]
+        self._state_sizes = (*[1] * rule.num_own, *hidden_sizes)
+        self._step = _compiled_step(rule, self._state_sizes, state_dtype)
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         for i in range(self._layout.num_blocks):
@@ -92,7 +80,7 @@ class Blocks:
 
     def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
         gradients = {name: observation.gradients[name] for name in self.names}
-        weights = parts.pack(self._network.cores, self._network.linear, self._scale)
+        weights = parts.pack(self._network.cores, self._network.linear, self._rule.scale)
         rows = blocks.cut(self._network.to_rows(gradients), self._layout)
         stepped = [self._step(weights, *block) for block in zip(rows, state)]
         updates = blocks.join([update for update, _ in stepped], self._layout)
@@ -107,28 +95,9 @@ def layout(num_rows: int) -> blocks.Layout:
 
 
 @functools.cache
-def _deep_lstm_step(
-    preprocess_name: str,
-    preprocess_options: tuple[tuple[str, float], ...],
-    state_sizes: tuple[int, ...],
-    state_dtype: str,
-):
-    """Kept, so that new graphs find it compiled."""
-    return _compiled(compiled.calls(preprocess_name, preprocess_options).step, state_sizes, state_dtype)
-
-
-def _rnnprop_step(network: RNNProp):
-    def step(weights, gradients, state):
-        averages, layers = dict(zip(_AVERAGES, state)), state[len(_AVERAGES) :]
-        seen, averages = network.see(gradients, averages)
-        output, layers = lstm_kernels.step(weights, tf.concat(seen, 0), layers)
-        return tf.tanh(output) * network.scale, (*[averages[name] for name in _AVERAGES], *layers)
-
-    return step
-
-
-def _compiled(network_step, state_sizes: tuple[int, ...], state_dtype: str):
-    """weights, gradients `[size, n]`, state `[S, n]` -> update, next state, of a step on `[size, n]` and `[H, n]`s."""
+def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
+    """weights, gradients `[size, n]`, state `[S, n]` -> update, next state. Kept: new graphs find it compiled."""
+    network_step = compiled.calls(rule).step
 
     def step(weights, gradients, state):
         finite = tf.math.is_finite(gradients)

@@ -12,19 +12,21 @@ import tensorflow as tf
 
 from l2l_tf.fast import lstm_kernels
 from l2l_tf.fast.lstm_kernels import LstmWeights
-from l2l_tf.networks import preprocess
+from l2l_tf.fast.rules import Rule
 
 
 class Calls(NamedTuple):
-    """The calls on a block of rows, for gradients `[size, n]` and the state, `[H, n]` for h and c of each layer.
+    """The calls on a block of rows, for gradients `[size, n]` and the state: what the rule keeps, then h and c of
+    each layer, `[H, n]`.
 
     Attributes:
       step: weights, gradients, state -> update, next state.
-      replay_step: weights, gradients_t, state_t, lambda_{t+1}, the cotangent of h_{t+1}, that of the loss at t, and
-        the sum so far of the weights' gradients -> lambda_t, the cotangent of h_t, the sum.
-      pull_back: weights, gradients_t, state_t, the cotangents of u_t and h_{t+1}, the sum so far -> the cotangents of
-        gradients_t and h_t, the sum.
-      replay: weights, gradients `[T + 1, size, n]`, h_0, the losses' cotangents `[T + 1]` -> the weights' gradients.
+      replay_step: weights, gradients_t, state_t, lambda_{t+1}, the cotangent of state_{t+1}, that of the loss at t,
+        and the sum so far of the weights' gradients -> lambda_t, the cotangent of state_t, the sum.
+      pull_back: weights, gradients_t, state_t, the cotangents of u_t and state_{t+1}, the sum so far -> the cotangents
+        of gradients_t and state_t, the sum.
+      replay: weights, gradients `[T + 1, size, n]`, state_0, the losses' cotangents `[T + 1]` -> the weights'
+        gradients.
     """
 
     step: Callable
@@ -34,31 +36,45 @@ class Calls(NamedTuple):
 
 
 @functools.cache
-def calls(preprocess_name: str, preprocess_options: tuple[tuple[str, float], ...]) -> Calls:
-    """The calls for a preprocessor. They are kept, so that a new graph finds them compiled."""
-    preprocess_rows = preprocess.get(preprocess_name, **dict(preprocess_options))
-
-    def features_of(gradients):
-        return tf.transpose(preprocess_rows(tf.transpose(gradients)))
+def calls(rule: Rule) -> Calls:
+    """The calls for a rule. They are kept, so that a new graph finds them compiled."""
 
     def step(weights: LstmWeights, gradients, state):
-        return lstm_kernels.step(weights, features_of(gradients), state)
+        features, own = rule.see(gradients, state[: rule.num_own])
+        output, layers = lstm_kernels.step(weights, features, state[rule.num_own :])
+        return rule.update(output), (*own, *layers)
+
+    def layers_back(weights, features, layers, update_cotangents, layers_cotangents):
+        output, _, hidden_output, saved = lstm_kernels.forward(weights, features, layers)
+        with tf.GradientTape() as tape:
+            tape.watch(output)
+            update = rule.update(output)
+        output_cotangents = tape.gradient(update, output, output_gradients=update_cotangents)
+        return lstm_kernels.backward(weights, hidden_output, saved, output_cotangents, layers_cotangents)
 
     def replay_step(weights, gradients, state, cotangents, state_cotangents, loss_cotangent, total):
-        pulled, _, state_cotangents = lstm_kernels.step_back(
-            weights, features_of(gradients), state, cotangents, state_cotangents
-        )
-        return cotangents + loss_cotangent * gradients, state_cotangents, tf.nest.map_structure(tf.add, total, pulled)
+        # What the rule keeps depends on gradients alone, which are constants here: its cotangents are of no use.
+        own, layers = state_cotangents[: rule.num_own], state_cotangents[rule.num_own :]
+        features, _ = rule.see(gradients, state[: rule.num_own])
+        pulled, _, layers = layers_back(weights, features, state[rule.num_own :], cotangents, layers)
+        total = tf.nest.map_structure(tf.add, total, pulled)
+        return cotangents + loss_cotangent * gradients, (*own, *layers), total
 
     def pull_back(weights, gradients, state, cotangents, state_cotangents, total):
+        observed = (gradients, tuple(state[: rule.num_own]))
         with tf.GradientTape() as tape:
-            tape.watch(gradients)
-            features = features_of(gradients)
-        pulled, feature_cotangents, state_cotangents = lstm_kernels.step_back(
-            weights, features, state, cotangents, state_cotangents
+            tape.watch(observed)
+            features, own = rule.see(*observed)
+        pulled, feature_cotangents, layers = layers_back(
+            weights, features, state[rule.num_own :], cotangents, state_cotangents[rule.num_own :]
         )
-        gradient_cotangents = tape.gradient(features, gradients, output_gradients=feature_cotangents)
-        return gradient_cotangents, state_cotangents, tf.nest.map_structure(tf.add, total, pulled)
+        gradient_cotangents, own_cotangents = tape.gradient(
+            (features, own),
+            observed,
+            output_gradients=(feature_cotangents, tuple(state_cotangents[: rule.num_own])),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return gradient_cotangents, (*own_cotangents, *layers), tf.nest.map_structure(tf.add, total, pulled)
 
     def replay(weights, gradients, state, loss_cotangents):
         len_unroll = gradients.shape[0] - 1

@@ -4,8 +4,8 @@ Everything is feature-major, `[features, n]`: a gate of all rows is contiguous, 
 and every elementwise operation runs over long vectors. h and c of each layer stay tensors of their own: joining what
 was computed a moment ago costs a compiled program more than a few outputs do.
 
-A step forward keeps nothing but the state. The step back computes the gates again from it, which is cheaper than
-writing them to memory and reading them back.
+A rollout keeps nothing but the state. The replay computes the gates again from it (`forward`) before it goes back
+(`backward`), which is cheaper than writing them to memory and reading them back.
 
 As sigmoid(z) = (1 + tanh(z / 2)) / 2, one tanh serves all four gates once the weights of the three sigmoid gates are
 halved (`GATE_SCALE`):
@@ -39,36 +39,50 @@ class LstmWeights(NamedTuple):
     linear_bias: tf.Tensor
 
 
+class Saved(NamedTuple):
+    """What the step back needs of one layer's step forward."""
+
+    weights: tf.Tensor
+    inputs: tf.Tensor
+    cell: tf.Tensor
+    gates: tf.Tensor
+    tanh_cell: tf.Tensor
+
+
 def step(weights: LstmWeights, features: tf.Tensor, state: State) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-    """One step: features `[F, n]` and (h, c of layer 1, h, c of layer 2, ...) to the update `[size, n]` and the next.
+    """One step: features `[F, n]` and (h, c of layer 1, h, c of layer 2, ...) to the output `[size, n]` and the next.
 
     The state's tensors are `[H, n]`.
     """
-    output, next_state = features, []
+    output, next_state, _, _ = forward(weights, features, state)
+    return output, next_state
+
+
+def forward(
+    weights: LstmWeights, features: tf.Tensor, state: State
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tf.Tensor, list[Saved]]:
+    """`step`, and what `backward` needs: the input of the linear layer, and what each LSTM layer saved."""
+    hidden_output, next_state, saved = features, [], []
     for w, hidden, cell in zip(weights.layers, state[::2], state[1::2]):
-        output, cell, *_ = _layer(w, _inputs(output, hidden), cell)
-        next_state += [output, cell]
-    update = tf.matmul(weights.linear, output, transpose_a=True) + weights.linear_bias[:, None]
-    return update, tuple(next_state)
+        inputs = tf.concat([hidden_output, hidden, tf.ones_like(hidden[:1])], 0)
+        hidden_output, next_cell, gates, tanh_cell = _layer(w, inputs, cell)
+        next_state += [hidden_output, next_cell]
+        saved.append(Saved(w, inputs, cell, gates, tanh_cell))
+    output = tf.matmul(weights.linear, hidden_output, transpose_a=True) + weights.linear_bias[:, None]
+    return output, tuple(next_state), hidden_output, saved
 
 
-def step_back(
+def backward(
     weights: LstmWeights,
-    features: tf.Tensor,
-    state: State,
-    update_cotangent: tf.Tensor,
+    hidden_output: tf.Tensor,
+    saved: Sequence[Saved],
+    output_cotangent: tf.Tensor,
     state_cotangent: State,
 ) -> tuple[LstmWeights, tf.Tensor, tuple[tf.Tensor, ...]]:
-    """Back through `step`: the cotangents of its outputs to those of the weights, the features and the state."""
-    output, saved = features, []
-    for w, hidden, cell in zip(weights.layers, state[::2], state[1::2]):
-        inputs = _inputs(output, hidden)
-        output, _, gates, tanh_cell = _layer(w, inputs, cell)
-        saved.append((w, inputs, cell, gates, tanh_cell))
-
-    d_linear = tf.matmul(output, update_cotangent, transpose_b=True)
-    d_linear_bias = tf.reduce_sum(update_cotangent, 1)
-    d_output = tf.matmul(weights.linear, update_cotangent)
+    """Back through `forward`: the cotangents of its outputs to those of the weights, the features and the state."""
+    d_linear = tf.matmul(hidden_output, output_cotangent, transpose_b=True)
+    d_linear_bias = tf.reduce_sum(output_cotangent, 1)
+    d_output = tf.matmul(weights.linear, output_cotangent)
 
     d_layers: list[tf.Tensor] = []
     d_state: list[tf.Tensor] = []
@@ -81,10 +95,6 @@ def step_back(
         d_layers = [tf.matmul(dz, inputs, transpose_b=True), *d_layers]
         d_state = [d_hidden, d_cell, *d_state]
     return LstmWeights(tuple(d_layers), d_linear, d_linear_bias), d_output, tuple(d_state)
-
-
-def _inputs(features: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
-    return tf.concat([features, hidden, tf.ones_like(hidden[:1])], 0)
 
 
 def _layer(w: tf.Tensor, inputs: tf.Tensor, cell: tf.Tensor):

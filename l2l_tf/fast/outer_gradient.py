@@ -11,8 +11,9 @@ import tensorflow as tf
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import memory as memory_modes
 from l2l_tf.fast import replay
-from l2l_tf.fast.parts import parts_of, runs_in_blocks
+from l2l_tf.fast.parts import parts_of
 from l2l_tf.fast.rollout import roll_out
+from l2l_tf.fast.rules import rule_of
 from l2l_tf.networks.network import Network, Tensors
 from l2l_tf.objectives import Objective
 from l2l_tf.unroll import OuterGradient, Run
@@ -23,9 +24,9 @@ _FEWEST_COORDINATES = 256  # Below, compiling takes longer than it gains.
 
 
 def applies(network: Network, parameters: Tensors) -> bool:
-    """Whether the fast path has something to gain: a deep LSTM in single precision has coordinates enough."""
+    """Whether the fast path has something to gain: a network that runs in blocks has coordinates enough."""
     return isinstance(network, AssignedNetworks) and any(
-        runs_in_blocks(network.networks[name])
+        rule_of(network.networks[name]) is not None
         and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES
         for name, owned in network.owned(parameters).items()
     )

@@ -13,7 +13,7 @@ import tensorflow as tf
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import blocks, compiled, lstm_kernels
 from l2l_tf.fast.lstm_kernels import LstmWeights
-from l2l_tf.networks.lstm import DeepLSTM
+from l2l_tf.fast.rules import Rule, rule_of
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 GradientsByVariable = dict[Any, tf.Tensor]
@@ -25,20 +25,17 @@ def parts_of(network: AssignedNetworks, parameters: Tensors, rows_per_block: int
     parts: dict[str, Part] = {}
     for name, owned in network.owned(parameters).items():
         member, own = network.networks[name], {key: parameters[key] for key in owned}
-        parts[name] = Blocked(member, own, rows_per_block) if runs_in_blocks(member) else Whole(member, own)
+        rule = rule_of(member)
+        parts[name] = Whole(member, own) if rule is None else Blocked(member, rule, own, rows_per_block)
     return parts
 
 
-def runs_in_blocks(network: Network) -> bool:
-    """Whether the kernels know the network: a deep LSTM in single precision, whose rows are independent."""
-    return isinstance(network, DeepLSTM) and all(v.dtype == tf.float32 for v in network.trainable_variables)
-
-
 class Blocked:
-    """A deep LSTM over its rows in blocks, in compiled calls.
+    """A network of LSTM layers over its rows in blocks, in compiled calls.
 
     Args:
       network: the network.
+      rule: what it does around its LSTM layers.
       parameters: those it updates; only names, shapes and types are read.
       rows_per_block: about how many rows go into one call.
     """
@@ -46,23 +43,24 @@ class Blocked:
     learns = True
     recomputes = True
 
-    def __init__(self, network: DeepLSTM, parameters: Tensors, rows_per_block: int):
+    def __init__(self, network: Any, rule: Rule, parameters: Tensors, rows_per_block: int):
         self._network = network
         self._like = parameters
         self._layout = blocks.layout(network.to_rows(parameters).shape[0], rows_per_block)
-        self._weights = pack(network.cores, network.linear, network.scale)
-        options = network.options
-        self._calls = compiled.calls(options["preprocess_name"], tuple(sorted(options["preprocess_options"].items())))
+        self._rule = rule
+        self._weights = pack(network.cores, network.linear, rule.scale)
+        self._calls = compiled.calls(rule)
 
     def enter(self, state: Any) -> list[BlockState]:
-        """The network's state as h and c of each layer, `[H, n]`, for each block."""
-        if not self._network.cores:
+        """The network's state, tensors `[H, n]` for each block."""
+        rows = self._rule.flatten(state)
+        if not rows:
             return [()] * self._layout.num_blocks
-        return list(zip(*_in_turn(lambda rows: blocks.cut(rows, self._layout), tf.nest.flatten(state))))
+        return list(zip(*_in_turn(lambda tensor: blocks.cut(tensor, self._layout), rows)))
 
     def leave(self, state: list[BlockState], like: Any) -> Any:
         """The inverse of `enter`, in the structure of `like`."""
-        return tf.nest.pack_sequence_as(like, [blocks.join(list(cut), self._layout) for cut in zip(*state)])
+        return self._rule.restore([blocks.join(list(cut), self._layout) for cut in zip(*state)], like)
 
     def see(self, observation: Observation) -> list[tf.Tensor]:
         """The gradients, `[size, n]` for each block."""
@@ -99,7 +97,7 @@ class Blocked:
     def gradients(self, total: list[LstmWeights]) -> GradientsByVariable:
         """The sum over the blocks, by variable."""
         summed = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)
-        return unpack(self._network.cores, self._network.linear, self._network.scale, summed)
+        return unpack(self._network.cores, self._network.linear, self._rule.scale, summed)
 
     def _cut(self, tensors: Tensors) -> list[tf.Tensor]:
         return blocks.cut(self._network.to_rows({name: tensors[name] for name in self._like}), self._layout)

@@ -10,6 +10,8 @@ from l2l_tf.networks import lstm_layers
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors
 
+AVERAGES = ("first_moment", "second_moment", "step")  # the entries of the state beside that of the LSTM layers
+
 
 class RNNProp(Network):
     """LSTM layers over the gradient and its mean, both in units of the gradient's root mean square.
@@ -102,15 +104,18 @@ class RNNProp(Network):
 
     def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """The rule itself: gradients `[n, 1]` and the state to updates `[n, 1]` and the next state."""
-        seen, averages = self.see(rows, state)
+        seen, averages = see(rows, state, self._beta_1, self._beta_2, self._epsilon)
         output, layers = lstm_layers.run_cores(self.cores, tf.concat(seen, axis=1), state["layers"])
         return tf.tanh(self.linear(output)) * self.scale, {**averages, "layers": layers}
 
-    def see(self, gradients: tf.Tensor, state: Any) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
-        """The two inputs x of the LSTM layers, and the next moments and step: entry by entry, in any one shape."""
-        step = state["step"] + 1
-        first_moment = self._beta_1 * state["first_moment"] + (1 - self._beta_1) * gradients
-        second_moment = self._beta_2 * state["second_moment"] + (1 - self._beta_2) * tf.square(gradients)
-        scale = tf.math.rsqrt(second_moment / (1 - self._beta_2**step) + self._epsilon**2)
-        seen = [gradients * scale, first_moment / (1 - self._beta_1**step) * scale]
-        return seen, {"first_moment": first_moment, "second_moment": second_moment, "step": step}
+
+def see(
+    gradients: tf.Tensor, averages: dict[str, tf.Tensor], beta_1: float, beta_2: float, epsilon: float
+) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
+    """The two inputs x of the LSTM layers, and the next moments and step: entry by entry, in any one shape."""
+    step = averages["step"] + 1
+    first_moment = beta_1 * averages["first_moment"] + (1 - beta_1) * gradients
+    second_moment = beta_2 * averages["second_moment"] + (1 - beta_2) * tf.square(gradients)
+    scale = tf.math.rsqrt(second_moment / (1 - beta_2**step) + epsilon**2)
+    seen = [gradients * scale, first_moment / (1 - beta_1**step) * scale]
+    return seen, {"first_moment": first_moment, "second_moment": second_moment, "step": step}

@@ -36,8 +36,9 @@ def test_kernels_agree_with_the_network_and_its_tape(layers, size):
     for actual, wanted in zip(kernel_state, feature_major(next_state), strict=True):
         np.testing.assert_allclose(actual, wanted, atol=1e-14)
 
-    weights, features, pulled_state = lstm_kernels.step_back(
-        packed, tf.transpose(rows), feature_major(state), tf.transpose(cotangent), feature_major(state_cotangent)
+    *_, hidden_output, saved = lstm_kernels.forward(packed, tf.transpose(rows), feature_major(state))
+    weights, features, pulled_state = lstm_kernels.backward(
+        packed, hidden_output, saved, tf.transpose(cotangent), feature_major(state_cotangent)
     )
     by_variable = parts.unpack(network.cores, network.linear, network.scale, weights)
     for variable, wanted in zip(variables, expected[0]):

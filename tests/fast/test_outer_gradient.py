@@ -90,6 +90,13 @@ def test_no_layers_and_a_parameter_that_nobody_owns(options):
     _assert_agrees(network, **options)
 
 
+@pytest.mark.parametrize("options", MODES, ids=str)
+def test_rnnprop(options):
+    """Running averages lie before the LSTM layers; with second derivatives their cotangents go back in time too."""
+    network = AssignedNetworks({"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3)})
+    _assert_agrees(network, rows_per_block=16, **options)
+
+
 @pytest.mark.parametrize(
     "objective", [{"transform": "log"}, {"weights": "final"}, {"weights": [0.0, 1.0, -0.5, 2.0]}], ids=str
 )
@@ -129,6 +136,8 @@ def test_an_unknown_memory_mode():
         ("CoordinateWiseDeepLSTM", {}, 256, True),
         ("CoordinateWiseDeepLSTM", {}, 255, False),
         ("CoordinateWiseDeepLSTM", {"dtype": "float64"}, 256, False),
+        ("RNNProp", {}, 256, True),
+        ("RNNProp", {"dtype": "float64"}, 256, False),
         ("Adam", {}, 256, False),
     ],
 )

@@ -1,0 +1,89 @@
+"""What a network does around its LSTM layers: what they see of the gradients, and what becomes of their output.
+
+A rule is a hashable value, so that calls compiled for it are found again. All rules have the same members:
+
+    num_own                      tensors of the network's state before those of the layers
+    scale                        folded into the weights of the linear layer
+    flatten(state)               the network's state as a list of rows: own tensors, then h and c of each layer
+    restore(tensors, like)       the inverse, in the structure of `like`
+    see(gradients, own)          -> features, next own; feature-major, `[size, n]`
+    update(output)               -> update, from the output of the linear layer
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from l2l_tf.networks import preprocess, rnnprop
+from l2l_tf.networks.lstm import DeepLSTM
+from l2l_tf.networks.network import Network
+from l2l_tf.networks.rnnprop import RNNProp
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """Of a deep LSTM: features are the preprocessed gradients, the output is the update."""
+
+    preprocess_name: str
+    preprocess_options: tuple[tuple[str, Any], ...]
+    scale: float
+
+    num_own: ClassVar[int] = 0
+
+    def flatten(self, state):
+        return tf.nest.flatten(state)
+
+    def restore(self, tensors, like):
+        return tf.nest.pack_sequence_as(like, tensors)
+
+    def see(self, gradients, own):
+        preprocess_rows = preprocess.get(self.preprocess_name, **dict(self.preprocess_options))
+        return tf.transpose(preprocess_rows(tf.transpose(gradients))), own
+
+    def update(self, output):
+        return output
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """Of RNNProp: features are gradients and their mean in units of their root mean square, updates are bounded."""
+
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    largest: float
+
+    scale: ClassVar[float] = 1.0
+    num_own: ClassVar[int] = len(rnnprop.AVERAGES)
+
+    def flatten(self, state):
+        return [state[name] for name in rnnprop.AVERAGES] + tf.nest.flatten(state["layers"])
+
+    def restore(self, tensors, like):
+        averages = dict(zip(rnnprop.AVERAGES, tensors))
+        return {**averages, "layers": tf.nest.pack_sequence_as(like["layers"], tensors[self.num_own :])}
+
+    def see(self, gradients, own):
+        averages = dict(zip(rnnprop.AVERAGES, own))
+        features, averages = rnnprop.see(gradients, averages, self.beta_1, self.beta_2, self.epsilon)
+        return tf.concat(features, 0), tuple(averages[name] for name in rnnprop.AVERAGES)
+
+    def update(self, output):
+        return tf.tanh(output) * self.largest
+
+
+Rule = Preprocessed | Averaged
+
+
+def rule_of(network: Network) -> Rule | None:
+    """The rule of a network in single precision whose rows are independent; None where the kernels do not know it."""
+    if not isinstance(network, DeepLSTM | RNNProp):
+        return None
+    if any(variable.dtype != tf.float32 for variable in network.trainable_variables):
+        return None
+    options = network.options
+    if isinstance(network, RNNProp):
+        return Averaged(options["beta_1"], options["beta_2"], options["epsilon"], options["scale"])
+    preprocess_options = tuple(sorted(options["preprocess_options"].items()))
+    return Preprocessed(options["preprocess_name"], preprocess_options, options["scale"])
