@@ -52,6 +52,7 @@ class Averaged:
     beta_1: float
     beta_2: float
     epsilon: float
+    magnitude: bool
     largest: float
 
     scale: ClassVar[float] = 1.0
@@ -66,7 +67,7 @@ class Averaged:
 
     def see(self, gradients, own):
         averages = dict(zip(rnnprop.AVERAGES, own))
-        features, averages = rnnprop.see(gradients, averages, self.beta_1, self.beta_2, self.epsilon)
+        features, averages = rnnprop.see(gradients, averages, self.beta_1, self.beta_2, self.epsilon, self.magnitude)
         return tf.concat(features, 0), tuple(averages[name] for name in rnnprop.AVERAGES)
 
     def update(self, output):
@@ -84,6 +85,6 @@ def rule_of(network: Network) -> Rule | None:
         return None
     options = network.options
     if isinstance(network, RNNProp):
-        return Averaged(options["beta_1"], options["beta_2"], options["epsilon"], options["scale"])
+        return Averaged(*(options[name] for name in ("beta_1", "beta_2", "epsilon", "magnitude", "scale")))
     preprocess_options = tuple(sorted(options["preprocess_options"].items()))
     return Preprocessed(options["preprocess_name"], preprocess_options, options["scale"])

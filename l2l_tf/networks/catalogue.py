@@ -28,7 +28,8 @@ CATALOGUE: dict[str, Entry] = {
     "NtmBfgs": Entry("l2l_tf.networks.ntm_bfgs", _MEMORY),
     "NtmLBfgs": Entry("l2l_tf.networks.ntm_l_bfgs", ("history", *_MEMORY)),
     "RNNProp": Entry(
-        "l2l_tf.networks.rnnprop", ("layers", "beta_1", "beta_2", "epsilon", "scale", "initializer", "seed", "dtype")
+        "l2l_tf.networks.rnnprop",
+        ("layers", "beta_1", "beta_2", "epsilon", "scale", "magnitude", "initializer", "seed", "dtype"),
     ),
     "Sgd": Entry("l2l_tf.networks.classic", ("learning_rate",)),
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),

@@ -11,6 +11,7 @@ from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 AVERAGES = ("first_moment", "second_moment", "step")  # the entries of the state beside that of the LSTM layers
+_LEAST_MEAN_SQUARE = math.exp(-20)
 
 
 class RNNProp(Network):
@@ -23,11 +24,16 @@ class RNNProp(Network):
     Inputs do not change with the scale of the loss, and averaging over noise is done for the network, linearly.
     Lv, Jiang and Li 2017, "Learning gradient descent: better generalization and longer horizons", section 4.
 
+    With `magnitude` (our addition) x has a third entry, log(v' / (1 - beta_2^t)) / 20, at least -1, as LogAndSign with
+    k = 10 has it for the gradient. The rule then knows which gradients are large, as SGD and NAG do and Adam does not,
+    and depends on the scale of the loss.
+
     Args:
       layers: cells of each LSTM layer.
       beta_1, beta_2: decays of the moments.
       epsilon: keeps the inputs finite where all gradients were 0.
       scale: the largest update.
+      magnitude: whether x has the third entry.
       initializer, seed, dtype: see DeepLSTM.
 
     Raises:
@@ -43,6 +49,7 @@ class RNNProp(Network):
         beta_2: float = 0.95,
         epsilon: float = 1e-8,
         scale: float = 0.1,
+        magnitude: bool = False,
         initializer: Any = None,
         seed: int = 0,
         dtype: str = "float32",
@@ -63,16 +70,18 @@ class RNNProp(Network):
                 "beta_2": beta_2,
                 "epsilon": epsilon,
                 "scale": scale,
+                "magnitude": magnitude,
                 "initializer": json_able(initializer),
                 "seed": seed,
                 "dtype": dtype,
             },
             name=name,
         )
-        self._beta_1, self._beta_2, self._epsilon, self.scale = beta_1, beta_2, epsilon, scale
+        self._beta_1, self._beta_2, self._epsilon, self._magnitude = beta_1, beta_2, epsilon, magnitude
+        self.scale = scale
         self._dtype = tf.as_dtype(dtype)
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
-        self.cores = lstm_layers.build_cores(2, layers, initializers, self._dtype)
+        self.cores = lstm_layers.build_cores(3 if magnitude else 2, layers, initializers, self._dtype)
         self.linear = lstm_layers.build_linear("linear", layers[-1], 1, initializers, self._dtype)
 
     def initial_state(self, parameters):
@@ -104,18 +113,26 @@ class RNNProp(Network):
 
     def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
         """The rule itself: gradients `[n, 1]` and the state to updates `[n, 1]` and the next state."""
-        seen, averages = see(rows, state, self._beta_1, self._beta_2, self._epsilon)
+        seen, averages = see(rows, state, self._beta_1, self._beta_2, self._epsilon, self._magnitude)
         output, layers = lstm_layers.run_cores(self.cores, tf.concat(seen, axis=1), state["layers"])
         return tf.tanh(self.linear(output)) * self.scale, {**averages, "layers": layers}
 
 
 def see(
-    gradients: tf.Tensor, averages: dict[str, tf.Tensor], beta_1: float, beta_2: float, epsilon: float
+    gradients: tf.Tensor,
+    averages: dict[str, tf.Tensor],
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    magnitude: bool,
 ) -> tuple[list[tf.Tensor], dict[str, tf.Tensor]]:
-    """The two inputs x of the LSTM layers, and the next moments and step: entry by entry, in any one shape."""
+    """The inputs x of the LSTM layers, and the next moments and step: entry by entry, in any one shape."""
     step = averages["step"] + 1
     first_moment = beta_1 * averages["first_moment"] + (1 - beta_1) * gradients
     second_moment = beta_2 * averages["second_moment"] + (1 - beta_2) * tf.square(gradients)
-    scale = tf.math.rsqrt(second_moment / (1 - beta_2**step) + epsilon**2)
+    mean_square = second_moment / (1 - beta_2**step)
+    scale = tf.math.rsqrt(mean_square + epsilon**2)
     seen = [gradients * scale, first_moment / (1 - beta_1**step) * scale]
+    if magnitude:
+        seen.append(tf.math.log(tf.maximum(mean_square, _LEAST_MEAN_SQUARE)) / -math.log(_LEAST_MEAN_SQUARE))
     return seen, {"first_moment": first_moment, "second_moment": second_moment, "step": step}

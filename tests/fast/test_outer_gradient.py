@@ -93,7 +93,9 @@ def test_no_layers_and_a_parameter_that_nobody_owns(options):
 @pytest.mark.parametrize("options", MODES, ids=str)
 def test_rnnprop(options):
     """Running averages lie before the LSTM layers; with second derivatives their cotangents go back in time too."""
-    network = AssignedNetworks({"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3)})
+    network = AssignedNetworks(
+        {"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3, magnitude=True)}
+    )
     _assert_agrees(network, rows_per_block=16, **options)
 
 

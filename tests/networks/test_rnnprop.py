@@ -12,10 +12,13 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def test_three_steps_are_the_formulas():
-    network = networks.get("RNNProp", layers=(3,), beta_1=0.8, beta_2=0.6, scale=0.5, seed=1, dtype="float64")
+@pytest.mark.parametrize("magnitude", [False, True])
+def test_three_steps_are_the_formulas(magnitude):
+    network = networks.get(
+        "RNNProp", layers=(3,), beta_1=0.8, beta_2=0.6, scale=0.5, magnitude=magnitude, seed=1, dtype="float64"
+    )
     weights = networks.weights_of(network)
-    gradients = np.array([[0.5, -2.0], [1e-3, 0.0], [-0.7, 1.0]])
+    gradients = np.array([[1e-5, -2.0], [1e-3, 0.0], [-0.7, 1.0]])
     state = network.initial_state({"x": tf.zeros([2], tf.float64)})
     m, v, h, c = np.zeros([2, 1]), np.zeros([2, 1]), np.zeros([2, 3]), np.zeros([2, 3])
     for t, gradient in enumerate(gradients, start=1):
@@ -24,6 +27,8 @@ def test_three_steps_are_the_formulas():
         m, v = 0.8 * m + 0.2 * g, 0.6 * v + 0.4 * g**2
         root = np.sqrt(v / (1 - 0.6**t) + 1e-16)
         x = np.concatenate([g / root, m / (1 - 0.8**t) / root], 1)
+        if magnitude:
+            x = np.concatenate([x, np.log(np.maximum(v / (1 - 0.6**t), np.exp(-20))) / 20], 1)
         i, f, z, o = np.split(x @ weights["lstm_1/w_i"] + h @ weights["lstm_1/w_h"] + weights["lstm_1/b"], 4, 1)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(z)
         h = sigmoid(o) * np.tanh(c)
