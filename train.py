@@ -5,7 +5,15 @@ import os
 
 from absl import flags
 
-from l2l_tf import checkpoint, command_line, files, presets
+from l2l_tf import (
+    checkpoint,
+    command_line,
+    files,
+    presets,
+    training_config,
+    trajectory_weights,
+    unroll_schedule,
+)
 from l2l_tf.networks import catalogue as networks_catalogue
 from l2l_tf.provenance import provenance
 from l2l_tf.training_config import TrainingConfig
@@ -40,7 +48,27 @@ command_line.define_json("networks", None, 'Several networks: {"name": {"net": .
 command_line.define_json("net_assignments", None, '[["network", ["parameter or pattern", ...]], ...].', FLAGS, list)
 _define(flags.DEFINE_integer, "num_epochs", "Optimization runs to learn from.")
 _define(flags.DEFINE_integer, "num_steps", "Steps of a run.")
+_define(
+    flags.DEFINE_list,
+    "num_steps_curriculum",
+    "Steps of the runs to learn from, one after the other in equal shares of the epochs, e.g. 20,100,200.",
+)
 _define(flags.DEFINE_integer, "unroll_length", "Steps between two updates of the optimizer's weights.")
+_define(
+    flags.DEFINE_enum,
+    "unroll_schedule",
+    "Whether unrolls are all of unroll_length, grow up to it from an eighth, or are drawn from that range.",
+    enum_values=list(unroll_schedule.SCHEDULES),
+)
+_define(
+    flags.DEFINE_enum,
+    "estimator",
+    "Of the outer gradient: truncated back-propagation, (persistent) evolution strategies, the gradient averaged "
+    "over perturbed weights, or the inverse-variance mix of that with es. Full where unroll_length is num_steps.",
+    enum_values=list(training_config.ESTIMATORS),
+)
+_define(flags.DEFINE_float, "perturbation_std", "Standard deviation of an estimator's perturbations of the weights.")
+_define(flags.DEFINE_integer, "perturbations", "Perturbations for each outer gradient; each is used with both signs.")
 _define(flags.DEFINE_integer, "optimizees_per_step", "Runs side by side whose outer gradients are averaged.")
 _define(flags.DEFINE_float, "learning_rate", "Of Adam on the optimizer's weights.")
 _define(flags.DEFINE_float, "learning_rate_decay", "Final over initial learning rate; cosine in between.")
@@ -57,11 +85,28 @@ _define(
     "second_derivatives",
     "Whether outer gradients use the optimizee's second derivatives.",
 )
-_define(flags.DEFINE_string, "loss_weights", 'Weights of the losses of an unroll: "all", "final" or w_0,w_1,...')
+_define(
+    flags.DEFINE_enum,
+    "objective",
+    "Which losses the outer objective is of.",
+    enum_values=list(training_config.OBJECTIVES),
+)
+_define(
+    flags.DEFINE_string,
+    "loss_weights",
+    'Weights of the losses of an unroll: "all", "mean", "final", "best" (the lowest counts) or w_0,w_1,...',
+)
 _define(flags.DEFINE_enum, "loss_transform", "Applied to each loss.", enum_values=["identity", "log"])
 _define(flags.DEFINE_float, "clip_norm", "Largest norm of the outer gradient; 0 does not clip.")
 _define(flags.DEFINE_float, "clip_value", "Largest entry of the outer gradient; 0 does not clip.")
 _define(flags.DEFINE_float, "average_decay", "Of the moving average of the weights; 0 keeps none.")
+_define(flags.DEFINE_float, "imitation_share", "Share of the runs in which Adam's updates are learned.")
+_define(flags.DEFINE_float, "imitation_learning_rate", "Of the Adam that is imitated.")
+_define(
+    flags.DEFINE_float,
+    "random_scaling",
+    "r of the factors exp(U[-r, r]) that scale the coordinates of what is learned from; 0 does not scale.",
+)
 _define(flags.DEFINE_integer, "log_period", "Epochs between log lines.", 100, lower_bound=1)
 _define(flags.DEFINE_integer, "evaluation_period", "Epochs between validations.")
 _define(flags.DEFINE_integer, "evaluation_epochs", "Fresh runs that a validation averages.")
@@ -72,7 +117,7 @@ _define(flags.DEFINE_boolean, "overwrite", "Replace the run in --save_path.", Fa
 _define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")
 _define(flags.DEFINE_string, "export", "Folder for a SavedModel of the best optimizer.")
 
-_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience")
+_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience", "random_scaling")
 _FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
 
 
@@ -83,6 +128,8 @@ def config_from_flags() -> TrainingConfig:
     given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
     if "loss_weights" in given:
         given["loss_weights"] = _loss_weights(given["loss_weights"])
+    if "num_steps_curriculum" in given:
+        given["num_steps_curriculum"] = _curriculum(given["num_steps_curriculum"])
     problem_options = {**settings.get("problem_options", {}), **given.pop("problem_options", {})}
     settings |= given | {"problem_options": problem_options}
     settings |= _networks(settings)
@@ -106,12 +153,22 @@ def _networks(settings):
 
 
 def _loss_weights(text):
-    if text in ("all", "final"):
+    if text in trajectory_weights.NAMED:
         return text
     try:
         return [float(weight) for weight in text.split(",")]
     except ValueError:
-        raise ValueError(f"--loss_weights is 'all', 'final' or numbers w_0,w_1,... Received: {text!r}.") from None
+        known = ", ".join(map(repr, trajectory_weights.NAMED))
+        raise ValueError(f"--loss_weights is {known} or numbers w_0,w_1,... Received: {text!r}.") from None
+
+
+def _curriculum(words):
+    try:
+        return [int(word) for word in words] or None
+    except ValueError:
+        raise ValueError(
+            f"--num_steps_curriculum is whole numbers, e.g. 20,100. Received: {','.join(words)}."
+        ) from None
 
 
 def main():

@@ -153,9 +153,14 @@ class MetaMinimize(_Unrolls):
 
     Args:
       problem, network: what is optimized by what.
-      estimator: of the outer gradient.
+      estimator: of the outer gradient. `reset` and `detailed_step` take others in its place, e.g. of other lengths; the
+        steps of a run go with the estimator it was reset with, or one that carries the same along.
       outer_optimizer: of phi.
-      optimizees: runs in parallel, whose outer gradients are averaged in each step.
+      optimizees: runs in parallel, whose outer gradients are averaged in each step, without those that are not finite
+        where others are.
+
+    Attributes:
+      dropped_members: how many members of estimates, and estimates among several, were left out as not finite.
     """
 
     def __init__(
@@ -168,23 +173,52 @@ class MetaMinimize(_Unrolls):
     ):
         super().__init__(problem, network, optimizees)
         self.outer_optimizer = outer_optimizer
-        self._estimate = tf.function(estimator, autograph=False)
+        self.dropped_members = 0
+        self._estimator = estimator
+        self._estimates: dict[Estimator, tf.types.experimental.PolymorphicFunction] = {}
         self._apply = tf.function(outer_optimizer.apply, autograph=False)
+        self._average = tf.function(_average_of_finite, autograph=False)
+
+    def reset(self, seed: int | tf.Tensor | None = None, estimator: Estimator | None = None) -> None:
+        """Draws f, theta_0 and the minibatches afresh; without a seed, others at every call."""
+        super().reset(seed)
+        self._runs = [(estimator or self._estimator).begin(run) for run in self._runs]
 
     def step(self) -> Step:
         """One unroll of every run, and one Adam step on phi; the meta-loss and f are means over the runs."""
         step, _ = self.detailed_step()
         return step
 
-    def detailed_step(self) -> tuple[Step, OuterStep]:
+    def detailed_step(self, estimator: Estimator | None = None) -> tuple[Step, OuterStep]:
         """`step`, and how the step on phi went."""
-        estimates = [self._estimate(run, seeds.fold(run.seed, run.step)) for run in self._started()]
+        estimates = [self._estimate(run, seeds.fold(run.seed, run.step), estimator) for run in self._started()]
         self._runs = [estimate.run for estimate in estimates]
-        gradients = [tf.add_n(list(g)) / len(estimates) for g in zip(*(e.gradients for e in estimates))]
+        self.dropped_members += sum(int(estimate.dropped) for estimate in estimates)
+        gradients = estimates[0].gradients
+        if len(estimates) > 1:
+            gradients, dropped = self._average([estimate.gradients for estimate in estimates])
+            self.dropped_members += int(dropped)
         outer = self._apply(gradients)
         loss = tf.add_n([e.meta_loss for e in estimates]) / len(estimates)
         fx = tf.add_n([e.losses[-1] for e in estimates]) / len(estimates)
         return Step(loss, fx, list(self._runs[0].parameters.values())), outer
+
+    def _estimate(self, run: unroll.Run, seed: tf.Tensor, estimator: Estimator | None = None) -> unroll.OuterGradient:
+        estimator = estimator or self._estimator
+        if estimator not in self._estimates:
+            self._estimates[estimator] = tf.function(estimator.__call__, autograph=False)
+        return self._estimates[estimator](run, seed)
+
+
+def _average_of_finite(estimates: list[list[tf.Tensor]]) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """The mean of the gradients that are finite, NaN if none is, and how many are not."""
+    finite = [tf.math.is_finite(tf.linalg.global_norm(gradients)) for gradients in estimates]
+    count = tf.add_n([tf.cast(ok, tf.int32) for ok in finite])
+    means = []
+    for gradients in zip(*estimates):
+        total = tf.add_n([tf.where(ok, g, tf.zeros_like(g)) for ok, g in zip(finite, gradients)])
+        means.append(total / tf.cast(count, total.dtype))
+    return means, len(estimates) - count
 
 
 def _build(name: str, config: Network | Mapping[str, Any]) -> Network:

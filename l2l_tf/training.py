@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import problems
-from l2l_tf import checkpoint, estimators, interruption, networks, saved_optimizer, schedules, seeds
+from l2l_tf import checkpoint, interruption, networks, saved_optimizer, schedules, seeds
 from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.curriculum import Curriculum
 from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.meta import MetaMinimize
 from l2l_tf.networks import catalogue
-from l2l_tf.objectives import trajectory_objective
 from l2l_tf.outer_optimizer import OuterOptimizer
 from l2l_tf.training_config import TrainingConfig
 from problems.problem import Problem
+from problems.scaling import RandomScaling
 
 LAST = "last"  # The subfolder of the optimizer after the last epoch; the best one is in the folder itself.
 _CHECKPOINT_SECONDS = 60.0
@@ -36,6 +37,7 @@ class Epoch(NamedTuple):
       meta_loss, gradient_norm, update_norm: means over the unrolls.
       dropped: outer gradients dropped so far, as they were not finite.
       seconds: wall-clock time.
+      dropped_members: of estimates, left out so far as they were not finite.
     """
 
     epoch: int
@@ -45,6 +47,7 @@ class Epoch(NamedTuple):
     update_norm: float
     dropped: int
     seconds: float
+    dropped_members: int = 0
 
 
 class Validation(NamedTuple):
@@ -111,12 +114,17 @@ class Training:
         self._outer_optimizer = OuterOptimizer(
             self._variables, config.learning_rate, config.clip_norm, config.clip_value, config.average_decay
         )
-        objective = trajectory_objective(config.unroll_length, config.loss_weights, config.loss_transform)
-        estimator = estimators.truncated_backpropagation(
-            self.problem, self.network, config.unroll_length, objective, config.second_derivatives, config.in_blocks
-        )
+        if config.objective == "validation":
+            _check_validation_loss(self.problem)
+        # What phi learns from; it is validated on the problem as it is.
+        lessons = RandomScaling(self.problem, config.random_scaling) if config.random_scaling else self.problem
+        self._curriculum = Curriculum(config, lessons, self.network)
         self._minimize = MetaMinimize(
-            self.problem, self.network, estimator, self._outer_optimizer, config.optimizees_per_step
+            lessons,
+            self.network,
+            self._curriculum.unrolls(0)[0],
+            self._outer_optimizer,
+            config.optimizees_per_step,
         )
         self._split = "validation" if "validation" in self.problem.held_out_splits else None
         self._evaluator = Evaluator(self.problem, self.network, config.num_steps, [self._split] if self._split else [])
@@ -170,6 +178,7 @@ class Training:
             "epoch": self.epoch,
             "best": self.best,
             "validations_since_best": self._validations_since_best,
+            "dropped_members": self._minimize.dropped_members,
         }
         checkpoint.write(self.folder, arrays, facts)
         self._save_optimizer(self.folder, self._best_weights)
@@ -191,17 +200,27 @@ class Training:
         began = time.perf_counter()
         rate = schedules.cosine(self.epoch / config.num_epochs, config.learning_rate, config.learning_rate_decay)
         self._outer_optimizer.set_learning_rate(rate)
-        self._minimize.reset(seeds.fold(self._root, seeds.Purpose.TRAINING, self.epoch))
+        unrolls = self._curriculum.unrolls(self.epoch)
+        self._minimize.reset(seeds.fold(self._root, seeds.Purpose.TRAINING, self.epoch), unrolls[0])
         rows = []
-        for _ in range(config.num_steps // config.unroll_length):
-            step, outer = self._minimize.detailed_step()
+        for estimator in unrolls:
+            step, outer = self._minimize.detailed_step(estimator)
             rows.append([float(x) for x in (step.loss, outer.gradient_norm, outer.update_norm)])
             self._count_dropped(bool(outer.finite))
         self.epoch += 1
         dropped = int(self._outer_optimizer.dropped)
         meta_loss, gradient_norm, update_norm = (float(mean) for mean in np.mean(rows, 0))
         seconds = time.perf_counter() - began
-        return Epoch(self.epoch, float(step.fx), meta_loss, gradient_norm, update_norm, dropped, seconds)
+        return Epoch(
+            self.epoch,
+            float(step.fx),
+            meta_loss,
+            gradient_norm,
+            update_norm,
+            dropped,
+            seconds,
+            self._minimize.dropped_members,
+        )
 
     def _count_dropped(self, finite: bool) -> None:
         self._dropped_in_a_row = 0 if finite else self._dropped_in_a_row + 1
@@ -256,6 +275,17 @@ class Training:
         self.epoch = facts["epoch"]
         self.best = Validation(*facts["best"]) if facts["best"] else None
         self._validations_since_best = facts["validations_since_best"]
+        self._minimize.dropped_members = facts.get("dropped_members", 0)
+
+
+def _check_validation_loss(problem: Problem) -> None:
+    """Raises a ValueError where an outer objective of validation losses has none to be of."""
+    seed = seeds.root(0)
+    instance = problem.sample(seed)
+    try:
+        problem.validation_loss(problem.initial_parameters(instance, seed), instance, seed)
+    except NotImplementedError as error:
+        raise ValueError(f"objective='validation' needs a problem with validation data. {error}") from error
 
 
 def _options(net: dict[str, Any], problem: Problem) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 BEST = "best"  # Weights that depend on the losses: 1 for the lowest.
+NAMED = ("all", "mean", "final", BEST)
 
 
 def trajectory_weights(len_unroll: int, weights: str | Sequence[float]) -> list[float]:
@@ -20,7 +21,7 @@ def trajectory_weights(len_unroll: int, weights: str | Sequence[float]) -> list[
         count = len_unroll + 1
         named = {"all": [1.0] * count, "mean": [1.0 / count] * count, "final": [0.0] * len_unroll + [1.0]}
         if weights not in named:
-            known = ", ".join(map(repr, [*named, BEST]))
+            known = ", ".join(map(repr, NAMED))
             raise ValueError(f"loss_weights is {known} or a list of numbers. Received: {weights!r}.")
         return named[weights]
     if len(weights) != len_unroll + 1:

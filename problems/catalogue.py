@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     convolutional: bool = False
 
 
-_IMAGES = ("batch_size", "mode", "stddev", "validation_size", "data_dir", "download", "dtype")
+_IMAGES = ("batch_size", "mode", "stddev", "validation_size", "input_noise", "data_dir", "download", "dtype")
 _CIFAR = ("conv_channels", "linear_layers", "batch_norm", "labels", *_IMAGES)
 
 CATALOGUE: dict[str, Entry] = {
@@ -42,6 +42,7 @@ CATALOGUE: dict[str, Entry] = {
     "cifar": Entry("problems.image:Cifar10", _CIFAR, dataset="cifar10", convolutional=True),
     "cifar-multi": Entry("problems.image:CifarMulti", _CIFAR, dataset="cifar10", convolutional=True),
     "ensemble": Entry("problems.ensemble:from_names", ("problems", "weights"), required=("problems",)),
+    "scaled": Entry("problems.scaling:from_name", ("problem", "log_range"), required=("problem",)),
 }
 
 

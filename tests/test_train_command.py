@@ -142,7 +142,7 @@ BAD = {
     "preset": (["--preset=best"], "value should be one of <original|recommended>"),
     "steps": (["--num_steps=30"], "num_steps is a multiple of unroll_length"),
     "weights": (["--loss_weights=1,2"], "loss_weights needs 21 numbers"),
-    "words for weights": (["--loss_weights=some"], "'all', 'final' or numbers"),
+    "words for weights": (["--loss_weights=some"], "'all', 'mean', 'final', 'best' or numbers"),
     "resume from nothing": (["--resume"], "There is no checkpoint.npz in"),
     "no data": (["--problem=mnist", "--data_dir={folder}"], "was looked for in"),
     "folder that cannot be": (["--save_path=/dev/null/folder"], "Cannot make the folder (Not a directory)"),

@@ -115,7 +115,12 @@ CASES = {
         ),
         ["problem_0/x", "problem_1/x"],
     ),
+    "scaled": ProblemCase(
+        _named("scaled", problem={"name": "quadratic", "options": {"batch_size": 2, "num_dims": 3}}, log_range=0.5),
+        ["x"],
+    ),
     "mnist": ProblemCase(_image("mnist", layers=[5], stddev=0.1), _LINEAR),
+    "mnist-noise": ProblemCase(_image("mnist", layers=[5], stddev=0.1, input_noise=0.3), _LINEAR),
     "mnist-relu-test": ProblemCase(
         _image("mnist", layers=[5], activation="relu", stddev=0.1, mode="test", dtype="float64"), _LINEAR
     ),

@@ -144,3 +144,30 @@ def _falls(problem, learning_rate, steps):
     for i in range(steps):
         parameters = step(parameters, tf.constant([0, i]))
     return float(problem.held_out_loss(parameters, (), "test"))
+
+
+def test_input_noise_is_on_held_out_images_only():
+    clean, noisy = _mlp(stddev=1.0), _mlp(stddev=1.0, input_noise=0.5)
+    parameters = clean.initial_parameters((), SEED)
+    np.testing.assert_array_equal(noisy.loss(parameters, (), SEED), clean.loss(parameters, (), SEED))
+    first, again, other = (noisy.validation_loss(parameters, (), seed) for seed in (SEED, SEED, SEED + 1))
+    assert first == again != other
+    assert first != clean.validation_loss(parameters, (), SEED)
+    split = noisy.held_out_loss(parameters, (), "test")
+    assert split == noisy.held_out_loss(parameters, (), "test") != clean.held_out_loss(parameters, (), "test")
+
+
+def test_input_noise_is_gaussian():
+    class Pixels:
+        shapes = {}  # noqa: RUF012
+
+        def logits(self, parameters, images):
+            self.images = images
+            return tf.zeros([len(images), 10])
+
+    pixels = Pixels()
+    dark = np.zeros((600, 4, 4, 1), np.uint8), np.zeros(600)
+    problem = ImageClassification(pixels, lambda split: dark, validation_size=500, input_noise=0.25)
+    problem.held_out_loss({}, (), "validation")
+    assert np.std(pixels.images) == pytest.approx(0.25, rel=0.03)
+    assert np.mean(pixels.images) == pytest.approx(0.0, abs=0.01)

@@ -1,0 +1,75 @@
+"""Problems whose coordinates are stretched at random: a rule trained on them cannot count on one scale."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from problems import get
+from problems.problem import Parameters, Problem, split_seed
+
+
+class RandomScaling(Problem):
+    """f_c(theta) = f(c theta), with c IID exp(U[-log_range, log_range]) for each coordinate (Lv et al. 2017, 4.1).
+
+    theta_0 is that of f divided by c, so that f starts where it would. A draw of c is part of the instance. As
+    `problems.get("scaled", ...)` it takes the problem as `{"name": ..., "options": {...}}`.
+
+    Args:
+      problem: f.
+      log_range: at least 0.
+
+    Raises:
+      ValueError: `log_range` out of range.
+    """
+
+    name = "scaled"
+
+    def __init__(self, problem: Problem, log_range: float = 1.0):
+        if not 0 <= log_range < float("inf"):
+            raise ValueError(f"Random scaling needs a log_range of at least 0. Received: {log_range}.")
+        self.options = {"problem": {"name": problem.name, "options": problem.options}, "log_range": log_range}
+        self.held_out_splits = problem.held_out_splits
+        self.function_axis = problem.function_axis
+        self._problem = problem
+        self._log_range = log_range
+
+    def sample(self, seed):
+        own_seed, scale_seed = split_seed(seed, 2)
+        instance = self._problem.sample(own_seed)
+        theta = self._problem.initial_parameters(instance, own_seed)  # For the shapes.
+        scales = {
+            name: tf.exp(tf.random.stateless_uniform(x.shape, s, -self._log_range, self._log_range, x.dtype))
+            for (name, x), s in zip(theta.items(), split_seed(scale_seed, len(theta)), strict=True)
+        }
+        return {"instance": instance, "scales": scales}
+
+    def initial_parameters(self, instance, seed) -> Parameters:
+        theta = self._problem.initial_parameters(instance["instance"], seed)
+        return {name: x / instance["scales"][name] for name, x in theta.items()}
+
+    def loss(self, parameters, instance, seed):
+        return self._problem.loss(_scaled(parameters, instance), instance["instance"], seed)
+
+    def validation_loss(self, parameters, instance, seed):
+        return self._problem.validation_loss(_scaled(parameters, instance), instance["instance"], seed)
+
+    def held_out_loss(self, parameters, instance, split):
+        return self._problem.held_out_loss(_scaled(parameters, instance), instance["instance"], split)
+
+
+def _scaled(parameters: Parameters, instance: Any) -> Parameters:
+    return {name: instance["scales"][name] * x for name, x in parameters.items()}
+
+
+def from_name(problem: Mapping[str, Any], log_range: float = 1.0) -> RandomScaling:
+    """Random scaling of a problem given as `{"name": ..., "options": {...}}`, for `problems.get`.
+
+    Raises:
+      ValueError: one that is given otherwise; see also `problems.get`.
+    """
+    if not isinstance(problem, Mapping) or not {"name"} <= set(problem) <= {"name", "options"}:
+        raise ValueError(
+            f'Random scaling takes its problem as {{"name": ..., "options": {{...}}}}. Received: {problem!r}.'
+        )
+    return RandomScaling(get(problem["name"], **problem.get("options", {})), log_range)
