@@ -11,7 +11,10 @@ LOSSES = np.array([4.0, 2.0, 1.0, 0.5])
     ("loss_weights", "transform", "expected"),
     [
         ("all", "identity", 7.5),
+        ("mean", "identity", 1.875),
         ("final", "identity", 0.5),
+        ("best", "identity", 0.5),
+        ("best", "log", np.log(0.5)),
         ([0, 0.5, 1, 2], "identity", 3.0),
         ("all", "log", np.log(4.0)),
         ("final", "log", np.log(0.5)),
@@ -28,7 +31,7 @@ def test_value_and_gradient(loss_weights, transform, expected, dtype):
     assert value.shape == ()
     assert value.dtype == losses.dtype
     np.testing.assert_allclose(value, expected, rtol=1e-6)
-    named = {"all": [1, 1, 1, 1], "final": [0, 0, 0, 1]}
+    named = {"all": [1, 1, 1, 1], "mean": [0.25] * 4, "final": [0, 0, 0, 1], "best": [0, 0, 0, 1]}
     weights = named[loss_weights] if isinstance(loss_weights, str) else loss_weights
     derivative = 1 / LOSSES if transform == "log" else np.ones(4)
     np.testing.assert_allclose(tape.gradient(value, losses), weights * derivative, rtol=1e-6)
@@ -41,8 +44,12 @@ def test_the_default_is_the_sum_of_all_losses():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"loss": "test"}, r"loss is one of \['training', 'validation'\]\. Received: 'test'\."),
         ({"transform": "exp"}, r"The losses' transform is one of \['identity', 'log'\]\. Received: 'exp'\."),
-        ({"loss_weights": "last"}, r"loss_weights is 'all', 'mean', 'final', 'best' or a list of numbers\. Received: 'last'\."),
+        (
+            {"loss_weights": "last"},
+            r"loss_weights is 'all', 'mean', 'final', 'best' or a list of numbers\. Received: 'last'\.",
+        ),
         (
             {"loss_weights": [1.0, 2.0]},
             r"loss_weights needs 4 numbers, w_0 to w_3, for unrolls of 3 steps\. Received: 2\.",
@@ -52,3 +59,12 @@ def test_the_default_is_the_sum_of_all_losses():
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         trajectory_objective(3, **arguments)
+
+
+def test_the_best_loss_is_the_lowest_so_far_wherever_it_was():
+    losses = tf.constant([4.0, 1.0, 3.0, 2.0])
+    with tf.GradientTape() as tape:
+        tape.watch(losses)
+        value = trajectory_objective(3, "best")(losses)
+    assert float(value) == 1.0
+    np.testing.assert_array_equal(tape.gradient(value, losses), [0.0, 1.0, 0.0, 0.0])

@@ -171,6 +171,18 @@ def test_several_optimizees_average_their_outer_gradients(tmp_path):
         ({"learning_rate": float("nan")}, "learning_rate is above 0. Received: nan"),
         ({"patience": 0}, "patience is at least 1, or None. Received: 0"),
         ({"networks": {}}, "networks is empty"),
+        ({"estimator": "guess"}, r"estimator is one of \['backpropagation', .*Received: 'guess'"),
+        ({"objective": "test"}, r"objective is one of \['training', 'validation'\]. Received: 'test'"),
+        ({"perturbation_std": 0.0}, "perturbation_std is above 0. Received: 0.0"),
+        ({"estimator": "mix", "perturbations": 1}, "mix needs at least 2 perturbations"),
+        ({"imitation_share": 1.5}, "imitation_share lies in 0 to 1. Received: 1.5"),
+        ({"random_scaling": -1.0}, "random_scaling is above 0, or None. Received: -1.0"),
+        ({"num_steps_curriculum": [3, 7]}, r"multiples of unroll_length. Received: num_steps_curriculum=\[3, 7\]"),
+        ({"unroll_schedule": "longer"}, "unroll_schedule is one of"),
+        (
+            {"unroll_schedule": "increasing", "loss_weights": [1.0, 1.0, 1.0, 1.0]},
+            "loss_weights as numbers fit one length .*'increasing'",
+        ),
     ],
 )
 def test_configurations_out_of_range(change, message):
@@ -188,3 +200,45 @@ def test_the_problem_says_which_axis_counts_functions(given, expected, tmp_path)
         tmp_path,
     )
     assert training.network.networks["ntm"].options["function_axis"] == expected
+
+
+def test_a_validation_objective_needs_validation_data(tmp_path):
+    message = r"objective='validation' needs .*\. The problem 'quadratic' has no validation data\."
+    with pytest.raises(ValueError, match=message):
+        Training(dataclasses.replace(CONFIG, objective="validation"), tmp_path)
+
+
+def test_a_run_that_is_older_than_a_setting_had_its_default():
+    older = CONFIG.to_json()
+    del older["estimator"]
+    assert CONFIG.differences(older) == []
+    message = "estimator: 'backpropagation' there, 'es' here"
+    assert dataclasses.replace(CONFIG, estimator="es").differences(older) == [message]
+
+
+def test_of_several_optimizees_those_that_are_finite_count(tmp_path):
+    training = Training(dataclasses.replace(CONFIG, optimizees_per_step=3), tmp_path)
+    minimize = training._minimize
+    minimize.reset(4)
+    minimize._runs[1] = minimize._runs[1]._replace(parameters={"x": tf.fill([2, 3], float("nan"))})
+    gradients = [minimize._estimate(minimize._runs[i], seeds.root(0)).gradients for i in (0, 2)]
+    _, outer = minimize.detailed_step()
+    norm = np.sqrt(sum(np.sum(np.square(np.mean(g, 0))) for g in zip(*gradients)))
+    assert float(outer.gradient_norm) == pytest.approx(norm, rel=1e-5)
+    assert (minimize.dropped_members, int(minimize.outer_optimizer.dropped)) == (1, 0)
+
+
+def test_imitation_brings_the_updates_to_adams(tmp_path):
+    """With imitation alone the meta-loss is the distance to Adam's updates, 1 where they have its size."""
+    config = dataclasses.replace(
+        CONFIG,
+        imitation_share=1.0,
+        num_epochs=40,
+        evaluation_period=40,
+        learning_rate=0.03,
+        networks={"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [4], "scale": 0.01}}},
+    )
+    events = []
+    Training(config, tmp_path).run(events.append)
+    first, last = (np.mean([e.meta_loss for e in part]) for part in (events[:4], events[-5:-1]))
+    assert last < 0.5 * first < 5

@@ -83,5 +83,5 @@ def negative(epsilon: Weights) -> Weights:
 
 
 def finite_or_nan(value: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
-    """The meta-loss `value`, or NaN where one of the losses that it is of is not finite."""
+    """`value`, which comes of `losses`, or NaN in its place where one of them is not finite."""
     return tf.where(tf.reduce_all(tf.math.is_finite(losses)), value, tf.constant(math.nan, value.dtype))

@@ -66,7 +66,10 @@ def backpropagated(
     second_derivatives: bool,
     in_blocks: bool,
 ) -> Member:
-    """A function from a run and an epsilon to the meta-loss at phi + epsilon (NaN if not finite) and its gradient."""
+    """A function from a run and an epsilon to the meta-loss at phi + epsilon and its gradient.
+
+    All of it is NaN where a loss on the way is not finite: what is left of such a member's gradient means nothing.
+    """
     backpropagation = truncated_backpropagation(
         problem, perturbed.network, len_unroll, objective, second_derivatives, in_blocks
     )
@@ -75,7 +78,8 @@ def backpropagated(
     def member(run, epsilon):
         perturbed.assign(epsilon)
         outer = backpropagation(run, run.seed)
-        return finite_or_nan(outer.meta_loss, outer.losses), outer.gradients
+        losses = tf.concat([outer.losses, [outer.meta_loss]], 0)
+        return finite_or_nan(outer.meta_loss, losses), [finite_or_nan(g, losses) for g in outer.gradients]
 
     return member
 
