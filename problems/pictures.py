@@ -74,11 +74,9 @@ def read(path: Path, height: int, width: int) -> np.ndarray:
     Raises:
       ValueError: it is not a picture, or damaged.
     """
-    # Pillow comes with Matplotlib. Unlike TensorFlow's decoder it can turn photographs the way the camera was held.
     from PIL import Image, ImageOps
 
-    with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+    upright = _open(path).convert("RGB")
     return np.array(ImageOps.fit(upright, (width, height), Image.Resampling.LANCZOS))
 
 
@@ -88,10 +86,7 @@ def shape(path: Path) -> tuple[int, int]:
     Raises:
       ValueError: it is not a picture, or damaged.
     """
-    from PIL import ImageOps
-
-    with _opened(path) as image:
-        width, height = ImageOps.exif_transpose(image).size
+    width, height = _open(path).size
     return height, width
 
 
@@ -110,12 +105,12 @@ def write(image: np.ndarray, path: str | Path) -> None:
     Image.fromarray(image).save(path)
 
 
-def _opened(path: Path):
-    from PIL import Image
+def _open(path: Path):
+    # Pillow comes with Matplotlib. Unlike TensorFlow's decoder it can turn photographs the way the camera was held.
+    from PIL import Image, ImageOps
 
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"This file is no picture that can be read: '{path}'.") from error
-    return image

@@ -115,7 +115,7 @@ def _from_keras() -> dict[str, np.ndarray]:
             f"vgg_weights: Keras could not fetch VGG-19 ({reason}). Check the network, or name a file with these "
             'weights in the option "vgg_weights".'
         ) from error
-    weights = {}
+    weights: dict[str, np.ndarray] = {}
     for layer in LAYERS:
         kernel, bias = model.get_layer(layer).get_weights()
         weights |= {f"{layer}/kernel": kernel, f"{layer}/bias": bias}

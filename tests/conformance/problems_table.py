@@ -1,6 +1,7 @@
 """The problems under conformance: a new problem joins by adding a row."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 import problems
 from problems import Problem
+from tests.problems import art_files
 
 
 class ProblemCase(NamedTuple):
@@ -38,6 +40,14 @@ def _named(name: str, **options: Any) -> Callable[[str], Problem]:
 
 def _image(name: str, **options: Any) -> Callable[[str], Problem]:
     return lambda folder: problems.get(name, data_dir=folder, batch_size=8, validation_size=20, **options)
+
+
+def _neural_art(**options: Any) -> Callable[[str], Problem]:
+    def build(folder):
+        files = art_files.write(Path(folder) / "neural_art")
+        return problems.get("neural_art", **files, size=16, **options)
+
+    return build
 
 
 def _function(folder: str) -> Problem:
@@ -133,6 +143,8 @@ CASES = {
     "cifar-plain": ProblemCase(
         _image("cifar", batch_norm=False, **_SMALL_CIFAR), [n for n in _CIFAR if not n.endswith("beta")]
     ),
+    "neural_art": ProblemCase(_neural_art(), ["image"]),
+    "neural_art-from-content": ProblemCase(_neural_art(start="content", stddev=1.0), ["image"]),
     "from_function": ProblemCase(_function, ["x"], named=False),
     # Keras draws dropout's floats inside the loss, and XLA draws others.
     "from_keras": ProblemCase(
