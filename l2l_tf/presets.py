@@ -89,6 +89,20 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "evaluation_period": 10,
             "evaluation_epochs": 5,
         },
+        "neural_art": {
+            **_STABLE,
+            "networks": {"network": {"net": "RNNProp", "net_options": {"layers": [20, 20], "scale": 0.1}}},
+            "loss_transform": "log",
+            "clip_norm": 1.0,
+            "average_decay": 0.95,
+            "learning_rate": 0.005,
+            "learning_rate_decay": 0.1,
+            "num_epochs": 80,
+            "num_steps": 128,
+            "unroll_length": 32,
+            "evaluation_period": 10,
+            "evaluation_epochs": 3,
+        },
     },
 }
 
