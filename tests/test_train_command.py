@@ -113,6 +113,32 @@ def test_a_run_that_was_ended_resumes_to_the_same_weights(undisturbed, tmp_path,
     assert same_weights(undisturbed[0], tmp_path)
 
 
+AIDS = [
+    "--estimator=pes",
+    "--perturbations=2",
+    "--unroll_schedule=log_uniform",
+    "--num_steps_curriculum=3,6",
+    "--imitation_share=0.3",
+    "--random_scaling=1",
+    "--loss_weights=mean",
+]
+
+
+def test_a_killed_run_with_every_aid_resumes_to_the_same_weights(tmp_path):
+    flags = [*SMALL, *AIDS, "--num_epochs=4"]
+    code, _, errors = train(*flags, f"--save_path={tmp_path / 'whole'}")
+    assert code == 0, errors
+    process = start(*flags, f"--save_path={tmp_path / 'killed'}")
+    read_until(process, "Epoch 2 validation")
+    process.kill()
+    process.communicate(timeout=60)
+    code, _, errors = train(*flags, f"--save_path={tmp_path / 'killed'}", "--resume")
+    assert code == 0, errors
+    assert same_weights(tmp_path / "whole", tmp_path / "killed")
+    training = checkpoint.read(tmp_path / "whole")[1]["config"]
+    assert (training["estimator"], training["num_steps_curriculum"], training["random_scaling"]) == ("pes", [3, 6], 1.0)
+
+
 def test_learning_rate_trials_choose_the_best(tmp_path):
     flags = ["--num_epochs=2", "--learning_rate_trials=2", "--learning_rate_trial_epochs=2", f"--save_path={tmp_path}"]
     code, output, errors = train(*SMALL, *flags)
@@ -142,6 +168,8 @@ BAD = {
     "preset": (["--preset=best"], "value should be one of <original|recommended>"),
     "steps": (["--num_steps=30"], "num_steps is a multiple of unroll_length"),
     "weights": (["--loss_weights=1,2"], "loss_weights needs 21 numbers"),
+    "estimator": (["--estimator=guess"], "<backpropagation|es|pes|reparameterization|mix>"),
+    "curriculum": (["--num_steps_curriculum=20,many"], "--num_steps_curriculum is whole numbers, e.g. 20,100"),
     "words for weights": (["--loss_weights=some"], "'all', 'mean', 'final', 'best' or numbers"),
     "resume from nothing": (["--resume"], "There is no checkpoint.npz in"),
     "no data": (["--problem=mnist", "--data_dir={folder}"], "was looked for in"),
