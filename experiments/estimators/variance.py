@@ -204,11 +204,11 @@ def main():
 _ABOUT = """# Variance of outer gradients against the length of the unroll
 
 An untrained LSTM of 4 cells (step size 1) on one random 5-dimensional quadratic; the meta-loss is the mean of the
-logarithms of the losses of one unroll, its back-propagated gradients are exact. {estimates} estimates of {pairs} antithetic
-pairs, sigma {std}, for each length and seed. The first three columns are the variance of an estimate, all
-weights together, over the squared norm of the gradient, medians over seeds. "mix / better parent" is its variance over
-the smaller one of its parents', weight by weight, averaged over weights. "ES better": the share of weights for which
-ES has the lower variance. "bias": by how many standard errors the mean of the mix lies from that of ES (root mean
+logarithms of the losses of one unroll, its back-propagated gradients are exact. For each length and seed there are
+{estimates} estimates of {pairs} antithetic pairs, sigma {std}. The first three columns are the variance of an estimate,
+all weights together, over the squared norm of the gradient, medians over seeds. "mix / better parent" is its variance
+over the smaller one of its parents', weight by weight, averaged over weights. "ES better": the share of weights for
+which ES has the lower variance. "bias": by how many standard errors the mean of the mix lies from that of ES (root mean
 square over weights, median over seeds; about 1 without bias). "dropped": pairs that were not finite, in all.
 """
 
