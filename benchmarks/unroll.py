@@ -18,7 +18,7 @@ import tensorflow as tf
 
 import problems
 from benchmarks import timing
-from l2l_tf import fast, networks, presets, seeds, unroll
+from l2l_tf import allocator, fast, networks, presets, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.objectives import trajectory_objective
 from l2l_tf.outer_optimizer import OuterOptimizer
@@ -86,6 +86,7 @@ def main():
     variants = arguments.variants.split(",")
     if unknown := set(variants) - set(VARIANTS):
         parser.error(f"variants are {VARIANTS}. Received: {sorted(unknown)}.")
+    allocator.keep_one_heap()
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
         tf.config.threading.set_inter_op_parallelism_threads(os.cpu_count() or 1)

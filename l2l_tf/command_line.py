@@ -17,6 +17,7 @@ from typing import Any
 
 from absl import flags
 
+from l2l_tf import allocator
 from problems import catalogue, datasets
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
@@ -145,6 +146,7 @@ def import_tensorflow(intra_op_threads: int | None = None) -> Any:
       ValueError: TensorFlow is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    allocator.keep_one_heap()
     with quiet_native_stderr():
         try:
             import tensorflow as tf

@@ -1,4 +1,4 @@
-"""The compiled calls: one per block and step, or one per block for a whole replay.
+"""The compiled calls, one per block and step.
 
 XLA fuses the elementwise work of a step around its matrix products. Each call is small, so that TensorFlow's executor
 runs several at once; one program over all blocks would run on one core and outgrow its cache.
@@ -25,14 +25,11 @@ class Calls(NamedTuple):
         and the sum so far of the weights' gradients -> lambda_t, the cotangent of state_t, the sum.
       pull_back: weights, gradients_t, state_t, the cotangents of u_t and state_{t+1}, the sum so far -> the cotangents
         of gradients_t and state_t, the sum.
-      replay: weights, gradients `[T + 1, size, n]`, state_0, the losses' cotangents `[T + 1]` -> the weights'
-        gradients.
     """
 
     step: Callable
     replay_step: Callable
     pull_back: Callable
-    replay: Callable
 
 
 @functools.cache
@@ -76,39 +73,4 @@ def calls(rule: Rule) -> Calls:
         )
         return gradient_cotangents, (*own_cotangents, *layers), tf.nest.map_structure(tf.add, total, pulled)
 
-    def replay(weights, gradients, state, loss_cotangents):
-        len_unroll = gradients.shape[0] - 1
-        states = tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, len_unroll, element_shape=x.shape), state)
-
-        def forth(t, state, states):
-            states = tuple(array.write(t, x) for array, x in zip(states, state))
-            _, state = step(weights, gradients[t], state)
-            return t + 1, state, states
-
-        _, state, states = tf.while_loop(
-            lambda t, *_: t < len_unroll, forth, (tf.constant(0), state, states), maximum_iterations=len_unroll
-        )
-
-        def back(t, cotangents, state_cotangents, total):
-            state = tuple(array.read(t) for array in states)
-            return t - 1, *replay_step(
-                weights, gradients[t], state, cotangents, state_cotangents, loss_cotangents[t], total
-            )
-
-        zeros = tf.nest.map_structure(tf.zeros_like, weights)
-        *_, total = tf.while_loop(
-            lambda t, *_: t >= 0,
-            back,
-            (
-                tf.constant(len_unroll - 1),
-                loss_cotangents[len_unroll] * gradients[len_unroll],
-                tf.nest.map_structure(tf.zeros_like, state),
-                zeros,
-            ),
-            maximum_iterations=len_unroll,
-        )
-        return total
-
-    return Calls(
-        *(tf.function(call, jit_compile=True, autograph=False) for call in (step, replay_step, pull_back, replay))
-    )
+    return Calls(*(tf.function(call, jit_compile=True, autograph=False) for call in (step, replay_step, pull_back)))

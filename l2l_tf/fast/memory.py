@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-DEFAULT_BUDGET = 2 * 2**30
+DEFAULT_BUDGET = 2**29
 MODES = ("states", "recompute")
 
 

@@ -19,7 +19,7 @@ from l2l_tf.objectives import Objective
 from l2l_tf.unroll import OuterGradient, Run
 from problems.problem import Problem
 
-ROWS_PER_BLOCK = 2048
+ROWS_PER_BLOCK = 4096
 _FEWEST_COORDINATES = 256  # Below, compiling takes longer than it gains.
 
 

@@ -71,9 +71,14 @@ class Blocked:
         stepped = [self._calls.step(self._weights, *block) for block in zip(seen, state)]
         return self._join([update for update, _ in stepped]), [state for _, state in stepped]
 
-    def zeros(self) -> list[LstmWeights]:
+    def advance(self, seen: list[tf.Tensor], state: list[BlockState]) -> list[BlockState]:
+        """The next state of some blocks, in which nobody needs the updates."""
+        return [self._calls.step(self._weights, *block)[1] for block in zip(seen, state)]
+
+    def zeros(self, num_blocks: int | None = None) -> list[LstmWeights]:
         """The start of the sum over time of the weights' gradients: for each block its own."""
-        return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(self._layout.num_blocks)]
+        num_blocks = self._layout.num_blocks if num_blocks is None else num_blocks
+        return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(num_blocks)]
 
     def replay_step(self, seen, state, cotangents, state_cotangents, loss_cotangent, total):
         """lambda_t, the cotangent of h_t and the sum, from lambda_{t+1} and the cotangent of h_{t+1}."""
@@ -81,10 +86,6 @@ class Blocked:
             self._calls.replay_step(self._weights, *block, loss_cotangent, block_total)
             for *block, block_total in zip(seen, state, cotangents, state_cotangents, total)
         )
-
-    def replay(self, seen: list[tf.Tensor], state, loss_cotangents: tf.Tensor) -> list[LstmWeights]:
-        """The whole replay from what was seen, `[T + 1, size, n]` for each block, and h_0: the sum, for each block."""
-        return [self._calls.replay(self._weights, *block, loss_cotangents) for block in zip(seen, state)]
 
     def pull_back(self, seen, state, cotangents: Tensors, state_cotangents, total):
         """The cotangents of what was observed and of h_t, and the sum, from those of u_t and h_{t+1}."""

@@ -5,6 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf import unroll
+from l2l_tf.fast import recompute
+from l2l_tf.fast.arrays import read
 from l2l_tf.fast.parts import Blocked, GradientsByVariable, Part
 from l2l_tf.fast.rollout import Records
 from l2l_tf.networks.network import Network, Observation
@@ -18,8 +20,7 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
     for name, seen in records.seen.items():
         part = parts[name]
         if isinstance(part, Blocked) and name in records.starts:
-            stacked = tf.nest.map_structure(lambda array: array.stack(), seen)
-            total = part.replay(stacked, records.starts[name], loss_cotangents)
+            total = recompute.replay(part, seen, records.starts[name], loss_cotangents)
         else:
             total = _step_by_step(part, seen, records.states[name], loss_cotangents)
         gradients |= part.gradients(total)
@@ -46,13 +47,13 @@ def exact(
         observed = tf.nest.map_structure(tf.zeros_like, last)
         next_state_cotangents, next_totals = {}, {}
         for name, part in parts.items():
-            seen, state = _read(records.seen[name], t), _read(records.states[name], t)
+            seen, state = read(records.seen[name], t), read(records.states[name], t)
             by_part, next_state_cotangents[name], next_totals[name] = part.pull_back(
                 seen, state, cotangents, state_cotangents[name], totals[name]
             )
             observed = _add_observations(observed, by_part)
         observed = observed._replace(loss=observed.loss + loss_cotangents[t])
-        at_t = run._replace(step=run.step + t, parameters=_read(records.parameters, t))
+        at_t = run._replace(step=run.step + t, parameters=read(records.parameters, t))
         back = unroll.pull_back(problem, network, at_t, observed)
         cotangents = {key: value + back[key] for key, value in cotangents.items()}
         return t - 1, cotangents, next_state_cotangents, next_totals
@@ -77,11 +78,11 @@ def exact(
 def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor) -> Any:
     """The sum over time of the weights' gradients, from records of what the part saw and of its states."""
     len_unroll = loss_cotangents.shape[0] - 1
-    last = _read(seen, len_unroll)
+    last = read(seen, len_unroll)
 
     def body(t, cotangents, state_cotangents, total):
         return t - 1, *part.replay_step(
-            _read(seen, t), _read(states, t), cotangents, state_cotangents, loss_cotangents[t], total
+            read(seen, t), read(states, t), cotangents, state_cotangents, loss_cotangents[t], total
         )
 
     *_, total = tf.while_loop(
@@ -98,12 +99,8 @@ def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor
     return total
 
 
-def _read(arrays: Any, t: tf.Tensor | int) -> Any:
-    return tf.nest.map_structure(lambda array: array.read(t), arrays)
-
-
 def _zeros_like_first(arrays: Any) -> Any:
-    return tf.nest.map_structure(tf.zeros_like, _read(arrays, 0))
+    return tf.nest.map_structure(tf.zeros_like, read(arrays, 0))
 
 
 def _add_observations(total: Observation, part: Observation) -> Observation:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from l2l_tf import unroll
+from l2l_tf.fast.arrays import arrays_like, write
 from l2l_tf.fast.parts import Part
 from l2l_tf.networks.network import Network
 from l2l_tf.unroll import Run
@@ -61,18 +62,18 @@ def roll_out(
 
     states = {name: part.enter(run.state[name]) for name, part in parts.items()}
     loss, seen = observe(run.step, run.parameters)
-    observed = _write(_arrays(after(loss, seen), len_unroll + 1), 0, after(loss, seen))
-    left = _arrays(before(states, run.parameters), len_unroll)
+    observed = write(arrays_like(after(loss, seen), len_unroll + 1), 0, after(loss, seen))
+    left = arrays_like(before(states, run.parameters), len_unroll)
 
     def body(t, parameters, states, seen, observed, left):
-        left = _write(left, t, before(states, parameters))
+        left = write(left, t, before(states, parameters))
         parameters, next_states = dict(parameters), {}
         for name, part in parts.items():
             updates, next_states[name] = part.step(seen[name], states[name])
             for key, update in updates.items():
                 parameters[key] += update
         loss, seen = observe(run.step + t + 1, parameters)
-        return t + 1, parameters, next_states, seen, _write(observed, t + 1, after(loss, seen)), left
+        return t + 1, parameters, next_states, seen, write(observed, t + 1, after(loss, seen)), left
 
     _, parameters, next_states, _, (losses, seen), (kept_states, kept_parameters) = tf.while_loop(
         lambda t, *_: t < len_unroll,
@@ -92,11 +93,3 @@ def roll_out(
 
 def _only(names: list[str], of_parts: dict[str, Any]) -> dict[str, Any]:
     return {name: of_parts[name] for name in names}
-
-
-def _arrays(values: Any, size: int) -> Any:
-    return tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, size, element_shape=x.shape), values)
-
-
-def _write(arrays: Any, t: tf.Tensor | int, values: Any) -> Any:
-    return tf.nest.map_structure(lambda array, x: array.write(t, x), arrays, values, check_types=False)

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from l2l_tf import fast, networks, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.fast import recompute
 from l2l_tf.objectives import trajectory_objective
 from problems.problem import Problem
 
@@ -109,6 +110,20 @@ def test_objectives(objective):
 @pytest.mark.parametrize("options", MODES, ids=str)
 def test_one_step(options):
     _assert_agrees(AssignedNetworks({"cw": _lstm(layers=(2,))}), len_unroll=1, **options)
+
+
+@pytest.mark.parametrize(("len_unroll", "length"), [(5, 2), (4, 2)], ids=str)
+def test_long_unrolls_are_recomputed_in_segments(monkeypatch, len_unroll, length):
+    monkeypatch.setattr(recompute, "segment_length", lambda *_: length)
+    network = AssignedNetworks({"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3)})
+    _assert_agrees(network, len_unroll, rows_per_block=16, memory="recompute")
+
+
+@pytest.mark.parametrize(
+    ("len_unroll", "most_bytes", "expected"), [(20, 20 * 400, 20), (100, 100, 10), (100, 2 * 30 * 400, 30), (2, 1, 1)]
+)
+def test_segment_length(len_unroll, most_bytes, expected):
+    assert recompute.segment_length([tf.zeros([100])], len_unroll, most_bytes) == expected
 
 
 def test_double_precision_stays_on_the_readable_path_within_the_fast_one():

@@ -1,0 +1,20 @@
+"""Nests of `TensorArray`s over time: the records of a rollout."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+def arrays_like(values: Any, size: int) -> Any:
+    """An empty `TensorArray` of `size` entries for each tensor of `values`."""
+    return tf.nest.map_structure(lambda x: tf.TensorArray(x.dtype, size, element_shape=x.shape), values)
+
+
+def write(arrays: Any, t: tf.Tensor | int, values: Any) -> Any:
+    """`arrays` with `values` at entry t."""
+    return tf.nest.map_structure(lambda array, x: array.write(t, x), arrays, values, check_types=False)
+
+
+def read(arrays: Any, t: tf.Tensor | int) -> Any:
+    """The values at entry t."""
+    return tf.nest.map_structure(lambda array: array.read(t), arrays)
