@@ -19,6 +19,7 @@ class Entry(NamedTuple):
 _LSTM = ("layers", "preprocess_name", "preprocess_options", "scale", "initializer", "seed", "dtype")
 _AVERAGING = ("global_cells", "function_axis", *_LSTM)
 _MEMORY = ("read_heads", "write_heads", "heads", "output", "initial_scale", "learned_scale", *_AVERAGING)
+_MLP = ("layers", "decays", "scale", "magnitude_scale", "function_axis", "initializer", "seed", "dtype")
 
 CATALOGUE: dict[str, Entry] = {
     "StandardDeepLSTM": Entry("l2l_tf.networks.lstm", ("output_size", *_LSTM), ("output_size",)),
@@ -31,6 +32,8 @@ CATALOGUE: dict[str, Entry] = {
         "l2l_tf.networks.rnnprop",
         ("layers", "beta_1", "beta_2", "epsilon", "scale", "magnitude", "initializer", "seed", "dtype"),
     ),
+    "PerParameterMLP": Entry("l2l_tf.networks.per_parameter_mlp", _MLP),
+    "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP)),
     "Sgd": Entry("l2l_tf.networks.classic", ("learning_rate",)),
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),

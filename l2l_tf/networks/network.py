@@ -41,11 +41,13 @@ class Network(snt.Module, abc.ABC):
     Attributes:
       observes: the fields of an Observation that the rule reads.
       coordinatewise: True where the update of a coordinate depends on its own gradients and state alone.
+      sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
 
     observes: frozenset[str] = frozenset({"gradients"})
     coordinatewise: bool = False
+    sees_shapes: bool = False
 
     def __init__(self, options: dict[str, Any], name: str | None = None):
         super().__init__(name=name)

@@ -65,6 +65,8 @@ CASES = {
         "NtmLBfgs", {"layers": [4], "global_cells": 2, "history": 2, "scale": 0.1, **LOG_AND_SIGN}, ANY_SHAPES, xla=True
     ),
     "RNNProp": NetworkCase("RNNProp", {"layers": [4, 3], "beta_1": 0.5}, ANY_SHAPES, xla=True),
+    "PerParameterMLP": NetworkCase("PerParameterMLP", {"layers": [5], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True),
+    "AdafactorMLP": NetworkCase("AdafactorMLP", {"layers": [3, 4], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True),
     "Sgd": NetworkCase("Sgd", {"learning_rate": 0.125}, ANY_SHAPES),
     "Momentum": NetworkCase("Momentum", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),
     "Nesterov": NetworkCase("Nesterov", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),

@@ -1,0 +1,99 @@
+"""What AdafactorMLP sees of a coordinate: Adafactor's row and column means beside the moments."""
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from l2l_tf.networks import coordinate_features
+from l2l_tf.networks.coordinate_features import Slots, averages, flat, inverse_root, mean
+
+
+@dataclass(frozen=True)
+class AdafactorFeatures:
+    """The gradient g, the parameter, momenta m, a second moment v, and factored second moments A.
+
+    Over the last two axes of a tensor, for the row i and the column j of an entry, and for every decay b of the
+    momenta:
+
+        R_i' = b R_i + (1 - b) mean_j g_ij^2;    C_j' = b C_j + (1 - b) mean_i g_ij^2
+        A_ij = R_i' C_j' / mean_i R_i'
+
+    A tensor of less than two axes has its second moment of decay b in place of all three. With r(x) = 1 / sqrt(x +
+    1e-4 mean x), the 4 + 8 K features are g, theta, the root of v, r(v), and for every decay m, m r(v), g r(A), the
+    roots of R and C, r(R), r(C) and m r(A).
+
+    Metz et al. 2022, "Practical tradeoffs between memory, compute, and performance in learned optimizers"; Shazeer and
+    Stern 2018, "Adafactor". Both take a tensor's two longest axes: here they are the last two whatever the extents, so
+    that a tensor of many functions, or of another width, is seen alike.
+    """
+
+    decays: tuple[float, ...]
+    second_moment_decay: float
+
+    @property
+    def num_features(self) -> int:
+        return 4 + 8 * len(self.decays)
+
+    @property
+    def epsilons(self) -> tuple[float, ...]:
+        gradient, unit = coordinate_features.GRADIENT_EPSILON, coordinate_features.UNIT_EPSILON
+        of_decay = (gradient, unit, unit, gradient, gradient, gradient, gradient, unit)
+        groups = [epsilon for epsilon in of_decay for _ in self.decays]
+        return (gradient, coordinate_features.PARAMETER_EPSILON, gradient, gradient, *groups)
+
+    @property
+    def start(self) -> int:
+        return 4 + len(self.decays) + coordinate_features.nearest(self.decays)
+
+    def slots(self, shape: tuple[int, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
+        count = len(self.decays)
+        slots = {"first_moments": (shape,) * count, "second_moments": (shape,)}
+        if len(shape) < 2:
+            return {**slots, "full": (shape,) * count}
+        return {**slots, "rows": (shape[:-1],) * count, "columns": ((*shape[:-2], shape[-1]),) * count}
+
+    def look(self, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+        squares = tf.square(gradient)
+        next_slots = {
+            "first_moments": averages(slots["first_moments"], gradient, self.decays),
+            "second_moments": averages(slots["second_moments"], squares, (self.second_moment_decay,)),
+        }
+        if "full" in slots:
+            next_slots["full"] = averages(slots["full"], squares, self.decays)
+            rows = columns = factored = next_slots["full"]
+        else:
+            next_slots["rows"] = averages(slots["rows"], mean(squares)[..., 0], self.decays)
+            next_slots["columns"] = averages(slots["columns"], _mean_of_rows(squares)[..., 0, :], self.decays)
+            rows = tuple(tf.broadcast_to(x[..., None], gradient.shape) for x in next_slots["rows"])
+            columns = tuple(tf.broadcast_to(x[..., None, :], gradient.shape) for x in next_slots["columns"])
+            factored = tuple(
+                row * column / (_mean_of_rows(row) + coordinate_features.GRADIENT_EPSILON)
+                for row, column in zip(rows, columns)
+            )
+        seconds = tuple(flat(tensor) for tensor in (*next_slots["second_moments"], *rows, *columns, *factored))
+        views = (*(flat(tensor) for tensor in (gradient, parameter, *next_slots["first_moments"])), *seconds)
+        return views, tuple(mean(second) for second in seconds), next_slots
+
+    def features(self, views, means) -> list[tf.Tensor]:
+        count = len(self.decays)
+        gradient, parameter, *first = views[: 2 + count]
+        second, *seconds = views[2 + count :]
+        inverse, *inverses = [inverse_root(x, average) for x, average in zip((second, *seconds), means)]
+        of_factored = inverses[2 * count :]
+        return [
+            gradient,
+            parameter,
+            second * inverse,
+            inverse,
+            *first,
+            *[m * inverse for m in first],
+            *[gradient * r for r in of_factored],
+            *[x * r for x, r in zip(seconds[: 2 * count], inverses)],
+            *inverses[: 2 * count],
+            *[m * r for m, r in zip(first, of_factored)],
+        ]
+
+
+def _mean_of_rows(values: tf.Tensor) -> tf.Tensor:
+    """Over the last axis but one, which stays with an extent of 1."""
+    return tf.reduce_mean(values, axis=-2, keepdims=True)

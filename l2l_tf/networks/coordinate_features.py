@@ -1,0 +1,122 @@
+"""What an MLP on each coordinate sees: numbers that stay the same when the loss is scaled.
+
+A kind of features is a hashable value, so that calls compiled for it are found again. All kinds have the same members,
+over tensors `[F, *shape]` of F independent functions, of which n coordinates each:
+
+    num_features                     k
+    epsilons                         k numbers: below their roots, a feature's root mean square counts as nothing
+    start                            the number of the feature that a fresh rule descends along
+    slots(shape)                     slot to the shapes of its tensors, for a tensor of `shape`: the state
+    look(gradient, parameter, slots) -> views, means, next slots: `[F, n]` each; `[F, 1]` each
+    features(views, means)           -> k tensors `[F, n]`, coordinate by coordinate
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+Slots = dict[str, tuple[Any, ...]]
+TIME_SCALES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
+
+GRADIENT_EPSILON = 1e-16  # of squares of gradients
+PARAMETER_EPSILON = 1e-6  # of squares of parameters: biases that start at 0 must not have steep features
+UNIT_EPSILON = 1e-4  # of squares of numbers that are about 1
+_SHARE = 1e-4  # of the mean over a tensor, which keeps coordinates with no gradient from outshining the others
+
+
+@dataclass(frozen=True)
+class MomentFeatures:
+    """The gradient g, the parameter, and of every decay b its momentum and second moment.
+
+        m' = b m + (1 - b) g;    v' = b v + (1 - b) g^2;    r = 1 / sqrt(v' + 1e-4 mean v')
+
+    The features are g, theta, and for every decay m', v' r (the root of v'), m' r and r: 2 + 4 K of them. Moments start
+    at 0 and are not corrected for it: the factor is the same over a tensor, and normalisation takes it away.
+
+    Metz et al. 2019, "Understanding and correcting pathologies in the training of learned optimizers", appendix.
+    """
+
+    decays: tuple[float, ...]
+
+    @property
+    def num_features(self) -> int:
+        return 2 + 4 * len(self.decays)
+
+    @property
+    def epsilons(self) -> tuple[float, ...]:
+        count = len(self.decays)
+        return (
+            GRADIENT_EPSILON,
+            PARAMETER_EPSILON,
+            *[GRADIENT_EPSILON] * (2 * count),
+            *[UNIT_EPSILON] * count,
+            *[GRADIENT_EPSILON] * count,
+        )
+
+    @property
+    def start(self) -> int:
+        return 2 + 2 * len(self.decays) + nearest(self.decays)
+
+    def slots(self, shape: tuple[int, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
+        return {"first_moments": (shape,) * len(self.decays), "second_moments": (shape,) * len(self.decays)}
+
+    def look(self, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+        first = averages(slots["first_moments"], gradient, self.decays)
+        second = averages(slots["second_moments"], tf.square(gradient), self.decays)
+        views = tuple(flat(tensor) for tensor in (gradient, parameter, *first, *second))
+        means = tuple(mean(view) for view in views[-len(second) :])
+        return views, means, {"first_moments": first, "second_moments": second}
+
+    def features(self, views, means) -> list[tf.Tensor]:
+        count = len(self.decays)
+        first, second = views[2 : 2 + count], views[2 + count :]
+        inverse = [inverse_root(v, average) for v, average in zip(second, means)]
+        roots = [v * r for v, r in zip(second, inverse)]
+        return [*views[:2], *first, *roots, *[m * r for m, r in zip(first, inverse)], *inverse]
+
+
+def check_decays(what: str, decays: Any) -> tuple[float, ...]:
+    """`decays` as a tuple.
+
+    Raises:
+      ValueError: none, or one that is not of a running average.
+    """
+    decays = tuple(decays)
+    if not decays or not all(0 <= decay < 1 for decay in decays):
+        raise ValueError(f"{what} holds one or more decays of at least 0 and below 1. Received: {decays}.")
+    return decays
+
+
+def nearest(decays: tuple[float, ...]) -> int:
+    """The number of the decay next to 0.9."""
+    return min(range(len(decays)), key=lambda i: abs(decays[i] - 0.9))
+
+
+def averages(previous: tuple[tf.Tensor, ...], new: tf.Tensor, decays: tuple[float, ...]) -> tuple[tf.Tensor, ...]:
+    """b x + (1 - b) new, for every decay."""
+    return tuple(decay * x + (1 - decay) * new for x, decay in zip(previous, decays))
+
+
+def flat(tensor: tf.Tensor) -> tf.Tensor:
+    """`[F, *shape]` as `[F, n]`."""
+    if tensor.shape.rank == 2:
+        return tensor
+    return tf.reshape(tensor, [tensor.shape[0], math.prod(tensor.shape[1:])])
+
+
+def mean(values: tf.Tensor) -> tf.Tensor:
+    """Over the last axis, which stays with an extent of 1; 0 where it is empty."""
+    count = tf.maximum(tf.cast(tf.shape(values)[-1], values.dtype), 1)
+    return tf.reduce_sum(values, axis=-1, keepdims=True) / count
+
+
+def inverse_root(values: tf.Tensor, average: tf.Tensor) -> tf.Tensor:
+    """1 / sqrt(values + 1e-4 average), finite where all is 0."""
+    return tf.math.rsqrt(values + _SHARE * average + GRADIENT_EPSILON)
+
+
+def time_features(step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """tanh(t / tau - 1) for time scales tau from 1 to 100,000 steps, `[11]`."""
+    return tf.tanh(tf.cast(step, dtype) / tf.constant(TIME_SCALES, dtype) - 1)

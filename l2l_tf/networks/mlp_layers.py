@@ -1,0 +1,160 @@
+"""An MLP on every coordinate of a tensor, its inputs normalised over the tensor.
+
+With x_j the features of coordinate j (see `coordinate_features`) and c what all coordinates of a tensor share:
+
+    s   = 1 / sqrt(mean_j x_j^2 + epsilon)
+    h   = relu((s x_j, c) W_1 + b_1), and so on through the hidden layers
+    o_j = h W + b
+
+The scales are folded into the first layer's weights, and c into its biases, so neither is ever spread over coordinates.
+Large tensors go through compiled calls, the MLP in blocks of coordinates that fit into the cache and that the executor
+runs in parallel. The same pure functions make both paths.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import sonnet as snt
+import tensorflow as tf
+
+from l2l_tf.networks.coordinate_features import MomentFeatures, Slots, mean
+
+COMPILED_FROM = 16_384  # Coordinates of a tensor from which compiling pays.
+BLOCK = 32_768
+
+Weights = tuple[tuple[tf.Tensor, tf.Tensor], ...]
+
+
+class Seen(NamedTuple):
+    """What the MLP sees of a tensor of F functions of n coordinates.
+
+    Attributes:
+      views: `[F, n]` each, what features are made of.
+      means: `[F, 1]` each.
+      scales: `[F, k]`, s of each feature.
+    """
+
+    views: tuple[tf.Tensor, ...]
+    means: tuple[tf.Tensor, ...]
+    scales: tf.Tensor
+
+
+def check_layers(layers: Sequence[int]) -> tuple[int, ...]:
+    """`layers` as a tuple.
+
+    Raises:
+      ValueError: no layer, or one of less than two units.
+    """
+    layers = tuple(layers)
+    if not layers or any(not isinstance(units, int) or units < 2 for units in layers):
+        raise ValueError(f"layers holds the units of each hidden layer, at least 2. Received: {layers}.")
+    return layers
+
+
+def layer_names(layers: Sequence[int]) -> list[str]:
+    """`hidden_1`, `hidden_2`, ..., `output`."""
+    return [*(f"hidden_{i + 1}" for i in range(len(layers))), "output"]
+
+
+def descend(layers: Sequence[snt.Linear], feature: int) -> None:
+    """Makes the first output minus the feature of that number, and the others 0, whatever else the inputs are.
+
+    Two units of each hidden layer carry the feature's positive and negative part. The others keep their weights, and
+    start without a say.
+    """
+    for i, layer in enumerate(layers):
+        w = layer.w.numpy()
+        if i == 0:
+            w[:, :2] = 0
+            w[feature, :2] = [1, -1]
+        elif i < len(layers) - 1:
+            w[:, :2] = 0
+            w[:2, :2] = np.eye(2)
+        else:
+            w[:] = 0
+            w[:2, 0] = [-1, 1]
+        layer.w.assign(w)
+
+
+def weights_of(layers: Sequence[snt.Linear]) -> Weights:
+    return tuple((tf.convert_to_tensor(layer.w), tf.convert_to_tensor(layer.b)) for layer in layers)
+
+
+def see(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots) -> tuple[Seen, Slots]:
+    """What is to be seen of a tensor `[F, *shape]`, and the next slots."""
+    call = _compiled_look(kind) if _is_large(gradient) else functools.partial(_look, kind)
+    return call(gradient, parameter, slots)
+
+
+def run(
+    kind: Any, weights: Weights, seen: Seen, constants: tf.Tensor, with_mean: bool = False
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The outputs `[F, outputs, n]`, and the last hidden layer's mean over the coordinates `[F, units]`.
+
+    Args:
+      kind: of the features.
+      weights: of the layers.
+      seen: see `see`.
+      constants: `[F, c]`.
+      with_mean: whether the mean is wanted; else it is 0.
+    """
+    w, b = weights[0]
+    num_features = kind.num_features
+    first = seen.scales[:, :, None] * w[:num_features]
+    bias = tf.matmul(constants, w[num_features:]) + b
+    rest = weights[1:]
+    if not _is_large(seen.views[0]):
+        outputs, total = _respond(kind, with_mean, first, bias, rest, seen.views, seen.means)
+    else:
+        call = _compiled_respond(kind, with_mean)
+        sizes = _block_sizes(seen.views[0].shape[1])
+        blocks = list(zip(*(tf.split(view, sizes, axis=1) for view in seen.views)))
+        results = [call(first, bias, rest, block, seen.means) for block in blocks]
+        outputs = tf.concat([block for block, _ in results], axis=2)
+        total = tf.add_n([block_total for _, block_total in results])
+    return outputs, total / tf.maximum(tf.cast(tf.shape(seen.views[0])[1], total.dtype), 1)
+
+
+def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots) -> tuple[Seen, Slots]:
+    views, means, next_slots = kind.look(gradient, parameter, slots)
+    squares = tf.concat([mean(tf.square(feature)) for feature in kind.features(views, means)], axis=1)
+    return Seen(views, means, tf.math.rsqrt(squares + tf.constant(kind.epsilons, squares.dtype))), next_slots
+
+
+def _respond(kind: Any, with_mean: bool, first, bias, rest: Weights, views, means) -> tuple[tf.Tensor, tf.Tensor]:
+    inputs = tf.stack(kind.features(views, means), axis=1)
+    hidden = tf.nn.relu(tf.matmul(first, inputs, transpose_a=True) + bias[:, :, None])
+    for w, b in rest[:-1]:
+        hidden = tf.nn.relu(_apply(w, b, hidden))
+    total = tf.reduce_sum(hidden, axis=2) if with_mean else tf.zeros([1, 1], hidden.dtype)
+    return _apply(*rest[-1], hidden), total
+
+
+def _apply(w: tf.Tensor, b: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """A linear layer on `[F, inputs, n]`."""
+    return tf.matmul(tf.transpose(w)[None], values) + b[:, None]
+
+
+@functools.cache
+def _compiled_look(kind: MomentFeatures):
+    return tf.function(functools.partial(_look, kind), jit_compile=True, autograph=False)
+
+
+@functools.cache
+def _compiled_respond(kind: MomentFeatures, with_mean: bool):
+    return tf.function(functools.partial(_respond, kind, with_mean), jit_compile=True, autograph=False)
+
+
+def _is_large(tensor: tf.Tensor) -> bool:
+    return tensor.shape.is_fully_defined() and math.prod(tensor.shape) >= COMPILED_FROM
+
+
+def _block_sizes(num_coordinates: int) -> list[int]:
+    """Blocks of one size, but for the last."""
+    num_blocks = max(1, round(num_coordinates / BLOCK))
+    size = math.ceil(num_coordinates / num_blocks)
+    full, rest = divmod(num_coordinates, size)
+    return [size] * full + [rest] * (rest > 0)
