@@ -10,6 +10,7 @@ from l2l_tf import (
     command_line,
     files,
     presets,
+    saved_optimizer,
     training_config,
     trajectory_weights,
     unroll_schedule,
@@ -46,6 +47,11 @@ command_line.define_json(
 )
 command_line.define_json("networks", None, 'Several networks: {"name": {"net": ..., "net_options": {...}}}.', FLAGS)
 command_line.define_json("net_assignments", None, '[["network", ["parameter or pattern", ...]], ...].', FLAGS, list)
+_define(
+    flags.DEFINE_string,
+    "start_from",
+    "Folder of a saved optimizer to train further; its networks too, unless others are given.",
+)
 _define(flags.DEFINE_integer, "num_epochs", "Optimization runs to learn from.")
 _define(flags.DEFINE_integer, "num_steps", "Steps of a run.")
 _define(
@@ -145,6 +151,10 @@ def _networks(settings):
     if FLAGS.network:
         networks = {"network": {"net": FLAGS.network, "net_options": options}}
         return {"networks": networks, "net_assignments": FLAGS.net_assignments}
+    if FLAGS.start_from:
+        config, _ = saved_optimizer.read(FLAGS.start_from)
+        networks = {name: {key: net[key] for key in ("net", "net_options")} for name, net in config["networks"].items()}
+        return {"networks": networks, "net_assignments": FLAGS.net_assignments or config["net_assignments"]}
     networks = {
         name: {**net, "net_options": {**net.get("net_options", {}), **options}}
         for name, net in settings["networks"].items()

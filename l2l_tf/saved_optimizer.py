@@ -106,6 +106,24 @@ def load(path: str | Path, **options: Any) -> "AssignedNetworks":
     return AssignedNetworks(members, config["net_assignments"])
 
 
+def assign_weights(network: "AssignedNetworks", path: str | Path) -> None:
+    """Gives every network of `network` the weights that the one of its name has at `path`.
+
+    Raises:
+      SavedOptimizerError: see `read`; also a network that is not there, or whose weights are others.
+    """
+    from l2l_tf import networks
+
+    _, weights = read(path)
+    for name, member in network.networks.items():
+        if name not in weights:
+            raise SavedOptimizerError(f"{str(path)!r} holds the networks {list(weights)}. Received: {name!r}.")
+        try:
+            networks.assign_weights(member, weights[name])
+        except ValueError as error:
+            raise SavedOptimizerError(f"The weights of {name!r} at {str(path)!r} do not fit: {error}") from error
+
+
 def _weight_files(path: Path) -> set[Path]:
     """The weight files of the optimizer saved at `path` before, if any."""
     try:

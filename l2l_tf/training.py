@@ -110,6 +110,8 @@ class Training:
         )
         if not self.network.trainable_variables:
             raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
+        if config.start_from and stored is None:
+            saved_optimizer.assign_weights(self.network, config.start_from)
         self._variables = list(self.network.trainable_variables)
         self._outer_optimizer = OuterOptimizer(
             self._variables, config.learning_rate, config.clip_norm, config.clip_value, config.average_decay

@@ -19,6 +19,7 @@ class TrainingConfig:
       problem_options: its JSON-able keyword arguments.
       networks: name to `{"net": ..., "net_options": {...}}`.
       net_assignments: pairs of a network's name and its parameters' names or patterns; None with one network.
+      start_from: folder of a saved optimizer whose weights the networks start with; None draws them.
       seed: root of all that is drawn.
       num_epochs: optimization runs that phi learns from.
       num_steps: steps of a run, at which validation measures the final loss too.
@@ -52,6 +53,7 @@ class TrainingConfig:
     problem_options: dict[str, Any] = dataclasses.field(default_factory=dict)
     networks: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     net_assignments: list[Any] | None = None
+    start_from: str | None = None
     seed: int = 0
     num_epochs: int = 10000
     num_steps: int = 100

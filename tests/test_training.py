@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import checkpoint, saved_optimizer, seeds
+from l2l_tf import checkpoint, networks, saved_optimizer, seeds
 from l2l_tf.checkpoint import CheckpointError
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.training import Epoch, Training, TrainingDivergedError, Validation
@@ -242,3 +242,23 @@ def test_imitation_brings_the_updates_to_adams(tmp_path):
     Training(config, tmp_path).run(events.append)
     first, last = (np.mean([e.meta_loss for e in part]) for part in (events[:4], events[-5:-1]))
     assert last < 0.5 * first < 5
+
+
+def test_start_from_takes_the_weights_of_a_saved_optimizer(undisturbed, tmp_path):
+    folder = undisturbed[0]
+    training = Training(dataclasses.replace(CONFIG, start_from=str(folder), seed=1), tmp_path / "further")
+    _, weights = saved_optimizer.read(folder)
+    started = networks.weights_of(training.network.networks["cw"])
+    assert started.keys() == weights["cw"].keys()
+    for name, value in started.items():
+        np.testing.assert_array_equal(value, weights["cw"][name])
+
+
+def test_start_from_another_network(undisturbed, tmp_path):
+    folder = undisturbed[0]
+    others = {"other": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [5]}}}
+    config = dataclasses.replace(CONFIG, start_from=str(folder), networks=others)
+    with pytest.raises(saved_optimizer.SavedOptimizerError, match=r"holds the networks \['cw'\]. Received: 'other'."):
+        Training(config, tmp_path / "another")
+    with pytest.raises(saved_optimizer.SavedOptimizerError, match=r"The weights of 'cw' .* do not fit"):
+        Training(dataclasses.replace(config, networks={"cw": others["other"]}), tmp_path / "misfit")
