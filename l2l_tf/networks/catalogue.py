@@ -34,6 +34,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "PerParameterMLP": Entry("l2l_tf.networks.per_parameter_mlp", _MLP),
     "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP)),
+    "HierarchicalLSTM": Entry("l2l_tf.networks.hierarchical_lstm", ("cells", "messages", "losses", *_MLP)),
     "Sgd": Entry("l2l_tf.networks.classic", ("learning_rate",)),
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),

@@ -114,6 +114,7 @@ class CoordinateMLP(Network):
     def _see(self, observation: Observation, slots: SlotsByName) -> dict[str, tuple[mlp_layers.Seen, Slots]]:
         """Name to what the MLP sees and the next slots, with an axis of functions first, of the tensors not empty."""
         seen = {}
+        parameters: Any = observation.parameters
         for name, gradient in observation.gradients.items():
             if _is_empty(gradient):
                 continue
@@ -125,7 +126,7 @@ class CoordinateMLP(Network):
             seen[name] = mlp_layers.see(
                 self._kind,
                 self._with_functions(gradient),
-                self._with_functions(observation.parameters[name]),
+                self._with_functions(parameters[name]),
                 own,
             )
         return seen

@@ -67,6 +67,12 @@ CASES = {
     "RNNProp": NetworkCase("RNNProp", {"layers": [4, 3], "beta_1": 0.5}, ANY_SHAPES, xla=True),
     "PerParameterMLP": NetworkCase("PerParameterMLP", {"layers": [5], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True),
     "AdafactorMLP": NetworkCase("AdafactorMLP", {"layers": [3, 4], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True),
+    "HierarchicalLSTM": NetworkCase(
+        "HierarchicalLSTM",
+        {"layers": [5], "cells": 4, "messages": 2, "decays": [0.5, 0.9], "losses": ["training", "validation"]},
+        ANY_SHAPES,
+        xla=True,
+    ),
     "Sgd": NetworkCase("Sgd", {"learning_rate": 0.125}, ANY_SHAPES),
     "Momentum": NetworkCase("Momentum", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),
     "Nesterov": NetworkCase("Nesterov", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),

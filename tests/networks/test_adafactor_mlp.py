@@ -1,0 +1,137 @@
+"""AdafactorMLP against its formulas in NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from l2l_tf import networks
+from l2l_tf.networks import Observation, assign_weights, weights_of
+from tests.networks import mlp_reference as reference
+
+DECAYS = (0.5, 0.9)
+SECOND = 0.8
+
+
+def _build(**options):
+    options = {"layers": (4, 3), "decays": DECAYS, "second_moment_decay": SECOND, "dtype": "float64", **options}
+    network = networks.get("AdafactorMLP", **options)
+    assign_weights(network, reference.random_weights(weights_of(network)))
+    return network
+
+
+def _draw(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+def _run(network, gradients, parameter):
+    state = network.initial_state({"x": tf.constant(parameter)})
+    for step, gradient in enumerate(gradients):
+        observation = Observation(
+            {"x": tf.constant(gradient)}, parameters={"x": tf.constant(parameter)}, step=tf.constant(float(step))
+        )
+        updates, state = network(observation, state)
+        yield updates["x"].numpy()
+
+
+def _factored(gradient, rows, columns, decay):
+    """R, C and A spread over the tensor, and the averages themselves, entry by entry."""
+    new_rows, new_columns = np.zeros(gradient.shape[:-1]), np.zeros(gradient.shape[:-2] + gradient.shape[-1:])
+    spread = [np.zeros(gradient.shape) for _ in range(3)]
+    for lead in np.ndindex(gradient.shape[:-2]):
+        for i in range(gradient.shape[-2]):
+            new_rows[(*lead, i)] = decay * rows[(*lead, i)] + (1 - decay) * np.mean(gradient[lead][i] ** 2)
+        for j in range(gradient.shape[-1]):
+            square = np.mean(gradient[lead][:, j] ** 2)
+            new_columns[(*lead, j)] = decay * columns[(*lead, j)] + (1 - decay) * square
+        for i, j in np.ndindex(gradient.shape[-2:]):
+            r, c = new_rows[(*lead, i)], new_columns[(*lead, j)]
+            for values, value in zip(spread, (r, c, r * c / np.mean(new_rows[lead]))):
+                values[(*lead, i, j)] = value
+    return spread, new_rows, new_columns
+
+
+def _expected(weights, gradients, parameter, scale, magnitude_scale):
+    factors = parameter.ndim >= 2
+    m, v = [np.zeros_like(parameter)] * 2, np.zeros_like(parameter)
+    rows = [np.zeros(parameter.shape[:-1] if factors else parameter.shape)] * 2
+    columns = [np.zeros(parameter.shape[:-2] + parameter.shape[-1:])] * 2
+    for step, g in enumerate(gradients):
+        m = [decay * x + (1 - decay) * g for x, decay in zip(m, DECAYS)]
+        v = SECOND * v + (1 - SECOND) * g**2
+        spread = []
+        for k, decay in enumerate(DECAYS):
+            if factors:
+                of_decay, rows[k], columns[k] = _factored(g, rows[k], columns[k], decay)
+            else:
+                rows[k] = decay * rows[k] + (1 - decay) * g**2
+                of_decay = [rows[k]] * 3
+            spread.append(of_decay)
+        of_rows, of_columns, factored = zip(*spread)
+        root = reference.inverse_root
+        groups = [
+            ([g], 1e-16),
+            ([parameter], 1e-6),
+            ([v * root(v), root(v)], 1e-16),
+            (m, 1e-16),
+            ([x * root(v) for x in m], 1e-4),
+            ([g * root(a) for a in factored], 1e-4),
+            ([x * root(x) for x in (*of_rows, *of_columns)], 1e-16),
+            ([root(x) for x in (*of_rows, *of_columns)], 1e-16),
+            ([x * root(a) for x, a in zip(m, factored)], 1e-4),
+        ]
+        features = [(np.ravel(x), epsilon) for values, epsilon in groups for x in values]
+        inputs = reference.normalized(features)
+        time = np.tile(reference.time_features(step), [len(inputs), 1])
+        outputs, _ = reference.mlp(weights, np.concatenate([inputs, time], axis=1))
+        yield np.reshape(scale * outputs[:, 0] * np.exp(magnitude_scale * outputs[:, 1]), parameter.shape)
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (3, 2), (2, 2, 3)])
+def test_three_steps_are_the_formulas(shape):
+    network = _build(scale=0.5, magnitude_scale=0.25)
+    parameter, gradients = _draw(*shape, seed=1), _draw(3, *shape, seed=2)
+    expected = _expected(weights_of(network), gradients, parameter, 0.5, 0.25)
+    for ours, theirs in zip(_run(network, gradients, parameter), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2)])
+def test_functions_of_a_batch_are_apart(shape):
+    network, alone = _build(function_axis=0), _build()
+    parameters, gradients = _draw(2, *shape, seed=1), _draw(2, 2, *shape, seed=2)
+    together = list(_run(network, gradients, parameters))
+    for function in range(2):
+        for ours, theirs in zip(together, _run(alone, gradients[:, function], parameters[function]), strict=True):
+            np.testing.assert_allclose(ours[function], theirs, rtol=1e-9)
+
+
+def test_updates_move_with_rows_and_columns():
+    network = _build()
+    parameter, gradients = _draw(3, 4, seed=1), _draw(2, 3, 4, seed=2)
+    where = np.ix_([2, 0, 1], [3, 0, 2, 1])
+    permuted = _run(network, np.stack([g[where] for g in gradients]), parameter[where])
+    for ours, theirs in zip(permuted, _run(network, gradients, parameter), strict=True):
+        np.testing.assert_allclose(ours, theirs[where], rtol=1e-9)
+
+
+def test_the_state_of_a_matrix_is_four_numbers_a_coordinate_and_its_sides():
+    def size(shape):
+        state = networks.get("AdafactorMLP").initial_state({"x": tf.zeros(shape)})
+        return sum(tensor.shape.num_elements() for tensor in tf.nest.flatten(state))
+
+    assert size([5, 7]) == 4 * 35 + 3 * (5 + 7)
+    assert size([35]) == 7 * 35
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layers": (1,)}, r"layers holds the units of each hidden layer, at least 2\. Received: \(1,\)\."),
+        ({"decays": (-0.1,)}, r"decays holds one or more decays .* Received: \(-0\.1,\)\."),
+        ({"second_moment_decay": 1.0}, r"second_moment_decay holds one or more decays .* Received: \(1\.0,\)\."),
+        ({"function_axis": "rows"}, r"function_axis is the axis .* Received: 'rows'\."),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        networks.get("AdafactorMLP", **options)
