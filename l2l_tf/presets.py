@@ -97,7 +97,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "average_decay": 0.95,
             "learning_rate": 0.005,
             "learning_rate_decay": 0.1,
-            "num_epochs": 80,
+            "num_epochs": 60,
             "num_steps": 128,
             "unroll_length": 32,
             "evaluation_period": 10,

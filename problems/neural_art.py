@@ -74,11 +74,11 @@ class NeuralArt(Problem):
         vgg_weights: str = vgg.IMAGENET,
         size: int | Sequence[int] = 64,
         split: str = "train",
-        content_weight: float = 0.1,
+        content_weight: float = 0.05,
         style_weight: float = 1.0,
-        variation_weight: float = 0.1,
+        variation_weight: float = 0.03,
         start: str = "noise",
-        stddev: float = 0.2,
+        stddev: float = 1.0,
         dtype: str = "float32",
     ):
         self._shape = _shape(size)

@@ -65,7 +65,7 @@ def test_loss_is_content_style_and_variation_as_in_numpy(files, problem):
     expected = [content_error, np.mean(style_errors), variation]
     np.testing.assert_allclose(problem.terms({"image": image}, instance), expected, rtol=1e-8)
     loss = problem.loss({"image": image}, instance, SEED)
-    np.testing.assert_allclose(loss, np.dot([0.1, 1.0, 0.1], expected), rtol=1e-8)
+    np.testing.assert_allclose(loss, np.dot([0.05, 1.0, 0.03], expected), rtol=1e-8)
 
 
 def test_gradient_is_the_slope(problem):
@@ -180,7 +180,7 @@ def test_paths_may_hold_environment_variables(files, monkeypatch):
         ("split", "held_out", r"^split is one of \['train', 'validation', 'test', 'all'\]\. Received: 'held_out'\.$"),
         ("start", "zero", r"^start is one of \['noise', 'content'\]\. Received: 'zero'\.$"),
         ("style_weight", -1.0, r"^content_weight, style_weight and variation_weight are at least 0 and not all 0"),
-        ("stddev", float("nan"), r"stddev is at least 0\. Received: 0\.1, 1\.0, 0\.1 and nan\.$"),
+        ("stddev", float("nan"), r"stddev is at least 0\. Received: 0\.05, 1\.0, 0\.03 and nan\.$"),
     ],
 )
 def test_what_cannot_be_is_told(files, tmp_path, monkeypatch, option, value, message):
