@@ -58,7 +58,7 @@ _define(
 _define(flags.DEFINE_integer, "size", "Of a picture of your own: the longer side.", 256, lower_bound=16)
 _define(flags.DEFINE_bool, "show", "Open the styled picture in a viewer.", False)
 _define(flags.DEFINE_string, "grid", "File for pictures side by side: content, style, ours, Adam's.")
-_define(flags.DEFINE_float, "adam_learning_rate", "Adam's in the grid of a picture of your own.", 0.15, lower_bound=0)
+_define(flags.DEFINE_float, "adam_learning_rate", "Adam's in the grid of a picture of your own.", 0.3, lower_bound=0)
 _define(flags.DEFINE_string, "runs", "Folder of the experiment's trainings.", "runs")
 _define(flags.DEFINE_integer, "seeds", "Trainings of the experiment.", 2, lower_bound=1)
 _define(flags.DEFINE_integer, "num_draws", "Test photographs drawn.", 20, lower_bound=1)

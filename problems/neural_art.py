@@ -45,7 +45,8 @@ class NeuralArt(Problem):
     scale of the features. Gatys goes on to blocks 4 and 5 of VGG-19; on 64 x 64 pixels those see 8 x 8 and 4 x 4.
 
     Parameter: `image`, `[height, width, 3]`, RGB, from black at -1 to white at 1 (where theta ends is not bounded;
-    `to_pixels` cuts). theta_0 is IID Gaussian around mid-grey, as in the paper, or around the content.
+    `to_pixels` cuts). theta_0 is IID Gaussian around mid-grey, as in the paper, or around the content. Its standard
+    deviation and the weights, which the paper does not give, decide how much an optimizer can win: docs/neural_art.md.
 
     A draw picks a content and a style. Pictures are cut to the shape in the middle.
 
