@@ -15,7 +15,7 @@ from absl import flags
 
 from l2l_tf import command_line, presets, pretrained, report
 from l2l_tf.provenance import provenance
-from problems import pictures
+from problems import catalogue, pictures
 
 DESCRIPTION = """Neural art: an image with the content of a photograph and the style of a painting.
 
@@ -32,7 +32,6 @@ Names of files may hold environment variables ('$NAME' in quotes), so that resul
 FLAGS = flags.FlagValues()
 NAME = "neural_art"
 CLASSICS = {"SGD": "Sgd", "RMSprop": "RMSProp", "NAG": "Nesterov", "Adam": "Adam"}
-_IMAGENET = "imagenet"
 _PICTURED = 4  # rows of a grid
 _ROOT = Path(__file__).parents[1]
 
@@ -44,7 +43,12 @@ def _define(kind, name, help_text, default=None, **limits):
 _define(flags.DEFINE_string, "content", "A picture to style, or a folder of photographs (required).")
 _define(flags.DEFINE_string, "style", "A painting (required).")
 _define(flags.DEFINE_string, "held_out_style", "A painting that the optimizer was not trained on.")
-_define(flags.DEFINE_string, "vgg_weights", "A file with VGG-19's weights, or imagenet: Keras fetches them.", _IMAGENET)
+_define(
+    flags.DEFINE_string,
+    "vgg_weights",
+    "A file with VGG-19's weights, or imagenet: Keras fetches them.",
+    pictures.IMAGENET,
+)
 _define(
     flags.DEFINE_list,
     "optimizer",
@@ -83,11 +87,8 @@ def main():
     if not FLAGS.content or not FLAGS.style:
         raise ValueError("--content and --style are needed: a picture or a folder of photographs, and a painting.")
     content = pictures.expand(FLAGS.content)
-    if FLAGS.vgg_weights != _IMAGENET and not pictures.expand(FLAGS.vgg_weights).is_file():
-        raise ValueError(f"--vgg_weights: there is no such file. Received: {FLAGS.vgg_weights!r}.")
-    for name in ("content", "style", "held_out_style"):
-        if FLAGS[name].value:
-            pictures.find(f"--{name}", FLAGS[name].value, "all")
+    for style in filter(None, (FLAGS.style, FLAGS.held_out_style)):
+        catalogue.check_files(NAME, _options(style, FLAGS.size, "all"))
     if content.is_dir():
         parts = _parts()
         command_line.import_tensorflow()

@@ -114,10 +114,11 @@ def check_problem(
       The options that say what it is, and those that say where its data is.
 
     Raises:
-      ValueError: an unknown name or option.
+      ValueError: an unknown name or option, or a file that an option names is missing.
       DatasetNotPreparedError: data that is missing, without `download`.
     """
     catalogue.check(name, options)
+    catalogue.check_files(name, options)
     entry = catalogue.CATALOGUE.get(name)
     if not entry or not entry.dataset:
         return options, {}

@@ -4,6 +4,7 @@ Commands check names and options against this table before they import anything 
 constructors' signatures.
 """
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -20,6 +21,7 @@ class Entry(NamedTuple):
       required: those it cannot do without.
       dataset: the name in TFDS of the data it needs; such a problem takes `data_dir` and `download`.
       convolutional: whether its time goes into convolutions.
+      check: `module:function` that looks, without TensorFlow, whether the files that its options name are there.
     """
 
     home: str
@@ -27,6 +29,7 @@ class Entry(NamedTuple):
     required: tuple[str, ...] = ()
     dataset: str | None = None
     convolutional: bool = False
+    check: str | None = None
 
 
 _IMAGES = ("batch_size", "mode", "stddev", "validation_size", "input_noise", "data_dir", "download", "dtype")
@@ -58,6 +61,7 @@ CATALOGUE: dict[str, Entry] = {
         ),
         required=("content", "style"),
         convolutional=True,
+        check="problems.pictures:check",
     ),
     "ensemble": Entry("problems.ensemble:from_names", ("problems", "weights"), required=("problems",)),
     "scaled": Entry("problems.scaling:from_name", ("problem", "log_range"), required=("problem",)),
@@ -97,6 +101,18 @@ def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], 
         raise ValueError(f"The problem {name} takes the options {list(taken)}. Received: {unknown}.")
     if missing := [option for option in required if option not in options]:
         raise ValueError(f"The problem {name} needs the options {missing}. Received: {list(options)}.")
+
+
+def check_files(name: str, options: Mapping[str, Any]) -> None:
+    """Looks whether the files that a problem's options name are there; damaged ones are found when they are read.
+
+    Raises:
+      ValueError: one is missing.
+    """
+    entry = CATALOGUE.get(name)
+    if entry and entry.check:
+        module, _, function = entry.check.partition(":")
+        getattr(importlib.import_module(module), function)(**options)
 
 
 def missing_module(name: str) -> ValueError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+IMAGENET = "imagenet"  # As weights: those that Keras downloads.
 SPLITS = ("train", "validation", "test")
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 _FIRST = {"train": 0.0, "validation": 0.8, "test": 0.9}
@@ -51,6 +52,18 @@ def find(what: str, where: str | os.PathLike | Sequence[str | os.PathLike], spli
         if not path.is_file():
             raise ValueError(f"{what}: there is no such file{' or folder' * (len(paths) == 1)}. Received: '{path}'.")
     return paths
+
+
+def check(content, style, vgg_weights: str = IMAGENET, split: str = "train", **_) -> None:
+    """Whether the files are there that the options of `NeuralArt` name.
+
+    Raises:
+      ValueError: as `find`, or there are no such weights.
+    """
+    find("content", content, split)
+    find("style", style, "all")
+    if vgg_weights != IMAGENET and not expand(vgg_weights).is_file():
+        raise ValueError(f"vgg_weights: there is no such file. Received: {vgg_weights!r}.")
 
 
 def _in_folder(what: str, folder: Path, split: str) -> list[Path]:

@@ -13,9 +13,8 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from problems.pictures import expand
+from problems.pictures import IMAGENET, expand
 
-IMAGENET = "imagenet"
 _CHANNELS = {
     "block1_conv1": 64,
     "block1_conv2": 64,

@@ -106,10 +106,10 @@ def test_the_experiment(files, tmp_path, capsys, monkeypatch):
     ("flags", "message"),
     [
         ({}, r"^--content and --style are needed"),
-        ({"content": "nowhere.jpg", "style": "x"}, r"^--content: there is no such file or folder\. Received: 'nowhere"),
+        ({"content": "nowhere.jpg", "style": "x"}, r"^content: there is no such file or folder\. Received: 'nowhere"),
         ({"sizes": "64,96"}, r"^--sizes are of \['64', '128'\]\. Received: \['96'\]\."),
         ({"sizes": "64,128"}, r"^--held_out_style is needed for the part at 128 x 128; --sizes=64 leaves that out\.$"),
-        ({"vgg_weights": "nowhere.npz"}, r"^--vgg_weights: there is no such file\. Received: 'nowhere\.npz'\.$"),
+        ({"vgg_weights": "nowhere.npz"}, r"^vgg_weights: there is no such file\. Received: 'nowhere\.npz'\.$"),
     ],
 )
 def test_what_cannot_be_is_told(files, flags, message):
@@ -124,5 +124,5 @@ def test_mistakes_are_told_at_once():
     words = [sys.executable, "-X", "importtime", "-m", "experiments.neural_art", "--content=nowhere", "--style=x"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.endswith("Error: --content: there is no such file or folder. Received: 'nowhere'.\n")
+    assert done.stderr.endswith("Error: content: there is no such file or folder. Received: 'nowhere'.\n")
     assert "tensorflow" not in done.stderr.lower()

@@ -7,6 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 import problems
+from l2l_tf import command_line
 from problems import neural_art, pictures, vgg
 from problems.neural_art import NeuralArt
 from problems.problem import draw_rows, split_seed
@@ -157,6 +158,14 @@ def test_paths_may_hold_environment_variables(files, monkeypatch):
     monkeypatch.delenv("L2L_TEST_ART")
     with pytest.raises(ValueError, match=r"^An environment variable in the path is not set\. Received: '\$L2L_TEST_A"):
         problems.get("neural_art", **options, size=16)
+
+
+def test_missing_files_are_told_before_anything_heavy(files):
+    """By train.py and evaluate.py, which look at the options before they import TensorFlow."""
+    command_line.check_problem("neural_art", files, None, False)
+    for option in ("content", "style", "vgg_weights"):
+        with pytest.raises(ValueError, match=rf"^{option}: there is no such file"):
+            command_line.check_problem("neural_art", {**files, option: "nowhere"}, None, False)
 
 
 @pytest.mark.parametrize(
