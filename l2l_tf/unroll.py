@@ -96,7 +96,7 @@ def observe(problem: Problem, network: Network, run: Run) -> Observation:
     if "parameters" in network.observes:
         observation = observation._replace(parameters=run.parameters)
     if "step" in network.observes:
-        observation = observation._replace(step=tf.cast(run.step, tf.float32))
+        observation = observation._replace(step=tf.cast(run.step, loss.dtype))
     if "validation_loss" in network.observes:
         observation = observation._replace(validation_loss=_at_step(problem.validation_loss, run))
     return observation
