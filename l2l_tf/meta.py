@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from l2l_tf import networks, saved_optimizer, seeds, unroll
+from l2l_tf import fitting, networks, saved_optimizer, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks, Assignments
 from l2l_tf.estimators import Estimator, truncated_backpropagation
 from l2l_tf.networks.network import Network
@@ -41,14 +41,17 @@ class MetaOptimizer:
     Args:
       **net_config: name to a `Network`, or to a dictionary with `net` (what `networks.get` knows), optionally
         `net_options`, and optionally `net_path`, a saved optimizer's folder whose network of that name gives the
-        weights. Without any, one CoordinateWiseDeepLSTM with the original code's options.
+        weights. A `function_axis` that `net_options` do not give is the problem's. Without any, one
+        CoordinateWiseDeepLSTM with the original code's options.
 
     Raises:
       ValueError: a configuration that is neither.
     """
 
     def __init__(self, **net_config: Network | Mapping[str, Any]):
-        self.networks = {name: _build(name, config) for name, config in (net_config or DEFAULT_NETWORKS).items()}
+        configs: Mapping[str, Network | Mapping[str, Any]] = net_config or DEFAULT_NETWORKS
+        self.networks = {name: _build(name, config) for name, config in configs.items()}
+        self._ask_problem = [name for name, config in configs.items() if _asks_problem(config)]
         self.net_assignments: Assignments | None = None
 
     def meta_loss(
@@ -63,7 +66,7 @@ class MetaOptimizer:
         `second_derivatives` changes nothing without a gradient and is taken so that calls match `meta_minimize`.
         """
         del second_derivatives
-        return MetaLoss(problem, self._assigned(net_assignments), len_unroll)
+        return MetaLoss(problem, self._assigned(net_assignments, problem), len_unroll)
 
     def meta_minimize(
         self,
@@ -74,7 +77,7 @@ class MetaOptimizer:
         second_derivatives: bool = False,
     ) -> "MetaMinimize":
         """Unrolls of `len_unroll` steps on `problem`, and one Adam step on phi after each."""
-        network = self._assigned(net_assignments)
+        network = self._assigned(net_assignments, problem)
         objective = trajectory_objective(len_unroll)
         estimator = truncated_backpropagation(problem, network, len_unroll, objective, second_derivatives)
         outer_optimizer = OuterOptimizer(network.trainable_variables, learning_rate)
@@ -84,7 +87,9 @@ class MetaOptimizer:
         """Saves the networks and the assignments last used; `l2l_tf.load` reads them back."""
         saved_optimizer.save(self._assigned(self.net_assignments), path, metadata)
 
-    def _assigned(self, net_assignments: Assignments | None) -> AssignedNetworks:
+    def _assigned(self, net_assignments: Assignments | None, problem: Problem | None = None) -> AssignedNetworks:
+        if problem is not None:
+            self.networks |= {name: fitting.fitted(self.networks[name], problem) for name in self._ask_problem}
         assigned = AssignedNetworks(self.networks, net_assignments or self.net_assignments)
         self.net_assignments = assigned.net_assignments
         return assigned
@@ -219,6 +224,10 @@ def _average_of_finite(estimates: list[list[tf.Tensor]]) -> tuple[list[tf.Tensor
         total = tf.add_n([tf.where(ok, g, tf.zeros_like(g)) for ok, g in zip(finite, gradients)])
         means.append(total / tf.cast(count, total.dtype))
     return means, len(estimates) - count
+
+
+def _asks_problem(config: Network | Mapping[str, Any]) -> bool:
+    return isinstance(config, Mapping) and fitting.asks_problem(config["net"], config.get("net_options") or {})
 
 
 def _build(name: str, config: Network | Mapping[str, Any]) -> Network:

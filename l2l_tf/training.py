@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import problems
-from l2l_tf import checkpoint, interruption, networks, saved_optimizer, schedules, seeds
+from l2l_tf import checkpoint, fitting, interruption, networks, saved_optimizer, schedules, seeds
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.curriculum import Curriculum
 from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.meta import MetaMinimize
-from l2l_tf.networks import catalogue
 from l2l_tf.outer_optimizer import OuterOptimizer
 from l2l_tf.training_config import TrainingConfig
 from problems.problem import Problem
@@ -105,7 +104,7 @@ class Training:
         self._metadata = metadata or {}
         self.problem = problems.get(config.problem, **config.problem_options, **(data or {}))
         self.network = AssignedNetworks(
-            {name: networks.get(net["net"], **_options(net, self.problem)) for name, net in config.networks.items()},
+            {name: _build(net, self.problem) for name, net in config.networks.items()},
             config.net_assignments,
         )
         if not self.network.trainable_variables:
@@ -117,7 +116,9 @@ class Training:
             self._variables, config.learning_rate, config.clip_norm, config.clip_value, config.average_decay
         )
         if config.objective == "validation":
-            _check_validation_loss(self.problem)
+            _check_validation_loss(self.problem, "objective='validation' needs")
+        if "validation_loss" in self.network.observes:
+            _check_validation_loss(self.problem, "A network that observes the validation loss needs")
         # What phi learns from; it is validated on the problem as it is.
         lessons = RandomScaling(self.problem, config.random_scaling) if config.random_scaling else self.problem
         self._curriculum = Curriculum(config, lessons, self.network)
@@ -280,20 +281,18 @@ class Training:
         self._minimize.dropped_members = facts.get("dropped_members", 0)
 
 
-def _check_validation_loss(problem: Problem) -> None:
-    """Raises a ValueError where an outer objective of validation losses has none to be of."""
+def _check_validation_loss(problem: Problem, what_needs: str) -> None:
+    """Raises a ValueError where a validation loss is needed and there is none."""
     seed = seeds.root(0)
     instance = problem.sample(seed)
     try:
         problem.validation_loss(problem.initial_parameters(instance, seed), instance, seed)
     except NotImplementedError as error:
-        raise ValueError(f"objective='validation' needs a problem with validation data. {error}") from error
+        raise ValueError(f"{what_needs} a problem with validation data. {error}") from error
 
 
-def _options(net: dict[str, Any], problem: Problem) -> dict[str, Any]:
-    """A network's options. Which axis counts functions is the problem's to say, unless it is given."""
-    from_problem = {"function_axis": problem.function_axis} if catalogue.takes(net["net"], "function_axis") else {}
-    return from_problem | net.get("net_options", {})
+def _build(net: dict[str, Any], problem: Problem) -> networks.Network:
+    return networks.get(net["net"], **fitting.options_for(net["net"], net.get("net_options", {}), problem))
 
 
 class _Swapped:

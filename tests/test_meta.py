@@ -149,3 +149,21 @@ def test_a_thousand_steps_do_not_take_more_memory():
             minimize.reset()
         minimize.step()
     assert resident_bytes() - before < 4 * 2**20
+
+
+def test_the_problem_says_which_axis_counts_functions():
+    """Unless it is given; and networks of one axis and another have the same weights."""
+    net = {"net": "GlobalAveragingLSTM", "net_options": {"layers": (3,), "global_cells": 1}}
+    given = {**net, "net_options": {**net["net_options"], "function_axis": None}}
+    optimizer = MetaOptimizer(shared=net, given=given)
+    before = optimizer.networks["shared"].trainable_variables
+    assignments = [("shared", ["x"]), ("given", ["x"])]
+    minimize = optimizer.meta_minimize(problems.get("quadratic", batch_size=2, num_dims=2), 2, 0.1, assignments)
+    assert {name: n.options["function_axis"] for name, n in optimizer.networks.items()} == {"shared": 0, "given": None}
+    start = [variable.numpy() for variable in before]
+    minimize.step()
+    assert any(np.any(variable.numpy() != value) for variable, value in zip(before, start))
+
+    optimizer.meta_loss(problems.get("simple"), 2, assignments)
+    assert optimizer.networks["shared"].options["function_axis"] is None
+    assert [v.ref() for v in optimizer.networks["shared"].trainable_variables] == [v.ref() for v in before]

@@ -1,0 +1,28 @@
+"""What a network takes from the problem that it is used on: which axis of the parameters counts functions."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from l2l_tf import networks
+from l2l_tf.networks import Network, catalogue
+from problems.problem import Problem
+
+
+def asks_problem(net: str, net_options: Mapping[str, Any]) -> bool:
+    """Whether the network of that name takes a `function_axis`, and is not given one."""
+    return catalogue.takes(net, "function_axis") and "function_axis" not in net_options
+
+
+def options_for(net: str, net_options: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """A network's options. Which axis counts functions is the problem's to say, unless it is given."""
+    from_problem = {"function_axis": problem.function_axis} if asks_problem(net, net_options) else {}
+    return from_problem | dict(net_options)
+
+
+def fitted(network: Network, problem: Problem) -> Network:
+    """`network` with the problem's `function_axis`: itself, or one of the same variables."""
+    if network.options["function_axis"] == problem.function_axis:
+        return network
+    other = networks.get(type(network).__name__, **network.options | {"function_axis": problem.function_axis})
+    return copy.deepcopy(other, {id(own): shared for own, shared in zip(other.variables, network.variables)})
