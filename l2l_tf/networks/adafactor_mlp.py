@@ -38,7 +38,7 @@ class AdafactorMLP(CoordinateMLP):
         decays: Sequence[float] = (0.9, 0.99, 0.999),
         second_moment_decay: float = 0.999,
         scale: float = 0.01,
-        magnitude_scale: float = 0.1,
+        magnitude_scale: float = 0.5,
         function_axis: int | None = None,
         initializer: Any = None,
         seed: int = 0,

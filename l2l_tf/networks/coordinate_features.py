@@ -22,7 +22,7 @@ TIME_SCALES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
 
 GRADIENT_EPSILON = 1e-16  # of squares of gradients
 PARAMETER_EPSILON = 1e-6  # of squares of parameters: biases that start at 0 must not have steep features
-UNIT_EPSILON = 1e-4  # of squares of numbers that are about 1
+UNIT_EPSILON = 1.0  # of squares of numbers that are about 1 where gradients agree, and must be seen to be less
 _SHARE = 1e-4  # of the mean over a tensor, which keeps coordinates with no gradient from outshining the others
 
 

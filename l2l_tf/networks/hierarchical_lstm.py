@@ -60,7 +60,7 @@ class HierarchicalLSTM(CoordinateMLP):
         decays: Sequence[float] = (0.5, 0.9, 0.99, 0.999, 0.9999),
         losses: Sequence[str] = ("training",),
         scale: float = 0.01,
-        magnitude_scale: float = 0.1,
+        magnitude_scale: float = 0.5,
         function_axis: int | None = None,
         initializer: Any = None,
         seed: int = 0,

@@ -32,7 +32,7 @@ class PerParameterMLP(CoordinateMLP):
         layers: Sequence[int] = (32,),
         decays: Sequence[float] = (0.5, 0.9, 0.99, 0.999, 0.9999),
         scale: float = 0.01,
-        magnitude_scale: float = 0.1,
+        magnitude_scale: float = 0.5,
         function_axis: int | None = None,
         initializer: Any = None,
         seed: int = 0,

@@ -20,7 +20,7 @@ def moment_features(gradient, parameter, state, decays):
         ([parameter], 1e-6),
         (state["m"], 1e-16),
         ([v * r for v, r in zip(state["v"], roots)], 1e-16),
-        ([m * r for m, r in zip(state["m"], roots)], 1e-4),
+        ([m * r for m, r in zip(state["m"], roots)], 1.0),
         (roots, 1e-16),
     ]
     return [(np.ravel(x), epsilon) for values, epsilon in groups for x in values]

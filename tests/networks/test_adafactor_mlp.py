@@ -73,11 +73,11 @@ def _expected(weights, gradients, parameter, scale, magnitude_scale):
             ([parameter], 1e-6),
             ([v * root(v), root(v)], 1e-16),
             (m, 1e-16),
-            ([x * root(v) for x in m], 1e-4),
-            ([g * root(a) for a in factored], 1e-4),
+            ([x * root(v) for x in m], 1.0),
+            ([g * root(a) for a in factored], 1.0),
             ([x * root(x) for x in (*of_rows, *of_columns)], 1e-16),
             ([root(x) for x in (*of_rows, *of_columns)], 1e-16),
-            ([x * root(a) for x, a in zip(m, factored)], 1e-4),
+            ([x * root(a) for x, a in zip(m, factored)], 1.0),
         ]
         features = [(np.ravel(x), epsilon) for values, epsilon in groups for x in values]
         inputs = reference.normalized(features)
