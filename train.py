@@ -233,9 +233,12 @@ def train(config, data):
     curves = training.evaluate(config.evaluation_epochs)
     print(f"Log Mean Final Error: {curves.log_mean_final_error:.3f} (fresh problems, evaluate.py --seed={config.seed})")
     if FLAGS.export:
+        from l2l_tf.fitting import shapes_of
         from l2l_tf.saved_model import export_saved_model
 
-        export_saved_model(FLAGS.save_path, FLAGS.export)
+        members = training.network.networks.values()
+        shapes = shapes_of(training.problem) if any(member.sees_shapes for member in members) else None
+        export_saved_model(FLAGS.save_path, FLAGS.export, shapes)
         print(f"SavedModel: {FLAGS.export}")
 
 

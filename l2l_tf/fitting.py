@@ -1,12 +1,18 @@
-"""What a network takes from the problem that it is used on: which axis of the parameters counts functions."""
+"""What a network takes from the problem that it is used on: which axis counts functions, and the shapes."""
 
 import copy
 from collections.abc import Mapping
 from typing import Any
 
-from l2l_tf import networks
+from l2l_tf import networks, seeds
 from l2l_tf.networks import Network, catalogue
 from problems.problem import Problem
+
+
+def shapes_of(problem: Problem) -> dict[str, tuple[int, ...]]:
+    """The shapes of its parameters by name."""
+    seed = seeds.root(0)
+    return {name: tuple(p.shape) for name, p in problem.initial_parameters(problem.sample(seed), seed).items()}
 
 
 def asks_problem(net: str, net_options: Mapping[str, Any]) -> bool:

@@ -1,15 +1,17 @@
 """A trained optimizer as a SavedModel, which loads where neither this package nor Sonnet is installed.
 
-The state is a flat list of tensors, and an update works on any number of coordinates: parameters of any shapes are
-flattened and put below one another. docs/using.md has the loops.
+The state is a flat list of tensors, and parameters of any shapes are flattened and put below one another. An update
+works on any number of coordinates, or, for rules that see tensors, on those of the shapes it was exported for.
+docs/using.md has the loops.
 """
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,11 @@ from l2l_tf.networks.rnnprop import RNNProp
 
 FORMAT_VERSION = 1
 _MODEL_FILE = "saved_model.pb"
+Shapes = Mapping[str, Sequence[int]]
 _OBSERVED = {"parameters": [None], "loss": [], "step": [], "validation_loss": []}
 
 
-def export_saved_model(source: sources.Source, path: str | Path) -> None:
+def export_saved_model(source: sources.Source, path: str | Path, shapes: Shapes | None = None) -> None:
     """Writes the optimizer `source` to the folder `path`; several networks go to `path/<network>` each.
 
     What `tf.saved_model.load(path)` gives, for n coordinates:
@@ -38,20 +41,28 @@ def export_saved_model(source: sources.Source, path: str | Path) -> None:
     -> updates, next_state_0, ...). Gradients are float32 `[n]`. For networks that see rows (KernelDeepLSTM: kernels
     `[h, w, in, out]` as `[in * out, h * w]`; StandardDeepLSTM: vectors), n counts rows and gradients are `[n, size]`.
     Rules that observe more than gradients take it after the state, in the order that metadata()["observes"] says.
+    PerParameterMLP takes the coordinates of a call as one tensor's: call it for each tensor, or give `shapes`.
 
     The folder is written beside `path` and moved there once it is complete. An export that stood there is replaced.
 
     Args:
       source: a name of `l2l_tf.pretrained.names()`, the folder of a saved optimizer, or a Network.
       path: the folder to write.
+      shapes: of the parameters by name, in the order in which a call has their coordinates. The SavedModel is then
+        for these alone. Networks that see shapes (AdafactorMLP, HierarchicalLSTM) need them; of several networks,
+        each takes its own parameters.
 
     Raises:
-      ValueError: an unknown source, a network that groups coordinates by tensors or functions, or something else
-        than an export at `path`.
+      ValueError: an unknown source, a network that groups coordinates by functions, or by tensors without `shapes`, or
+        something else than an export at `path`.
     """
     networks, trained_on = sources.resolve(source)
     path = Path(path)
-    modules = {name: _module(name, network, trained_on) for name, network in networks.networks.items()}
+    owned = dict.fromkeys(networks.networks) if shapes is None else networks.owned(shapes)
+    modules = {}
+    for name, names in owned.items():
+        own = None if names is None or shapes is None else {key: tuple(shapes[key]) for key in names}
+        modules[name] = _module(name, networks.networks[name], trained_on, own)
     with _replacing_folder(path) as folder:
         for name, module in modules.items():
             target = folder if len(modules) == 1 else folder / name
@@ -59,27 +70,30 @@ def export_saved_model(source: sources.Source, path: str | Path) -> None:
             tf.saved_model.save(module, str(target), signatures=signatures)
 
 
-def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Module:
-    """`network` with functions over any number of coordinates as attributes.
+def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: Shapes | None) -> tf.Module:
+    """`network` with functions over any number of coordinates, or those of `shapes`, as attributes.
 
     Which axes of the state count coordinates is seen from the states of one and of two; NtmBfgs has two such axes in
     one tensor.
     """
-    size = _row_size(name, network)
-    one, two = (tf.nest.flatten(network.initial_state(_parameters(network, n, size))) for n in (1, 2))
+    size = _row_size(name, network) if shapes is None else None
+    fixed = None if shapes is None else sum(math.prod(shape) for shape in shapes.values())
+    one, two = (tf.nest.flatten(network.initial_state(_parameters(network, n, size, shapes))) for n in (1, 2))
     specs = [[None if i != j else i for i, j in zip(left.shape, right.shape)] for left, right in zip(one, two)]
-    structure = network.initial_state(_parameters(network, 1, size))
+    structure = network.initial_state(_parameters(network, 1, size, shapes))
     state_specs = [tf.TensorSpec(shape, h.dtype, name=f"state_{i}") for i, (h, shape) in enumerate(zip(one, specs))]
     observed = [field for field in _OBSERVED if field in network.observes]
-    observed_specs = [tf.TensorSpec(_OBSERVED[field], tf.float32, name=field) for field in observed]
-    gradient_spec = tf.TensorSpec([None] if size is None else [None, size], tf.float32, name="gradients")
+    observed_shapes = _OBSERVED | {"parameters": [fixed]}
+    observed_specs = [tf.TensorSpec(observed_shapes[field], tf.float32, name=field) for field in observed]
+    gradient_spec = tf.TensorSpec([fixed] if size is None else [None, size], tf.float32, name="gradients")
 
     def checked(gradients, state):
         """`gradients`, once the state is seen to be of as many coordinates."""
+        number = _checked_number(network, tf.shape(gradients)[0], fixed)
         checks = [
             tf.debugging.assert_equal(
                 tf.shape(tensor)[axis],
-                tf.shape(gradients)[0],
+                number,
                 f"For gradients of n coordinates, state_{i} is that of initial_state(n).",
             )
             for i, (tensor, shape) in enumerate(zip(state, specs))
@@ -91,6 +105,7 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Mo
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
     def initial_state(num_coordinates):
+        num_coordinates = _checked_number(network, num_coordinates, fixed)
         return [
             tf.broadcast_to(h, tf.stack([num_coordinates if extent is None else extent for extent in shape]))
             if None in shape
@@ -101,7 +116,7 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Mo
     @tf.function(input_signature=[gradient_spec, state_specs, *observed_specs], autograph=False)
     def update(gradients, state, *seen):
         packed = tf.nest.pack_sequence_as(structure, state)
-        updates, next_state = _step(network, checked(gradients, state), packed, dict(zip(observed, seen)))
+        updates, next_state = _step(network, checked(gradients, state), packed, dict(zip(observed, seen)), shapes)
         return updates, tf.nest.flatten(next_state)
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
@@ -121,6 +136,7 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Mo
             "net_options": network.options,
             "observes": ["gradients", *observed],
             "row_size": size,
+            "shapes": None if shapes is None else {key: list(shape) for key, shape in shapes.items()},
             "state": [{"shape": spec.shape.as_list(), "dtype": spec.dtype.name} for spec in state_specs],
             "trained_on": dict(trained_on),
             "exported": {"date": provenance.date(), "versions": provenance.versions()},
@@ -140,6 +156,12 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any]) -> tf.Mo
 
 def _row_size(name: str, network: Network) -> int | None:
     """Entries of a row, or None where a row is a single coordinate."""
+    if network.sees_shapes:
+        raise ValueError(
+            f"The network {name!r} sees to which tensor a coordinate belongs, and where. Give "
+            f"export_saved_model(shapes=...) the parameters' shapes by name, in the order of their coordinates. "
+            f"Received: {type(network).__name__} without shapes."
+        )
     if network.coordinatewise:
         return None
     if isinstance(network, DeepLSTM):
@@ -153,23 +175,46 @@ def _row_size(name: str, network: Network) -> int | None:
     )
 
 
-def _parameters(network: Network, n: int, size: int | None) -> dict[str, tf.Tensor]:
+def _checked_number(network: Network, number: tf.Tensor, fixed: int | None) -> tf.Tensor:
+    """The number of coordinates, once it is seen to be one that the network or the export is for."""
+    checks = []
+    if fixed is not None:
+        checks.append(tf.debugging.assert_equal(number, fixed, f"This export is for {fixed:,} coordinates."))
+    elif (most := network.max_coordinates) is not None:
+        message = f"{type(network).__name__} takes up to {most:,} coordinates."
+        checks.append(tf.debugging.assert_less_equal(number, most, message))
+    with tf.control_dependencies(checks):
+        return tf.identity(number)
+
+
+def _parameters(network: Network, n: int, size: int | None, shapes: Shapes | None) -> dict[str, tf.Tensor]:
+    if shapes is not None:
+        return {name: tf.zeros(shape) for name, shape in shapes.items()}
     if size is None:
         return {"x": tf.zeros([n])}
     kernel_shape = network.options.get("kernel_shape")
     return {"x": tf.zeros([*kernel_shape, n, 1] if kernel_shape else [n, size])}
 
 
-def _step(network: Network, gradients: tf.Tensor, state: Any, seen: Mapping[str, tf.Tensor]):
-    if isinstance(network, (DeepLSTM, RNNProp)):
+def _step(
+    network: Network, gradients: tf.Tensor, state: Any, seen: Mapping[str, tf.Tensor], shapes: Shapes | None
+) -> tuple[tf.Tensor, Any]:
+    if shapes is None and isinstance(network, (DeepLSTM, RNNProp)):
         rows = gradients[:, None] if network.coordinatewise else gradients
         updates, next_state = network.update_rows(rows, state)
         return updates[:, 0] if network.coordinatewise else updates, next_state
-    observation = Observation({"x": gradients})._replace(**seen)
+    observation = Observation(_parts(gradients, shapes))._replace(**seen)
     if "parameters" in seen:
-        observation = observation._replace(parameters={"x": seen["parameters"]})
+        observation = observation._replace(parameters=_parts(seen["parameters"], shapes))
     updates, next_state = network(observation, state)
-    return updates["x"], next_state
+    return tf.concat([tf.reshape(update, [-1]) for update in updates.values()], 0), next_state
+
+
+def _parts(flat: tf.Tensor, shapes: Shapes | None) -> dict[str, tf.Tensor]:
+    if shapes is None:
+        return {"x": flat}
+    parts = tf.split(flat, [math.prod(shape) for shape in shapes.values()])
+    return {name: tf.reshape(part, shape) for (name, shape), part in zip(shapes.items(), parts)}
 
 
 @contextlib.contextmanager

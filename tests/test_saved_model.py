@@ -181,6 +181,66 @@ def test_networks_that_group_coordinates_are_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_matrix_of_ntm_bfgs_has_its_limit(tmp_path):
+    export_saved_model(networks.get("NtmBfgs", layers=[2], global_cells=1), tmp_path / "dense")
+    loaded = tf.saved_model.load(str(tmp_path / "dense"))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"NtmBfgs takes up to 4,096 coordinates"):
+        loaded.initial_state(4097)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"NtmBfgs takes up to 4,096 coordinates"):
+        loaded.update(tf.zeros([4097]), loaded.initial_state(1))
+    assert loaded.initial_state(3)[0].shape[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("PerParameterMLP", {"layers": [3], "decays": [0.5]}),
+        ("AdafactorMLP", {"layers": [3], "decays": [0.5]}),
+        ("HierarchicalLSTM", {"layers": [3], "decays": [0.5], "cells": 2}),
+        ("CoordinateWiseDeepLSTM", {"layers": [3]}),
+    ],
+)
+def test_an_export_for_given_shapes(name, options, tmp_path):
+    shapes = {"w": (2, 3), "scalar": (), "b": (3,)}
+    network = networks.get(name, **options)
+    if name == "AdafactorMLP":
+        with pytest.raises(ValueError, match=r"sees to which tensor .*shapes=.* Received: AdafactorMLP without shapes"):
+            export_saved_model(network, tmp_path / "shapes")
+    export_saved_model(network, tmp_path / "shapes", shapes)
+    loaded = tf.saved_model.load(str(tmp_path / "shapes"))
+    metadata = json.loads(loaded.metadata().numpy())
+    assert metadata["shapes"] == {"w": [2, 3], "scalar": [], "b": [3]}
+    parameters = {key: tf.fill(shape, 0.5 + i) for i, (key, shape) in enumerate(shapes.items())}
+    state, own_state = loaded.initial_state(10), network.initial_state(parameters)
+    flat = tf.concat([tf.reshape(p, [-1]) for p in parameters.values()], 0)
+    for step in range(3):
+        gradients = np.random.default_rng(step).normal(size=10).astype(np.float32)
+        own = {"w": gradients[:6].reshape(2, 3), "scalar": gradients[6].reshape([]), "b": gradients[7:]}
+        fields = {"parameters": flat, "loss": tf.constant(2.0 - step), "step": tf.constant(float(step))}
+        seen = [fields[field] for field in metadata["observes"][1:]]
+        updates, state = loaded.update(tf.constant(gradients), state, *seen)
+        own_observation = Observation(
+            {key: tf.constant(g) for key, g in own.items()}, parameters, fields["loss"], fields["step"]
+        )
+        own_updates, own_state = network(own_observation, own_state)
+        expected = np.concatenate([np.ravel(u) for u in own_updates.values()])
+        np.testing.assert_allclose(updates, expected, rtol=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="This export is for 10 coordinates"):
+        loaded.initial_state(9)
+
+
+def test_a_rule_of_tensors_takes_one_tensor_a_call(tmp_path):
+    network = networks.get("PerParameterMLP", layers=[3], decays=[0.5])
+    export_saved_model(network, tmp_path / "tensor")
+    loaded = tf.saved_model.load(str(tmp_path / "tensor"))
+    for n in (0, 4):
+        gradients, parameters, step = tf.range(float(n)), tf.ones([n]), tf.constant(0.0)
+        updates, _ = loaded.update(gradients, loaded.initial_state(n), parameters, step)
+        observation = Observation({"x": gradients}, {"x": parameters}, step=step)
+        own, _ = network(observation, network.initial_state({"x": parameters}))
+        np.testing.assert_allclose(updates, own["x"], rtol=1e-5)
+
+
 def test_an_export_replaces_an_earlier_one_and_nothing_else(lstm, tmp_path):
     path = tmp_path / "out"
     path.mkdir()

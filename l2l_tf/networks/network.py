@@ -42,12 +42,14 @@ class Network(snt.Module, abc.ABC):
       observes: the fields of an Observation that the rule reads.
       coordinatewise: True where the update of a coordinate depends on its own gradients and state alone.
       sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
+      max_coordinates: the most that a function may have, where there is a limit.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
 
     observes: frozenset[str] = frozenset({"gradients"})
     coordinatewise: bool = False
     sees_shapes: bool = False
+    max_coordinates: int | None = None
 
     def __init__(self, options: dict[str, Any], name: str | None = None):
         super().__init__(name=name)

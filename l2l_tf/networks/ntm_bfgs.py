@@ -16,6 +16,8 @@ class NtmBfgs(MemoryNetwork):
       ValueError: an option out of range, or from `initial_state` with more than 4,096 coordinates a function.
     """
 
+    max_coordinates = MAX_COORDINATES
+
     def _empty_memory(self, num_functions, coordinates):
         if coordinates > MAX_COORDINATES:
             raise ValueError(
