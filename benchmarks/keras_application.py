@@ -1,9 +1,10 @@
 """What one application of LearnedOptimizer costs, next to the straightforward implementation and to Keras's Adam.
 
-    python -m benchmarks.keras_application [--network=RNNProp] [--parameters 100000 1000000] [--rounds 15] [--jit]
+    python -m benchmarks.keras_application [--network RNNProp] [--parameters 100000 1000000] [--rounds 15] [--jit]
 
 All are run in turn, round after round, so that the ratios hold on a machine with other work. The straightforward
-implementation is a Keras optimizer whose `update_step` calls the network on each variable.
+implementation is a Keras optimizer whose `update_step` calls the network on each variable. With several names after
+--network, their LearnedOptimizers are compared with the first.
 """
 
 import argparse
@@ -19,7 +20,10 @@ import tensorflow as tf
 from l2l_tf import LearnedOptimizer, networks
 from l2l_tf.networks import Observation
 
-OPTIONS = {"CoordinateWiseDeepLSTM": {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.0}, "scale": 0.1}}
+OPTIONS = {
+    "CoordinateWiseDeepLSTM": {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.0}, "scale": 0.1},
+    "HierarchicalLSTM": {"losses": []},
+}
 
 
 class Straightforward(keras.optimizers.Optimizer):
@@ -53,13 +57,8 @@ def shapes_of(num_parameters):
     return [(784, width), (width,), (width, width), (width,), (last,)]
 
 
-def measure(name, num_parameters, rounds, jit):
+def measure(optimizers, num_parameters, rounds, jit=False):
     """Optimizer name to its times in seconds, one a round."""
-    network = networks.get(name, **OPTIONS.get(name, {}))
-    optimizers = {"straightforward": Straightforward(network), "LearnedOptimizer": LearnedOptimizer(network)}
-    if name == "CoordinateWiseDeepLSTM":
-        optimizers["LearnedOptimizer, bfloat16"] = LearnedOptimizer(network, state_dtype="bfloat16")
-    optimizers["keras.optimizers.Adam"] = keras.optimizers.Adam()
     shapes = shapes_of(num_parameters)
     gradients = [tf.random.stateless_normal(shape, [0, i]) for i, shape in enumerate(shapes)]
     runs = {}
@@ -80,24 +79,52 @@ def measure(name, num_parameters, rounds, jit):
     return times
 
 
+def build(name):
+    return networks.get(name, **OPTIONS.get(name, {}))
+
+
+def against_straightforward(name, num_parameters, rounds, jit=False):
+    """Prints the table of one coordinatewise network."""
+    network = build(name)
+    optimizers = {"straightforward": Straightforward(network), "LearnedOptimizer": LearnedOptimizer(network)}
+    if name == "CoordinateWiseDeepLSTM":
+        optimizers["LearnedOptimizer, bfloat16"] = LearnedOptimizer(network, state_dtype="bfloat16")
+    optimizers["keras.optimizers.Adam"] = keras.optimizers.Adam()
+    _print(measure(optimizers, num_parameters, rounds, jit), ("straightforward", "keras.optimizers.Adam"))
+
+
+def compare(names, num_parameters, rounds, jit=False):
+    """Prints the table of several networks against the first."""
+    optimizers = {name: LearnedOptimizer(build(name)) for name in names}
+    optimizers["keras.optimizers.Adam"] = keras.optimizers.Adam()
+    _print(measure(optimizers, num_parameters, rounds, jit), (names[0], "keras.optimizers.Adam"))
+
+
+def _print(times, references):
+    heads = [f"of {name.removeprefix('keras.optimizers.')}" for name in references]
+    print(f"| | ms, median | ms, best | {' | '.join(heads)} |\n| --- | --- | --- | --- | --- |")
+    for name, of_name in times.items():
+        ratios = [statistics.median(a / b for a, b in zip(of_name, times[other])) for other in references]
+        median, best = statistics.median(of_name) * 1e3, min(of_name) * 1e3
+        print(f"| {name} | {median:.1f} | {best:.1f} | {ratios[0]:.2f} | {ratios[1]:.1f} |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--network", default="CoordinateWiseDeepLSTM", help="a coordinatewise LSTM")
+    parser.add_argument(
+        "--network", nargs="+", default=["CoordinateWiseDeepLSTM"], help="a coordinatewise LSTM, or several networks"
+    )
     parser.add_argument("--parameters", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--jit", action="store_true", help="compile the whole application")
     arguments = parser.parse_args()
     for num_parameters in arguments.parameters:
-        print(f"{arguments.network}, {num_parameters:,} parameters{', jit_compile=True' if arguments.jit else ''}")
-        times = measure(arguments.network, num_parameters, arguments.rounds, arguments.jit)
-        print("| | ms, median | ms, best | of straightforward | of Adam |\n| --- | --- | --- | --- | --- |")
-        for name, of_name in times.items():
-            ratios = [
-                statistics.median(a / b for a, b in zip(of_name, times[other]))
-                for other in ("straightforward", "keras.optimizers.Adam")
-            ]
-            median, best = statistics.median(of_name) * 1e3, min(of_name) * 1e3
-            print(f"| {name} | {median:.1f} | {best:.1f} | {ratios[0]:.2f} | {ratios[1]:.1f} |")
+        names = ", ".join(arguments.network)
+        print(f"{names}, {num_parameters:,} parameters{', jit_compile=True' if arguments.jit else ''}")
+        if len(arguments.network) == 1:
+            against_straightforward(names, num_parameters, arguments.rounds, arguments.jit)
+        else:
+            compare(arguments.network, num_parameters, arguments.rounds, arguments.jit)
 
 
 if __name__ == "__main__":
