@@ -41,7 +41,8 @@ class HierarchicalLSTM(CoordinateMLP):
       cells: of the LSTM.
       messages: how many numbers pass between tensors, from the MLP to the LSTM, and back.
       decays: of the running averages.
-      losses: which losses are seen, "training" and "validation", or none.
+      losses: which losses are seen, "training" and "validation", or none. The weights are of the same shapes: those of
+        a rule that was trained on losses also run where there are none, as in Keras, as if these were at their means.
       scale, magnitude_scale, function_axis, seed, dtype: see CoordinateMLP.
       initializer: there too; further layers are `lstm_1`, `to_mlp` (C), `to_tensors` (B), `to_magnitude` (s, which
         starts at 0) and `from_mlp` (M).
@@ -88,9 +89,10 @@ class HierarchicalLSTM(CoordinateMLP):
         )
         self._cells, self._messages, self._num_decays = cells, messages, len(decays)
         self._losses = losses if function_axis is None else ()
-        self._num_loss_features = loss_features.number(losses)
         self.observes = CoordinateMLP.observes | {loss_features.FIELDS[loss] for loss in self._losses}
-        num_inputs = 3 + 3 * len(decays) + len(coordinate_features.TIME_SCALES) + self._num_loss_features + 2 * messages
+        num_inputs = (
+            3 + 3 * len(decays) + len(coordinate_features.TIME_SCALES) + loss_features.NUM_FEATURES + 2 * messages
+        )
         self._cores = lstm_layers.build_cores(num_inputs, (cells,), self._initializers, self._dtype)
         sizes = ((cells, messages), (cells, messages), (cells, 1), (self.options["layers"][-1], messages))
         self._linear = {
@@ -121,7 +123,7 @@ class HierarchicalLSTM(CoordinateMLP):
 
         num_functions = state["from_tensors"].shape[0]
         time = coordinate_features.time_features(observation.step, self._dtype)
-        everywhere = tf.tile(tf.concat([time, self._padded(losses)], 0)[None], [num_functions, 1])
+        everywhere = tf.tile(tf.concat([time, losses], 0)[None], [num_functions, 1])
         of_tensors = [
             tf.concat([self._sizes(of_tensor), everywhere, state["from_tensors"]], axis=1)
             for of_tensor, _ in seen.values()
@@ -161,7 +163,3 @@ class HierarchicalLSTM(CoordinateMLP):
             ],
             axis=1,
         )
-
-    def _padded(self, losses: tf.Tensor) -> tf.Tensor:
-        """`losses` with zeros for those that are not seen."""
-        return tf.pad(losses, [[0, self._num_loss_features - losses.shape[0]]])

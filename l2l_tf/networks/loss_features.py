@@ -17,6 +17,7 @@ import tensorflow as tf
 from l2l_tf.networks.network import Observation
 
 FIELDS = {"training": "loss", "validation": "validation_loss"}
+NUM_FEATURES = len(FIELDS) + 1
 _DECAY = 0.95
 _LARGEST = 5.0
 
@@ -34,11 +35,6 @@ def check_losses(losses: Sequence[str]) -> tuple[str, ...]:
     return tuple(losses)
 
 
-def number(losses: Sequence[str]) -> int:
-    """How many features there are."""
-    return len(losses) + (len(losses) > 1)
-
-
 def initial_state(losses: Sequence[str], dtype: tf.DType) -> State:
     """Averages of nothing, and their weight."""
     zero = tf.zeros([], dtype)
@@ -46,8 +42,9 @@ def initial_state(losses: Sequence[str], dtype: tf.DType) -> State:
 
 
 def see(losses: Sequence[str], observation: Observation, state: State, dtype: tf.DType) -> tuple[tf.Tensor, State]:
-    """The features, `[number(losses)]`, and the next state."""
-    features, corrected, next_state = [], {}, {}
+    """The features, `[3]`, 0 where a loss is not among `losses`, and the next state."""
+    zero = tf.zeros([], dtype)
+    features, corrected, next_state = dict.fromkeys(FIELDS, zero), {}, {}
     for loss in losses:
         averages = state[loss]
         value = tf.cast(getattr(observation, FIELDS[loss]), dtype)
@@ -56,10 +53,9 @@ def see(losses: Sequence[str], observation: Observation, state: State, dtype: tf
         variance = _DECAY * averages["variance"] + (1 - _DECAY) * tf.square(value - mean / weight)
         next_state[loss] = {"mean": mean, "variance": variance, "weight": weight}
         corrected[loss] = mean / weight, variance / weight
-        features.append(_standardized(value, *corrected[loss]))
-    if len(corrected) > 1:
-        features.append(_standardized(corrected["validation"][0], *corrected["training"]))
-    return tf.stack(features) if features else tf.zeros([0], dtype), next_state
+        features[loss] = _standardized(value, *corrected[loss])
+    both = _standardized(corrected["validation"][0], *corrected["training"]) if len(corrected) > 1 else zero
+    return tf.stack([*features.values(), both]), next_state
 
 
 def _standardized(value: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor) -> tf.Tensor:
