@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from l2l_tf.networks import coordinate_features
-from l2l_tf.networks.coordinate_features import Slots, averages, flat, inverse_root, mean
+from l2l_tf.networks.coordinate_features import Slots, Tensors, averages, inverse_root, mean
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class AdafactorFeatures:
     decays: tuple[float, ...]
     second_moment_decay: float
 
+    num_common, num_common_means = 4, 1
+
     @property
     def num_features(self) -> int:
         return 4 + 8 * len(self.decays)
@@ -38,12 +40,12 @@ class AdafactorFeatures:
     def epsilons(self) -> tuple[float, ...]:
         gradient, unit = coordinate_features.GRADIENT_EPSILON, coordinate_features.UNIT_EPSILON
         of_decay = (gradient, unit, unit, gradient, gradient, gradient, gradient, unit)
-        groups = [epsilon for epsilon in of_decay for _ in self.decays]
-        return (gradient, coordinate_features.PARAMETER_EPSILON, gradient, gradient, *groups)
+        common = (gradient, coordinate_features.PARAMETER_EPSILON, gradient, gradient)
+        return (*common, *of_decay * len(self.decays))
 
     @property
     def start(self) -> int:
-        return 4 + len(self.decays) + coordinate_features.nearest(self.decays)
+        return 4 + 8 * coordinate_features.nearest(self.decays) + 1
 
     def slots(self, shape: tuple[int, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
         count = len(self.decays)
@@ -52,7 +54,7 @@ class AdafactorFeatures:
             return {**slots, "full": (shape,) * count}
         return {**slots, "rows": (shape[:-1],) * count, "columns": ((*shape[:-2], shape[-1]),) * count}
 
-    def look(self, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+    def advance(self, gradient: tf.Tensor, slots: Slots) -> tuple[Slots, Tensors]:
         squares = tf.square(gradient)
         next_slots = {
             "first_moments": averages(slots["first_moments"], gradient, self.decays),
@@ -60,38 +62,33 @@ class AdafactorFeatures:
         }
         if "full" in slots:
             next_slots["full"] = averages(slots["full"], squares, self.decays)
-            rows = columns = factored = next_slots["full"]
-        else:
-            next_slots["rows"] = averages(slots["rows"], mean(squares)[..., 0], self.decays)
-            next_slots["columns"] = averages(slots["columns"], _mean_of_rows(squares)[..., 0, :], self.decays)
-            rows = tuple(tf.broadcast_to(x[..., None], gradient.shape) for x in next_slots["rows"])
-            columns = tuple(tf.broadcast_to(x[..., None, :], gradient.shape) for x in next_slots["columns"])
-            factored = tuple(
-                row * column / (_mean_of_rows(row) + coordinate_features.GRADIENT_EPSILON)
-                for row, column in zip(rows, columns)
-            )
-        seconds = tuple(flat(tensor) for tensor in (*next_slots["second_moments"], *rows, *columns, *factored))
-        views = (*(flat(tensor) for tensor in (gradient, parameter, *next_slots["first_moments"])), *seconds)
-        return views, tuple(mean(second) for second in seconds), next_slots
+            return next_slots, ()
+        next_slots["rows"] = averages(slots["rows"], mean(squares)[..., 0], self.decays)
+        next_slots["columns"] = averages(slots["columns"], _mean_of_rows(squares)[..., 0, :], self.decays)
+        rows = tuple(tf.broadcast_to(x[..., None], gradient.shape) for x in next_slots["rows"])
+        columns = tuple(tf.broadcast_to(x[..., None, :], gradient.shape) for x in next_slots["columns"])
+        factored = tuple(
+            row * column / (_mean_of_rows(row) + coordinate_features.GRADIENT_EPSILON)
+            for row, column in zip(rows, columns)
+        )
+        return next_slots, tuple(tensor for of_decay in zip(rows, columns, factored) for tensor in of_decay)
+
+    def seconds(self, slots: Slots, made: Tensors) -> Tensors:
+        """Of every coordinate, then R, C and A of every decay."""
+        return (*slots["second_moments"], *(made or (full for full in slots["full"] for _ in "RCA")))
 
     def features(self, views, means) -> list[tf.Tensor]:
         count = len(self.decays)
         gradient, parameter, *first = views[: 2 + count]
         second, *seconds = views[2 + count :]
         inverse, *inverses = [inverse_root(x, average) for x, average in zip((second, *seconds), means)]
-        of_factored = inverses[2 * count :]
-        return [
-            gradient,
-            parameter,
-            second * inverse,
-            inverse,
-            *first,
-            *[m * inverse for m in first],
-            *[gradient * r for r in of_factored],
-            *[x * r for x, r in zip(seconds[: 2 * count], inverses)],
-            *inverses[: 2 * count],
-            *[m * r for m, r in zip(first, of_factored)],
-        ]
+        features = [gradient, parameter, second * inverse, inverse]
+        for k, m in enumerate(first):
+            row, column, _ = seconds[3 * k : 3 * k + 3]
+            of_row, of_column, of_both = inverses[3 * k : 3 * k + 3]
+            features += [m, m * inverse, gradient * of_both, row * of_row, column * of_column, of_row, of_column]
+            features.append(m * of_both)
+        return features
 
 
 def _mean_of_rows(values: tf.Tensor) -> tf.Tensor:

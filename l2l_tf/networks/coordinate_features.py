@@ -3,12 +3,17 @@
 A kind of features is a hashable value, so that calls compiled for it are found again. All kinds have the same members,
 over tensors `[F, *shape]` of F independent functions, of which n coordinates each:
 
-    num_features                     k
+    decays                           K of them
+    num_features                     k: num_common, then as many for every decay
+    num_common_means                 of second moments that belong to no decay
     epsilons                         k numbers: below their roots, a feature's root mean square counts as nothing
     start                            the number of the feature that a fresh rule descends along
     slots(shape)                     slot to the shapes of its tensors, for a tensor of `shape`: the state
-    look(gradient, parameter, slots) -> views, means, next slots: `[F, n]` each; `[F, 1]` each
+    advance(gradient, slots)         -> next slots, and what else is made of them, `[F, *shape]`
+    seconds(slots, made)             -> the second moments among them, `[F, *shape]`, whose means the features need
     features(views, means)           -> k tensors `[F, n]`, coordinate by coordinate
+
+The views are the gradient, the parameter, the first moments and the second ones, `[F, n]` each.
 """
 
 import math
@@ -17,6 +22,7 @@ from typing import Any
 
 import tensorflow as tf
 
+Tensors = tuple[tf.Tensor, ...]
 Slots = dict[str, tuple[Any, ...]]
 TIME_SCALES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
 
@@ -33,12 +39,14 @@ class MomentFeatures:
         m' = b m + (1 - b) g;    v' = b v + (1 - b) g^2;    r = 1 / sqrt(v' + 1e-4 mean v')
 
     The features are g, theta, and for every decay m', v' r (the root of v'), m' r and r: 2 + 4 K of them. Moments start
-    at 0 and are not corrected for it: the factor is the same over a tensor, and normalisation takes it away.
+    at 0 and are not corrected for it; but for m' r, normalisation takes the factor away.
 
     Metz et al. 2019, "Understanding and correcting pathologies in the training of learned optimizers", appendix.
     """
 
     decays: tuple[float, ...]
+
+    num_common, num_common_means = 2, 0
 
     @property
     def num_features(self) -> int:
@@ -46,35 +54,32 @@ class MomentFeatures:
 
     @property
     def epsilons(self) -> tuple[float, ...]:
-        count = len(self.decays)
-        return (
-            GRADIENT_EPSILON,
-            PARAMETER_EPSILON,
-            *[GRADIENT_EPSILON] * (2 * count),
-            *[UNIT_EPSILON] * count,
-            *[GRADIENT_EPSILON] * count,
-        )
+        of_decay = (GRADIENT_EPSILON, GRADIENT_EPSILON, UNIT_EPSILON, GRADIENT_EPSILON)
+        return (GRADIENT_EPSILON, PARAMETER_EPSILON, *of_decay * len(self.decays))
 
     @property
     def start(self) -> int:
-        return 2 + 2 * len(self.decays) + nearest(self.decays)
+        return 2 + 4 * nearest(self.decays) + 2
 
     def slots(self, shape: tuple[int, ...]) -> dict[str, tuple[tuple[int, ...], ...]]:
         return {"first_moments": (shape,) * len(self.decays), "second_moments": (shape,) * len(self.decays)}
 
-    def look(self, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+    def advance(self, gradient: tf.Tensor, slots: Slots) -> tuple[Slots, Tensors]:
         first = averages(slots["first_moments"], gradient, self.decays)
         second = averages(slots["second_moments"], tf.square(gradient), self.decays)
-        views = tuple(flat(tensor) for tensor in (gradient, parameter, *first, *second))
-        means = tuple(mean(view) for view in views[-len(second) :])
-        return views, means, {"first_moments": first, "second_moments": second}
+        return {"first_moments": first, "second_moments": second}, ()
+
+    def seconds(self, slots: Slots, made: Tensors) -> Tensors:
+        return slots["second_moments"]
 
     def features(self, views, means) -> list[tf.Tensor]:
         count = len(self.decays)
         first, second = views[2 : 2 + count], views[2 + count :]
-        inverse = [inverse_root(v, average) for v, average in zip(second, means)]
-        roots = [v * r for v, r in zip(second, inverse)]
-        return [*views[:2], *first, *roots, *[m * r for m, r in zip(first, inverse)], *inverse]
+        features = [*views[:2]]
+        for m, v, average in zip(first, second, means):
+            r = inverse_root(v, average)
+            features += [m, v * r, m * r, r]
+        return features
 
 
 def check_decays(what: str, decays: Any) -> tuple[float, ...]:

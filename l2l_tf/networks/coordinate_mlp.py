@@ -74,9 +74,7 @@ class CoordinateMLP(Network):
             },
             name=name,
         )
-        self._kind = kind
-        self._scale = scale
-        self._magnitude_scale = magnitude_scale
+        self._rule = mlp_layers.Rule(kind, scale, magnitude_scale)
         self._function_axis = function_axis
         self._dtype = tf.as_dtype(dtype)
         names = mlp_layers.layer_names(layers)
@@ -98,7 +96,7 @@ class CoordinateMLP(Network):
         for name, parameter in parameters.items():
             axes = 0 if self._function_axis is None else 1
             lead, shape = tuple(parameter.shape[:axes]), tuple(parameter.shape[axes:])
-            for slot, shapes in self._kind.slots(shape).items():
+            for slot, shapes in self._rule.kind.slots(shape).items():
                 for by_name, own in zip(slots.setdefault(slot, tuple({} for _ in shapes)), shapes):
                     by_name[name] = tf.zeros([*lead, *own], self._dtype)
         return slots
@@ -124,7 +122,7 @@ class CoordinateMLP(Network):
                 if name in of_slot[0]
             }
             seen[name] = mlp_layers.see(
-                self._kind,
+                self._rule.kind,
                 self._with_functions(gradient),
                 self._with_functions(parameters[name]),
                 own,
@@ -132,7 +130,7 @@ class CoordinateMLP(Network):
         return seen
 
     def _respond(
-        self, seen: mlp_layers.Seen, shared: tf.Tensor, magnitude: tf.Tensor | float = 0.0, with_mean: bool = False
+        self, seen: mlp_layers.Seen, shared: tf.Tensor, magnitude: tf.Tensor | None = None, with_mean: bool = False
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The updates `[F, n]` of one tensor, and the last hidden layer's mean over its coordinates.
 
@@ -142,10 +140,10 @@ class CoordinateMLP(Network):
           magnitude: `[F, 1]`, added to e.
           with_mean: whether the mean is wanted.
         """
+        if magnitude is None:
+            magnitude = tf.zeros([1, 1], self._dtype)
         weights = mlp_layers.weights_of(self._layers)
-        outputs, hidden = mlp_layers.run(self._kind, weights, seen, shared, with_mean)
-        direction, own_magnitude = tf.unstack(outputs, axis=1)
-        return self._scale * direction * tf.exp(self._magnitude_scale * (own_magnitude + magnitude)), hidden
+        return mlp_layers.run(self._rule, weights, seen, shared, magnitude, with_mean)
 
     def _updates(self, rows: Tensors, observation: Observation) -> Tensors:
         """The updates in the shapes and types of the gradients; 0 of empty ones."""

@@ -87,7 +87,7 @@ class HierarchicalLSTM(CoordinateMLP):
             name,
             lstm_layers.weight_names((cells,), *own_layers),
         )
-        self._cells, self._messages, self._num_decays = cells, messages, len(decays)
+        self._messages = messages
         self._losses = losses if function_axis is None else ()
         self.observes = CoordinateMLP.observes | {loss_features.FIELDS[loss] for loss in self._losses}
         num_inputs = (
@@ -150,13 +150,13 @@ class HierarchicalLSTM(CoordinateMLP):
 
     def _sizes(self, seen: mlp_layers.Seen) -> tf.Tensor:
         """q of one tensor, `[F, 3 + 3 K]`. The features' scales are reciprocal root mean squares."""
-        logarithms = -tf.math.log(tf.maximum(seen.scales[:, : 2 + self._num_decays], _LEAST_SCALE)) / _LOG_SCALE
+        momenta = tf.maximum(seen.scales[:, 2::4], _LEAST_SCALE)
+        scales = tf.concat([tf.maximum(seen.scales[:, :2], _LEAST_SCALE), momenta], axis=1)
         second = tf.concat(seen.means, axis=1) + coordinate_features.GRADIENT_EPSILON
-        momenta = tf.maximum(seen.scales[:, 2 : 2 + self._num_decays], _LEAST_SCALE)
         count = tf.fill([second.shape[0], 1], tf.cast(tf.shape(seen.views[0])[1], self._dtype))
         return tf.concat(
             [
-                logarithms,
+                -tf.math.log(scales) / _LOG_SCALE,
                 tf.math.log(second) / (2 * _LOG_SCALE),
                 1 / (tf.square(momenta) * second),
                 tf.math.log(count) / _LOG_SCALE,

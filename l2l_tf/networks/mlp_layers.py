@@ -2,30 +2,45 @@
 
 With x_j the features of coordinate j (see `coordinate_features`) and c what all coordinates of a tensor share:
 
-    s   = 1 / sqrt(mean_j x_j^2 + epsilon)
-    h   = relu((s x_j, c) W_1 + b_1), and so on through the hidden layers
-    o_j = h W + b
+    s    = 1 / sqrt(mean_j x_j^2 + epsilon)
+    h    = relu((s x_j, c) W_1 + b_1), and so on through the hidden layers
+    d, e = h W + b
+    u_j  = scale d exp(magnitude_scale e)
 
 The scales are folded into the first layer's weights, and c into its biases, so neither is ever spread over coordinates.
 Large tensors go through compiled calls, the MLP in blocks of coordinates that fit into the cache and that the executor
 runs in parallel. The same pure functions make both paths.
 """
 
+import dataclasses
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf.networks.coordinate_features import MomentFeatures, Slots, mean
+from l2l_tf.networks.coordinate_features import Slots, flat, mean
 
 COMPILED_FROM = 16_384  # Coordinates of a tensor from which compiling pays.
 BLOCK = 32_768
 
 Weights = tuple[tuple[tf.Tensor, tf.Tensor], ...]
+
+
+class Rule(NamedTuple):
+    """What an MLP sees, and what becomes of its outputs; hashable.
+
+    Attributes:
+      kind: of the features.
+      scale, magnitude_scale: of the updates.
+    """
+
+    kind: Any
+    scale: float
+    magnitude_scale: float
 
 
 class Seen(NamedTuple):
@@ -85,52 +100,83 @@ def weights_of(layers: Sequence[snt.Linear]) -> Weights:
 
 def see(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots) -> tuple[Seen, Slots]:
     """What is to be seen of a tensor `[F, *shape]`, and the next slots."""
-    call = _compiled_look(kind) if _is_large(gradient) else functools.partial(_look, kind)
-    return call(gradient, parameter, slots)
+    look = _look_by_decays if _is_large(gradient) else _look
+    means, scales, next_slots, made = look(kind, gradient, parameter, slots)
+    return Seen(_views(kind, gradient, parameter, next_slots, made), means, scales), next_slots
 
 
 def run(
-    kind: Any, weights: Weights, seen: Seen, constants: tf.Tensor, with_mean: bool = False
+    rule: Rule, weights: Weights, seen: Seen, shared: tf.Tensor, magnitude: tf.Tensor, with_mean: bool = False
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The outputs `[F, outputs, n]`, and the last hidden layer's mean over the coordinates `[F, units]`.
+    """The updates `[F, n]`, and the last hidden layer's mean over the coordinates `[F, units]`.
 
     Args:
-      kind: of the features.
+      rule: what the MLP sees, and what becomes of its outputs.
       weights: of the layers.
       seen: see `see`.
-      constants: `[F, c]`.
+      shared: c, `[F, c]`.
+      magnitude: `[F, 1]`, added to the outputs' magnitudes.
       with_mean: whether the mean is wanted; else it is 0.
     """
     w, b = weights[0]
-    num_features = kind.num_features
+    num_features = rule.kind.num_features
     first = seen.scales[:, :, None] * w[:num_features]
-    bias = tf.matmul(constants, w[num_features:]) + b
-    rest = weights[1:]
+    bias = tf.matmul(shared, w[num_features:]) + b
+    rest = (first, bias, weights[1:], magnitude)
     if not _is_large(seen.views[0]):
-        outputs, total = _respond(kind, with_mean, first, bias, rest, seen.views, seen.means)
+        updates, total = _respond(rule, with_mean, *rest, seen.views, seen.means)
     else:
-        call = _compiled_respond(kind, with_mean)
+        call = _compiled(_respond, rule, with_mean)
         sizes = _block_sizes(seen.views[0].shape[1])
-        blocks = list(zip(*(tf.split(view, sizes, axis=1) for view in seen.views)))
-        results = [call(first, bias, rest, block, seen.means) for block in blocks]
-        outputs = tf.concat([block for block, _ in results], axis=2)
-        total = tf.add_n([block_total for _, block_total in results])
-    return outputs, total / tf.maximum(tf.cast(tf.shape(seen.views[0])[1], total.dtype), 1)
+        blocks = zip(*(tf.split(view, sizes, axis=1) for view in seen.views))
+        results = [call(*rest, block, seen.means) for block in blocks]
+        updates = tf.concat([block for block, _ in results], axis=1)
+        total = tf.add_n([of_block for _, of_block in results])
+    return updates, total / tf.maximum(tf.cast(tf.shape(seen.views[0])[1], total.dtype), 1)
 
 
-def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots) -> tuple[Seen, Slots]:
-    views, means, next_slots = kind.look(gradient, parameter, slots)
-    squares = tf.concat([mean(tf.square(feature)) for feature in kind.features(views, means)], axis=1)
-    return Seen(views, means, tf.math.rsqrt(squares + tf.constant(kind.epsilons, squares.dtype))), next_slots
+def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+    next_slots, made = kind.advance(gradient, slots)
+    means = tuple(mean(flat(second)) for second in kind.seconds(next_slots, made))
+    features = kind.features(_views(kind, gradient, parameter, next_slots, made), means)
+    squares = tf.concat([mean(tf.square(feature)) for feature in features], axis=1)
+    scales = tf.math.rsqrt(squares + tf.constant(kind.epsilons, squares.dtype))
+    return means, scales, next_slots, made
 
 
-def _respond(kind: Any, with_mean: bool, first, bias, rest: Weights, views, means) -> tuple[tf.Tensor, tf.Tensor]:
-    inputs = tf.stack(kind.features(views, means), axis=1)
+def _look_by_decays(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+    """`_look` in a compiled call for each decay, which the executor runs in parallel."""
+    count = len(kind.decays)
+    parts = []
+    for i, decay in enumerate(kind.decays):
+        own = {slot: values[i : i + 1] if len(values) == count else values for slot, values in slots.items()}
+        alone = dataclasses.replace(kind, decays=(decay,))
+        parts.append(_compiled(_look, alone)(gradient, parameter, own))
+    of_means, of_scales, of_slots, of_made = zip(*parts)
+    means = sum((part[kind.num_common_means :] for part in of_means), of_means[0][: kind.num_common_means])
+    scales = [of_scales[0], *(of_decay[:, kind.num_common :] for of_decay in of_scales[1:])]
+    next_slots = {
+        slot: sum((part[slot] for part in of_slots), ()) if len(values) == count else of_slots[0][slot]
+        for slot, values in slots.items()
+    }
+    return means, tf.concat(scales, axis=1), next_slots, sum(of_made, ())
+
+
+def _views(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots, made) -> tuple[tf.Tensor, ...]:
+    tensors = (gradient, parameter, *slots["first_moments"], *kind.seconds(slots, made))
+    return tuple(flat(tensor) for tensor in tensors)
+
+
+def _respond(
+    rule: Rule, with_mean: bool, first, bias, rest: Weights, magnitude, views, means
+) -> tuple[tf.Tensor, tf.Tensor]:
+    inputs = tf.stack(rule.kind.features(views, means), axis=1)
     hidden = tf.nn.relu(tf.matmul(first, inputs, transpose_a=True) + bias[:, :, None])
     for w, b in rest[:-1]:
         hidden = tf.nn.relu(_apply(w, b, hidden))
     total = tf.reduce_sum(hidden, axis=2) if with_mean else tf.zeros([1, 1], hidden.dtype)
-    return _apply(*rest[-1], hidden), total
+    direction, own_magnitude = tf.unstack(_apply(*rest[-1], hidden), axis=1)
+    return rule.scale * direction * tf.exp(rule.magnitude_scale * (own_magnitude + magnitude)), total
 
 
 def _apply(w: tf.Tensor, b: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
@@ -139,13 +185,8 @@ def _apply(w: tf.Tensor, b: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
 
 
 @functools.cache
-def _compiled_look(kind: MomentFeatures):
-    return tf.function(functools.partial(_look, kind), jit_compile=True, autograph=False)
-
-
-@functools.cache
-def _compiled_respond(kind: MomentFeatures, with_mean: bool):
-    return tf.function(functools.partial(_respond, kind, with_mean), jit_compile=True, autograph=False)
+def _compiled(function: Callable, *static: Any):
+    return tf.function(functools.partial(function, *static), jit_compile=True, autograph=False)
 
 
 def _is_large(tensor: tf.Tensor) -> bool:

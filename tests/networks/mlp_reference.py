@@ -14,16 +14,11 @@ def moment_features(gradient, parameter, state, decays):
     for i, decay in enumerate(decays):
         state["m"][i] = decay * state["m"][i] + (1 - decay) * gradient
         state["v"][i] = decay * state["v"][i] + (1 - decay) * gradient**2
-    roots = [inverse_root(v) for v in state["v"]]
-    groups = [
-        ([gradient], 1e-16),
-        ([parameter], 1e-6),
-        (state["m"], 1e-16),
-        ([v * r for v, r in zip(state["v"], roots)], 1e-16),
-        ([m * r for m, r in zip(state["m"], roots)], 1.0),
-        (roots, 1e-16),
-    ]
-    return [(np.ravel(x), epsilon) for values, epsilon in groups for x in values]
+    features = [(gradient, 1e-16), (parameter, 1e-6)]
+    for m, v in zip(state["m"], state["v"]):
+        r = inverse_root(v)
+        features += [(m, 1e-16), (v * r, 1e-16), (m * r, 1.0), (r, 1e-16)]
+    return [(np.ravel(x), epsilon) for x, epsilon in features]
 
 
 def normalized(features):

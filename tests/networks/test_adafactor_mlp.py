@@ -66,20 +66,13 @@ def _expected(weights, gradients, parameter, scale, magnitude_scale):
                 rows[k] = decay * rows[k] + (1 - decay) * g**2
                 of_decay = [rows[k]] * 3
             spread.append(of_decay)
-        of_rows, of_columns, factored = zip(*spread)
         root = reference.inverse_root
-        groups = [
-            ([g], 1e-16),
-            ([parameter], 1e-6),
-            ([v * root(v), root(v)], 1e-16),
-            (m, 1e-16),
-            ([x * root(v) for x in m], 1.0),
-            ([g * root(a) for a in factored], 1.0),
-            ([x * root(x) for x in (*of_rows, *of_columns)], 1e-16),
-            ([root(x) for x in (*of_rows, *of_columns)], 1e-16),
-            ([x * root(a) for x, a in zip(m, factored)], 1.0),
-        ]
-        features = [(np.ravel(x), epsilon) for values, epsilon in groups for x in values]
+        features = [(g, 1e-16), (parameter, 1e-6), (v * root(v), 1e-16), (root(v), 1e-16)]
+        for k, (row, column, both) in enumerate(spread):
+            features += [(m[k], 1e-16), (m[k] * root(v), 1.0), (g * root(both), 1.0)]
+            features += [(x, 1e-16) for x in (row * root(row), column * root(column), root(row), root(column))]
+            features.append((m[k] * root(both), 1.0))
+        features = [(np.ravel(x), epsilon) for x, epsilon in features]
         inputs = reference.normalized(features)
         time = np.tile(reference.time_features(step), [len(inputs), 1])
         outputs, _ = reference.mlp(weights, np.concatenate([inputs, time], axis=1))

@@ -128,9 +128,12 @@ def test_derivatives_at_gradients_of_zero_are_finite(name):
     assert all(np.any(derivative != 0) for derivative in derivatives[2])
 
 
-def test_large_tensors_in_compiled_blocks_are_the_same(monkeypatch):
-    network = _build()
-    parameters, gradients = _draw(50, 3, seed=1), _draw(2, 50, 3, seed=2)
+@pytest.mark.parametrize("name", ["PerParameterMLP", "AdafactorMLP"])
+@pytest.mark.parametrize("shape", [(50, 3), (150,)])
+def test_large_tensors_in_compiled_blocks_are_the_same(name, shape, monkeypatch):
+    network = networks.get(name, layers=(4, 3), decays=DECAYS, dtype="float64")
+    assign_weights(network, reference.random_weights(weights_of(network)))
+    parameters, gradients = _draw(*shape, seed=1), _draw(2, *shape, seed=2)
     plain = _run(network, {"x": gradients}, {"x": parameters})
     monkeypatch.setattr(mlp_layers, "COMPILED_FROM", 100)
     monkeypatch.setattr(mlp_layers, "BLOCK", 40)
