@@ -41,8 +41,9 @@ class NeuralArt(Problem):
                     of block1_conv1, block2_conv1, block3_conv1, block3_conv4
         variation = mean squared difference of neighbouring pixels
 
-    Each term is relative to its target, so that f is near 1 at the start, whatever the pictures, their size and the
-    scale of the features. Gatys goes on to blocks 4 and 5 of VGG-19; on 64 x 64 pixels those see 8 x 8 and 4 x 4.
+    Each term is relative to its target, so that f is of the order of 1, whatever the pictures, their size and the
+    scale of the features: near 1 for mid-grey, 3 to 10 for standard Gaussian noise, below 0.1 at the end.
+    Gatys goes on to blocks 4 and 5 of VGG-19; on 64 x 64 pixels those see 8 x 8 and 4 x 4.
 
     Parameter: `image`, `[height, width, 3]`, RGB, from black at -1 to white at 1 (where theta ends is not bounded;
     `to_pixels` cuts). theta_0 is IID Gaussian around mid-grey, as in the paper, or around the content. Its standard
