@@ -126,10 +126,12 @@ def run(
     if not _is_large(seen.views[0]):
         updates, total = _respond(rule, with_mean, *rest, seen.views, seen.means)
     else:
-        call = _compiled(_respond, rule, with_mean)
         sizes = _block_sizes(seen.views[0].shape[1])
-        blocks = zip(*(tf.split(view, sizes, axis=1) for view in seen.views))
-        results = [call(*rest, block, seen.means) for block in blocks]
+        starts = np.cumsum([0, *sizes[:-1]])
+        results = [
+            _compiled(_respond_block, rule, with_mean, size)(tf.constant(start), *rest, seen.views, seen.means)
+            for start, size in zip(starts, sizes)
+        ]
         updates = tf.concat([block for block, _ in results], axis=1)
         total = tf.add_n([of_block for _, of_block in results])
     return updates, total / tf.maximum(tf.cast(tf.shape(seen.views[0])[1], total.dtype), 1)
@@ -177,6 +179,13 @@ def _respond(
     total = tf.reduce_sum(hidden, axis=2) if with_mean else tf.zeros([1, 1], hidden.dtype)
     direction, own_magnitude = tf.unstack(_apply(*rest[-1], hidden), axis=1)
     return rule.scale * direction * tf.exp(rule.magnitude_scale * (own_magnitude + magnitude)), total
+
+
+def _respond_block(rule: Rule, with_mean: bool, size: int, start: tf.Tensor, *rest) -> tuple[tf.Tensor, tf.Tensor]:
+    """Of `size` coordinates from `start`: cut within the compiled call, it costs no copy."""
+    *rest, views, means = rest
+    views = tuple(tf.slice(view, [0, start], [view.shape[0], size]) for view in views)
+    return _respond(rule, with_mean, *rest, views, means)
 
 
 def _apply(w: tf.Tensor, b: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
