@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tqdm
 from absl import flags
 
-from l2l_tf import command_line, pretrained, report, saved_optimizer
+from l2l_tf import baselines, command_line, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 from l2l_tf.tuning_cache import TuningCache
 from problems import catalogue
@@ -24,7 +24,7 @@ Without --problem, the problem and its options are those that the optimizer was 
 FLAGS = flags.FlagValues()
 
 LEARNED = "L2L"
-CLASSICS = {"SGD": "Sgd", "Momentum": "Momentum", "NAG": "Nesterov", "RMSprop": "RMSProp", "Adam": "Adam"}
+CLASSICS = baselines.NETWORKS
 TUNING = "tuning.json"
 
 

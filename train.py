@@ -202,8 +202,7 @@ def main():
 
 
 def train(config, data):
-    from l2l_tf import learning_rate_search
-    from l2l_tf.progress import Progress
+    from l2l_tf import learning_rate_search, progress
     from l2l_tf.training import Training
 
     if FLAGS.learning_rate_trials and not FLAGS.resume:
@@ -220,11 +219,7 @@ def train(config, data):
         print(f"Chosen: learning rate {config.learning_rate:g}")
     metadata = {"provenance": provenance(config.seed)}
     training = Training(config, FLAGS.save_path, FLAGS.resume, FLAGS.overwrite, data, metadata)
-    progress = Progress(config.num_epochs, FLAGS.log_period, training.epoch, FLAGS.summary_dir)
-    try:
-        outcome = training.run(progress)
-    finally:
-        progress.close()
+    outcome = progress.follow(training, FLAGS.log_period, FLAGS.summary_dir)
     where = os.path.normpath(FLAGS.save_path)
     if outcome.reason == "interrupted":
         print(f"Interrupted after epoch {outcome.epochs}; saved in {where}. The same command with --resume goes on.")

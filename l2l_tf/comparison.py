@@ -58,9 +58,10 @@ def tuned(
     seed: int,
     cache: TuningCache | None = None,
     on_trial: Callable[[tuning.Trial], None] = lambda trial: None,
+    grid: tuning.Grid | None = None,
 ) -> Contender:
     """The hand-designed optimizer `network` at the learning rate that `tuning.tune` finds."""
-    record = tuning.tune(problem, network, num_steps, num_draws, seed, cache, on_trial)
+    record = tuning.tune(problem, network, num_steps, num_draws, seed, cache, on_trial, grid)
     contender = classic(name, network, record["learning_rate"])
     return contender._replace(details={**contender.details, "tuning": record})
 
@@ -73,9 +74,10 @@ def run(
     seed: int,
     held_out_splits: Sequence[str] = (),
     on_draw: Callable[[int], None] = lambda draw: None,
+    held_out_steps: Sequence[int] = (),
 ) -> Result:
     """Runs a contender on the evaluation draws of `seed`, the same for all."""
-    evaluator = Evaluator(problem, contender.network, num_steps, held_out_splits)
+    evaluator = Evaluator(problem, contender.network, num_steps, held_out_splits, held_out_steps)
     curves = evaluator(seeds.fold(seeds.root(seed), seeds.Purpose.EVALUATION), num_draws, on_draw)
     return Result(contender.name, curves, contender.learned, contender.learning_rate, contender.details)
 

@@ -5,7 +5,16 @@ import sys
 
 import tqdm
 
-from l2l_tf.training import Epoch, Validation
+from l2l_tf.training import Epoch, Outcome, Training, Validation
+
+
+def follow(training: Training, log_period: int, summary_dir: str | None = None) -> Outcome:
+    """Runs `training` to its end and shows how it goes."""
+    progress = Progress(training.config.num_epochs, log_period, training.epoch, summary_dir)
+    try:
+        return training.run(progress)
+    finally:
+        progress.close()
 
 
 class Progress:

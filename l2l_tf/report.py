@@ -91,11 +91,36 @@ def summary(result: Result, first: Result) -> dict[str, Any]:
         "final_loss": _finite(interval(final)._asdict()),
         "median_final_loss": _finite(float(np.median(final))),
         "log10_mean_final_loss": _finite(curves.log_mean_final_error),
-        "wins_of_first": None if result is first else int(np.sum(_losing(first.curves.final()) < _losing(final))),
+        "wins_of_first": None if result is first else wins(first.curves.final(), final),
         "num_draws": len(final),
         "held_out": {split: _finite(interval(curves.final(split))._asdict()) for split in curves.held_out},
         "mean_epoch_time": curves.mean_epoch_time,
     }
+
+
+def wins(ours: np.ndarray, theirs: np.ndarray) -> int:
+    """On how many of the draws, the same for both, `ours` is lower; a loss that is not a number is above all."""
+    return int(np.sum(np.where(np.isnan(ours), np.inf, ours) < np.where(np.isnan(theirs), np.inf, theirs)))
+
+
+def plus_minus(bounds: Interval) -> str:
+    """An interval as mean and half-width."""
+    return f"{bounds.mean:.4g} ± {bounds.high - bounds.mean:.2g}" if math.isfinite(bounds.mean) else "not finite"
+
+
+def number(value: float | None, format_spec: str) -> str:
+    """`value` in that format; a dash for None."""
+    return "-" if value is None else format(value, format_spec)
+
+
+def aligned(rows: Sequence[Sequence[str]], markdown: bool = True) -> str:
+    """Rows, the first of them the header, in columns: in Markdown or for a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in rows]
+    if not markdown:
+        return "\n".join("  ".join(line).rstrip() for line in lines)
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def table(results: Sequence[Result], markdown: bool = False) -> str:
@@ -108,18 +133,13 @@ def table(results: Sequence[Result], markdown: bool = False) -> str:
     rows = [header]
     for result in results:
         row = summary(result, first)
-        wins = row["wins_of_first"]
-        cells = [result.name, _number(result.learning_rate, "g"), _plus_minus(row["final_loss"])]
-        cells += [_number(row["median_final_loss"], ".4g"), _number(row["log10_mean_final_loss"], ".3f")]
-        cells += [_plus_minus(row["held_out"][split]) for split in splits]
-        cells += [f"{wins}/{row['num_draws']}" if wins is not None else "-"] * (len(results) > 1)
+        won = row["wins_of_first"]
+        cells = [result.name, number(result.learning_rate, "g"), plus_minus(interval(result.curves.final()))]
+        cells += [number(row["median_final_loss"], ".4g"), number(row["log10_mean_final_loss"], ".3f")]
+        cells += [plus_minus(interval(result.curves.final(split))) for split in splits]
+        cells += [f"{won}/{row['num_draws']}" if won is not None else "-"] * (len(results) > 1)
         rows.append([*cells, f"{row['mean_epoch_time']:.3g}"])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-    lines = [[cell.ljust(width) for cell, width in zip(row, widths)] for row in rows]
-    if not markdown:
-        return "\n".join("  ".join(line).rstrip() for line in lines)
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return aligned(rows, markdown)
 
 
 def curves_csv(results: Sequence[Result]) -> str:
@@ -161,21 +181,24 @@ def as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
     return {"format_version": _FORMAT_VERSION, **about, "results": entries}
 
 
-def figure(results: Sequence[Result], title: str = "") -> Any:
+def figure(results: Sequence[Result], title: str = "", split: str | None = None) -> Any:
     """Learning curves as in the paper's figures 4 and 5, a `matplotlib.figure.Figure`.
 
     Means over draws with their 95 % intervals, on a logarithmic scale: learned optimizers solid, hand-designed ones
-    dashed. Where a loss is 0 or below, the scale is linear.
+    dashed. Where a loss is 0 or below, the scale is linear. The loss is that on the held-out `split`, or as the
+    optimizee saw it.
     """
     from matplotlib.figure import Figure
 
     plot = Figure(figsize=(6, 4.5), layout="constrained")
     axes = plot.add_subplot()
     with np.errstate(invalid="ignore", over="ignore"):
-        means, lows, highs = zip(*(_band(result.curves.losses) for result in results))
+        means, lows, highs = zip(
+            *(_band(curves.held_out[split] if split else curves.losses) for curves in (r.curves for r in results))
+        )
     positive = all(np.all(mean[np.isfinite(mean)] > 0) for mean in means)
     for i, (result, mean, low, high) in enumerate(zip(results, means, lows, highs)):
-        steps = np.arange(len(mean))
+        steps = result.curves.held_out_steps if split else np.arange(len(mean))
         style: dict[str, Any] = {"color": f"C{i}", "zorder": 3 if result.learned else 2}
         axes.plot(
             steps,
@@ -189,7 +212,7 @@ def figure(results: Sequence[Result], title: str = "") -> Any:
     if positive:
         axes.set_yscale("log")
     _limit_height(axes, means, positive)
-    axes.set(xlabel="step", ylabel="loss", title=title, xmargin=0)
+    axes.set(xlabel="step", ylabel=f"{split} loss" if split else "loss", title=title, xmargin=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return plot
@@ -213,8 +236,8 @@ def check_figure_path(path: str | Path) -> None:
         raise ValueError(f"A figure's file name ends in one of {list(FIGURE_SUFFIXES)}. Received: {str(path)!r}.")
 
 
-def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path) -> None:
-    """Writes `table.md`, `curves.csv` and `results.json` to `folder`.
+def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path, text: str | None = None) -> None:
+    """Writes `table.md` (`text`, or else `table`), `curves.csv` and `results.json` to `folder`.
 
     Raises:
       OSError: one of them cannot be written.
@@ -222,7 +245,7 @@ def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path) 
     folder = Path(folder)
     what = "".join(f"- {name}: `{about[name]}`\n" for name in ("command", "date") if name in about)
     contents = (
-        f"{table(results, markdown=True)}\n\n{what}",
+        f"{table(results, markdown=True)}\n\n{what}" if text is None else text,
         curves_csv(results),
         json.dumps(as_json(results, about), indent=1, allow_nan=False) + "\n",
     )
@@ -255,11 +278,6 @@ def _limit_height(axes: Any, means: Sequence[np.ndarray], logarithmic: bool) -> 
         axes.set_ylim(top=limit)
 
 
-def _losing(losses: np.ndarray) -> np.ndarray:
-    """`losses` with infinity for NaN, which thus loses to any number."""
-    return np.where(np.isnan(losses), np.inf, losses)
-
-
 def _finite(value: Any) -> Any:
     """`value` with None for each number that is not finite: JSON has no other."""
     if isinstance(value, dict):
@@ -267,13 +285,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(item) for item in value]
     return value if math.isfinite(value) else None
-
-
-def _number(value: float | None, format_spec: str) -> str:
-    return "-" if value is None else format(value, format_spec)
-
-
-def _plus_minus(bounds: dict[str, Any]) -> str:
-    if bounds["mean"] is None:
-        return "not finite"
-    return f"{bounds['mean']:.4g} ± {bounds['high'] - bounds['mean']:.2g}"

@@ -85,6 +85,7 @@ def tune(
     seed: int = 0,
     cache: TuningCache | None = None,
     on_trial: Callable[[Trial], None] = lambda trial: None,
+    grid: Grid | None = None,
 ) -> dict[str, Any]:
     """Finds the learning rate with the lowest mean loss after the last step.
 
@@ -98,6 +99,7 @@ def tune(
       cache: where the search is looked up first, and written down. A problem is known again by its name, its
         options and the files it is defined in; one that `problems.get` cannot build is not kept.
       on_trial: called after each rate.
+      grid: where the search begins, in place of the optimizer's of `GRIDS`.
 
     Returns:
       A JSON-able record: `learning_rate`, `mean_final_loss`, `interior`, `trials` and `safety_tests` as in `Search`,
@@ -111,6 +113,7 @@ def tune(
     if num_draws < 1:
         raise ValueError(f"A search takes at least 1 draw. Received: num_draws={num_draws}.")
     split = "validation" if "validation" in problem.held_out_splits else None
+    grid = grid or GRIDS[optimizer]
     network = networks.get(optimizer)
     assert isinstance(network, Classic)
     key = {
@@ -119,7 +122,7 @@ def tune(
         "problem_source": _source_digest(problem),
         "optimizer": optimizer,
         "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
-        "grid": [_rate(GRIDS[optimizer].first), _rate(GRIDS[optimizer].last)],
+        "grid": [_rate(grid.first), _rate(grid.last)],
         "steps_per_decade": STEPS_PER_DECADE,
         "refinements": _REFINEMENTS,
         "safety_test": [_MARGIN, _SAFETY_DRAWS],
@@ -143,7 +146,7 @@ def tune(
         on_trial(trial)
         return trial
 
-    found = search(measure, GRIDS[optimizer], num_draws)
+    found = search(measure, grid, num_draws)
     if not math.isfinite(found.best.mean_final_loss):
         raise ValueError(
             f"No learning rate from {found.trials[0].learning_rate:g} to {found.trials[-1].learning_rate:g} gives "

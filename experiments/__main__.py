@@ -1,0 +1,43 @@
+"""`python -m experiments NAME`: the experiments of Andrychowicz et al. 2016. Needs no TensorFlow to list them."""
+
+import functools
+import importlib
+import sys
+from collections.abc import Sequence
+
+from l2l_tf import command_line
+
+NAMES = {
+    "quadratic": "random quadratics (figure 4, left)",
+    "mnist": "a perceptron on MNIST, to step 100 and on to 200 (figure 4, centre and right)",
+    "transfer": "the same optimizer on 40 units, two layers, ReLU (figure 5)",
+    "sweep": "final losses by hidden units and layers (figure 6)",
+    "cifar": "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)",
+    "neural_art": "neural art, or a picture of your own (figures 8 and 9)",
+    "updates": "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's",
+    "claims": "the table of the paper's claims, from what the others wrote to results/",
+}
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs the experiment that the first argument names."""
+    if len(argv) < 2 or argv[1].lstrip("-") in ("h", "help"):
+        print("Usage: python -m experiments NAME [--flag=value ...] (NAME --help lists the flags)\n")
+        print("\n".join(f"  {name:12}{about}" for name, about in NAMES.items()))
+        return
+    name = argv[1]
+    if name not in NAMES:
+        print(f"Error: Experiments are {', '.join(NAMES)}. Received: {name!r}.", file=sys.stderr)
+        sys.exit(command_line.USER_ERROR)
+    module = importlib.import_module(f"experiments.{name}")
+    words = [f"-m experiments {name}", *argv[2:]]
+    if hasattr(module, "STUDY"):
+        from experiments import study
+
+        command = functools.partial(study.main, name, module.STUDY)
+        command_line.run(command, study.FLAGS, module.__doc__, words)
+    command_line.run(module.main, module.FLAGS, module.DESCRIPTION, words)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -1,0 +1,272 @@
+"""What the experiments share: train what is not trained, tune the baselines, compare on fresh draws, write it down."""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from experiments import runs, tables
+from experiments.runs import Training
+from l2l_tf import baselines, command_line, pretrained, report, saved_optimizer
+from l2l_tf.provenance import provenance
+
+BASELINES = ("SGD", "RMSprop", "Adam", "NAG")
+# Of the draws that optimizers are compared on; meta-trainings and searches have small ones.
+EVALUATION_SEED = 1_000_000
+TUNING_SEED = 0
+TUNING = "tuning.json"
+_QUICK_STEPS = 4
+
+FLAGS = flags.FlagValues()
+
+
+def _define(kind, name, help_text, default=None, **limits):
+    kind(name=name, default=default, help=help_text, flag_values=FLAGS, **limits)
+
+
+_define(flags.DEFINE_string, "folder", "Of the meta-trainings; the seed k is trained in NAME-k.", "runs")
+_define(flags.DEFINE_list, "seed", "Seeds of the meta-trainings; by default the experiment's own.")
+_define(flags.DEFINE_bool, "train_only", "Train, and leave it at that.", False)
+_define(
+    flags.DEFINE_list,
+    "optimizer",
+    "Folders of saved optimizers, or names of pretrained ones, to compare instead of those that are trained here.",
+)
+_define(flags.DEFINE_list, "parts", "Parts of the experiment; by default all.")
+_define(flags.DEFINE_string, "output", "Folder of the results, one subfolder a part.", "results")
+_define(flags.DEFINE_integer, "num_draws", "Fresh draws to compare on; by default the experiment's own.", lower_bound=1)
+_define(flags.DEFINE_bool, "quick", "In miniature, to see it run: in runs/quick unless folders are given.", False)
+_define(
+    flags.DEFINE_string, "data_dir", "Folder of the TensorFlow Datasets data; by default L2L_DATA_DIR, then TFDS's."
+)
+_define(flags.DEFINE_bool, "download", "Fetch data that is missing.", False)
+_define(flags.DEFINE_bool, "debug", "Show the traceback of every error.", False)
+
+
+class Part(NamedTuple):
+    """A comparison: one folder of results.
+
+    Attributes:
+      name: of the folder.
+      title: of the figure.
+      problem, options: what is minimised.
+      num_steps: of each run; the baselines' rates are tuned for the loss after the last.
+      learned: name in the table to name of the training whose optimizers compete.
+      split: held-out data that the loss is measured on; None takes it as the optimizee sees it.
+      measured_at: steps to measure it at on the way.
+      splits: other held-out splits, measured for the table.
+    """
+
+    name: str
+    title: str
+    problem: str
+    options: dict[str, Any]
+    num_steps: int
+    learned: dict[str, str]
+    split: str | None = None
+    measured_at: tuple[int, ...] = ()
+    splits: tuple[str, ...] = ()
+
+
+class Study(NamedTuple):
+    """An experiment.
+
+    Attributes:
+      trainings: what is trained.
+      parts: what is compared.
+      seeds: of the meta-trainings.
+      num_draws: fresh draws that every optimizer is compared on.
+      tuning_draws: draws for each learning rate of the baselines' search.
+      baselines: hand-designed optimizers to compare with.
+      quick_options: of the problems, for --quick.
+    """
+
+    trainings: tuple[Training, ...]
+    parts: tuple[Part, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    num_draws: int = 100
+    tuning_draws: int = 10
+    baselines: tuple[str, ...] = BASELINES
+    quick_options: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+
+
+class Request(NamedTuple):
+    """A study as the flags change it.
+
+    Attributes:
+      study: it.
+      parent: folder of the trainings.
+      output: folder of the results.
+      given: name to folder of the optimizers of `--optimizer`.
+      todo: trainings and seeds that are not finished.
+      data: the problems' options that say where their data is.
+    """
+
+    study: Study
+    parent: Path
+    output: Path
+    given: dict[str, Path]
+    todo: list[tuple[Training, int]]
+    data: dict[str, Any]
+
+
+def main(name: str, study: Study) -> None:
+    """Runs the experiment as the flags say."""
+    request = request_from_flags(name, study)
+    for training, seed in request.todo:
+        runs.train(training, request.parent, seed, request.data)
+    if not FLAGS.train_only:
+        for part in request.study.parts:
+            run_part(request, part)
+
+
+def request_from_flags(name: str, study: Study) -> Request:
+    """Checks all that can be checked without TensorFlow, then imports it.
+
+    Raises:
+      ValueError, OSError, DatasetNotPreparedError: what is wrong, and what to do.
+    """
+    study = _quick(study) if FLAGS.quick else study
+    parts = {part.name: part for part in study.parts}
+    if unknown := [part for part in FLAGS.parts or () if part not in parts]:
+        raise ValueError(f"The parts of {name} are {list(parts)}. Received: {unknown}.")
+    if FLAGS.optimizer and FLAGS.train_only:
+        raise ValueError("Give --optimizer or --train_only, not both: optimizers that are given are not trained.")
+    study = study._replace(
+        parts=tuple(parts[part] for part in FLAGS.parts or parts),
+        seeds=_seeds(study.seeds),
+        num_draws=FLAGS.num_draws or study.num_draws,
+    )
+    given = optimizers(FLAGS.optimizer or ())
+    data: dict[str, Any] = {}
+    for part in study.parts:
+        _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
+    needed = {training for part in study.parts for training in part.learned.values()}
+    trainings = [training for training in study.trainings if training.name in needed]
+    parent = Path("runs/quick" if FLAGS.quick and not FLAGS["folder"].present else FLAGS.folder)
+    output = Path("runs/quick/results" if FLAGS.quick and not FLAGS["output"].present else FLAGS.output)
+    todo = [] if given else runs.unfinished(trainings, parent, study.seeds)
+    command_line.import_tensorflow(command_line.threads_for("auto", study.parts[0].problem))
+    return Request(study, parent, output, given, todo, data)
+
+
+def optimizers(names: Sequence[str]) -> dict[str, Path]:
+    """Name to folder of saved optimizers, given by their folders or as names of pretrained ones.
+
+    Raises:
+      SavedOptimizerError: a folder does not hold one.
+      ValueError: two of the same name.
+    """
+    found: dict[str, Path] = {}
+    for name in names:
+        folder = pretrained.path(name) if name in pretrained.names() else Path(name)
+        saved_optimizer.read(folder)
+        if folder.name in found:
+            raise ValueError(f"Folders of optimizers have names of their own. Received: {folder.name!r} twice.")
+        found[folder.name] = folder
+    return found
+
+
+def run_part(request: Request, part: Part) -> list[report.Result]:
+    """One comparison: prints its table and writes its folder."""
+    import problems
+    from l2l_tf import comparison
+    from l2l_tf.tuning_cache import TuningCache
+
+    study = request.study
+    began = time.perf_counter()
+    print(f"\n{part.title}", flush=True)
+    problem = problems.get(part.problem, **part.options, **request.data)
+    splits = list(dict.fromkeys([*filter(None, [part.split]), *part.splits]))
+    folder = request.output / part.name
+    contenders = [*learned(request, part, problem)]
+    cache = TuningCache(folder / TUNING)
+    for name in study.baselines:
+        network = baselines.NETWORKS[name]
+        contenders.append(
+            comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache)
+        )
+        print(f"{name}: learning rate {contenders[-1].learning_rate:g}", flush=True)
+    results = []
+    for contender in contenders:
+        result = comparison.run(
+            problem,
+            contender,
+            part.num_steps,
+            study.num_draws,
+            EVALUATION_SEED,
+            splits,
+            held_out_steps=part.measured_at,
+        )
+        print(f"{result.name}: {report.plus_minus(report.interval(result.curves.final(part.split)))}", flush=True)
+        results.append(result)
+    about = {
+        **provenance(EVALUATION_SEED),
+        "title": part.title,
+        "split": part.split,
+        "problem": part.problem,
+        "problem_options": part.options,
+        "num_steps": part.num_steps,
+        "num_draws": study.num_draws,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+    table = tables.table(results, part.split)
+    report.write(results, about, folder, f"{part.title}\n\n{table}\n\n{_how(request, part, about)}\n")
+    report.write_figure(tables.figure(results, part.title, part.split), folder / "figure.png")
+    print(f"\n{table}\nWritten: {folder}", flush=True)
+    return results
+
+
+def learned(request: Request, part: Part, problem: Any) -> Iterator[Any]:
+    """The learned contenders of a part; `details` says of which group, seed and training each is."""
+    from l2l_tf import comparison
+
+    for name, path in request.given.items():
+        contender = comparison.saved(name, path, problem)
+        yield contender._replace(details={**contender.details, "path": path.name, "group": name})
+    for group, training in part.learned.items() if not request.given else ():
+        for seed in request.study.seeds:
+            folder = next(t for t in request.study.trainings if t.name == training).folder(request.parent, seed)
+            contender = comparison.saved(f"{group}, seed {seed}", folder, problem)
+            details = {**contender.details, "path": folder.name, "group": group, "seed": seed}
+            yield contender._replace(details=details)
+
+
+def _how(request: Request, part: Part, about: dict[str, Any]) -> str:
+    loss = f"{part.split} loss" if part.split else "loss"
+    return (
+        f"Means over {request.study.num_draws} fresh draws, the same for all, with 95 % intervals: the {loss} after "
+        f"{part.num_steps} steps. Learning rates were searched for that step, each with {request.study.tuning_draws} "
+        f"draws ({TUNING}). `{about['command']}`; commit, date, machine and time are in results.json."
+    )
+
+
+def _seeds(by_default: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        seeds = tuple(map(int, FLAGS.seed)) if FLAGS.seed else by_default
+    except ValueError:
+        raise ValueError(f"--seed is whole numbers, e.g. 0,1,2. Received: {','.join(FLAGS.seed)!r}.") from None
+    if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise ValueError(f"--seed is different whole numbers of at least 0. Received: {','.join(FLAGS.seed)!r}.")
+    return seeds
+
+
+def _quick(study: Study) -> Study:
+    return study._replace(
+        trainings=tuple(runs.shortened(training, study.quick_options) for training in study.trainings),
+        parts=tuple(
+            part._replace(
+                title=f"{part.title} (in miniature)",
+                options={**part.options, **study.quick_options},
+                num_steps=_QUICK_STEPS,
+                measured_at=(2,) if part.measured_at else (),
+            )
+            for part in study.parts
+        ),
+        seeds=study.seeds[:1],
+        num_draws=2,
+        tuning_draws=1,
+        baselines=("Adam",),
+    )
