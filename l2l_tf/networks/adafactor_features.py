@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from l2l_tf.networks import coordinate_features
-from l2l_tf.networks.coordinate_features import Slots, Tensors, averages, inverse_root, mean
+from l2l_tf.networks.coordinate_features import Slots, Tensors, averages, inverse_root
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,14 @@ class AdafactorFeatures:
         if "full" in slots:
             next_slots["full"] = averages(slots["full"], squares, self.decays)
             return next_slots, ()
-        next_slots["rows"] = averages(slots["rows"], mean(squares)[..., 0], self.decays)
-        next_slots["columns"] = averages(slots["columns"], _mean_of_rows(squares)[..., 0, :], self.decays)
-        rows = tuple(tf.broadcast_to(x[..., None], gradient.shape) for x in next_slots["rows"])
-        columns = tuple(tf.broadcast_to(x[..., None, :], gradient.shape) for x in next_slots["columns"])
-        factored = tuple(
-            row * column / (_mean_of_rows(row) + coordinate_features.GRADIENT_EPSILON)
-            for row, column in zip(rows, columns)
-        )
-        return next_slots, tuple(tensor for of_decay in zip(rows, columns, factored) for tensor in of_decay)
+        next_slots["rows"] = averages(slots["rows"], tf.reduce_mean(squares, axis=-1), self.decays)
+        next_slots["columns"] = averages(slots["columns"], tf.reduce_mean(squares, axis=-2), self.decays)
+        made: Tensors = ()
+        for row, column in zip(next_slots["rows"], next_slots["columns"]):
+            row, column = row[..., None], column[..., None, :]
+            mean_of_rows = tf.reduce_mean(row, axis=-2, keepdims=True)
+            made += (row, column, row * column / (mean_of_rows + coordinate_features.GRADIENT_EPSILON))
+        return next_slots, made
 
     def seconds(self, slots: Slots, made: Tensors) -> Tensors:
         """Of every coordinate, then R, C and A of every decay."""
@@ -89,8 +88,3 @@ class AdafactorFeatures:
             features += [m, m * inverse, gradient * of_both, row * of_row, column * of_column, of_row, of_column]
             features.append(m * of_both)
         return features
-
-
-def _mean_of_rows(values: tf.Tensor) -> tf.Tensor:
-    """Over the last axis but one, which stays with an extent of 1."""
-    return tf.reduce_mean(values, axis=-2, keepdims=True)

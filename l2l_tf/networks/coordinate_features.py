@@ -9,11 +9,12 @@ over tensors `[F, *shape]` of F independent functions, of which n coordinates ea
     epsilons                         k numbers: below their roots, a feature's root mean square counts as nothing
     start                            the number of the feature that a fresh rule descends along
     slots(shape)                     slot to the shapes of its tensors, for a tensor of `shape`: the state
-    advance(gradient, slots)         -> next slots, and what else is made of them, `[F, *shape]`
-    seconds(slots, made)             -> the second moments among them, `[F, *shape]`, whose means the features need
-    features(views, means)           -> k tensors `[F, n]`, coordinate by coordinate
+    advance(gradient, slots)         -> next slots, and what else is made of them
+    seconds(slots, made)             -> the second moments among them, whose means the features need
+    features(views, means)           -> k tensors, coordinate by coordinate
 
-The views are the gradient, the parameter, the first moments and the second ones, `[F, n]` each.
+What is made, and second moments, may have an extent of 1 along axes of the tensor on which they do not depend; so then
+have features. The views are the gradient, the parameter, the first moments and the second ones.
 """
 
 import math
@@ -112,9 +113,9 @@ def flat(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def mean(values: tf.Tensor) -> tf.Tensor:
-    """Over the last axis, which stays with an extent of 1; 0 where it is empty."""
-    count = tf.maximum(tf.cast(tf.shape(values)[-1], values.dtype), 1)
-    return tf.reduce_sum(values, axis=-1, keepdims=True) / count
+    """Over all axes but the first, which stay with an extent of 1; 0 where they are empty."""
+    count = tf.maximum(tf.cast(tf.reduce_prod(tf.shape(values)[1:]), values.dtype), 1)
+    return tf.reduce_sum(values, axis=list(range(1, values.shape.rank)), keepdims=True) / count
 
 
 def inverse_root(values: tf.Tensor, average: tf.Tensor) -> tf.Tensor:

@@ -102,7 +102,10 @@ def see(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots) -> t
     """What is to be seen of a tensor `[F, *shape]`, and the next slots."""
     look = _look_by_decays if _is_large(gradient) else _look
     means, scales, next_slots, made = look(kind, gradient, parameter, slots)
-    return Seen(_views(kind, gradient, parameter, next_slots, made), means, scales), next_slots
+    views = _views(kind, gradient, parameter, next_slots, made)
+    if gradient.shape.rank > 2:
+        views = tuple(tf.broadcast_to(view, gradient.shape) for view in views)
+    return Seen(tuple(map(flat, views)), tuple(map(flat, means)), scales), next_slots
 
 
 def run(
@@ -139,9 +142,9 @@ def run(
 
 def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
     next_slots, made = kind.advance(gradient, slots)
-    means = tuple(mean(flat(second)) for second in kind.seconds(next_slots, made))
+    means = tuple(mean(second) for second in kind.seconds(next_slots, made))
     features = kind.features(_views(kind, gradient, parameter, next_slots, made), means)
-    squares = tf.concat([mean(tf.square(feature)) for feature in features], axis=1)
+    squares = tf.concat([flat(mean(tf.square(feature))) for feature in features], axis=1)
     scales = tf.math.rsqrt(squares + tf.constant(kind.epsilons, squares.dtype))
     return means, scales, next_slots, made
 
@@ -165,8 +168,7 @@ def _look_by_decays(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots:
 
 
 def _views(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots, made) -> tuple[tf.Tensor, ...]:
-    tensors = (gradient, parameter, *slots["first_moments"], *kind.seconds(slots, made))
-    return tuple(flat(tensor) for tensor in tensors)
+    return (gradient, parameter, *slots["first_moments"], *kind.seconds(slots, made))
 
 
 def _respond(
@@ -181,11 +183,12 @@ def _respond(
     return rule.scale * direction * tf.exp(rule.magnitude_scale * (own_magnitude + magnitude)), total
 
 
-def _respond_block(rule: Rule, with_mean: bool, size: int, start: tf.Tensor, *rest) -> tuple[tf.Tensor, tf.Tensor]:
+def _respond_block(
+    rule: Rule, with_mean: bool, size: int, start, first, bias, rest: Weights, magnitude, views, means
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Of `size` coordinates from `start`: cut within the compiled call, it costs no copy."""
-    *rest, views, means = rest
-    views = tuple(tf.slice(view, [0, start], [view.shape[0], size]) for view in views)
-    return _respond(rule, with_mean, *rest, views, means)
+    block = tuple(tf.slice(view, [0, start], [view.shape[0], size]) for view in views)
+    return _respond(rule, with_mean, first, bias, rest, magnitude, block, means)
 
 
 def _apply(w: tf.Tensor, b: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
