@@ -6,7 +6,7 @@ the same f, theta_0 and minibatches for every optimizer: comparisons are paired.
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,8 @@ import tensorflow as tf
 from l2l_tf import seeds, unroll
 from l2l_tf.networks.network import Network
 from problems.problem import Problem
+
+_AVERAGE_DECAY = 0.99  # Of running averages, a step.
 
 
 class Curves(NamedTuple):
@@ -54,7 +56,7 @@ class Evaluator:
       problem: what is minimised.
       network: by what. Its weights may change between calls.
       num_steps: T.
-      held_out_splits: of the problem, to measure along the way.
+      held_out_splits: of the problem, to measure along the way; its averaged ones too.
       held_out_steps: after how many steps; num_steps is added. Empty measures at the end only.
 
     Raises:
@@ -72,24 +74,30 @@ class Evaluator:
         if num_steps < 1:
             raise ValueError(f"An evaluation takes at least 1 step. Received: num_steps={num_steps}.")
         for split in held_out_splits:
-            if split not in problem.held_out_splits:
-                raise ValueError(
-                    f"The problem {problem.name!r} has the held-out splits {list(problem.held_out_splits)}. "
-                    f"Received: {split!r}."
-                )
+            known = [*problem.held_out_splits, *problem.averaged_splits]
+            if split not in known:
+                raise ValueError(f"The problem {problem.name!r} has the held-out splits {known}. Received: {split!r}.")
         if any(not 0 < step <= num_steps for step in held_out_steps):
             raise ValueError(f"held_out_steps lie in 1 to num_steps={num_steps}. Received: {list(held_out_steps)}.")
         self._held_out_steps = tuple(sorted({*held_out_steps, num_steps}))
         self._held_out_splits = tuple(held_out_splits)
         self._start = tf.function(lambda seed: unroll.start(problem, network, seed), autograph=False)
-        self._held_out = tf.function(
-            lambda run, split: problem.held_out_loss(run.parameters, run.instance, split), autograph=False
-        )
+        averaged = any(split in problem.averaged_splits for split in held_out_splits)
 
         @tf.function(autograph=False)
-        def advance(run, num_steps):
-            return unroll.losses_along(problem, network, run, num_steps)
+        def held_out(run, split, averages):
+            if split in problem.averaged_splits:
+                return problem.averaged_loss(run.parameters, run.instance, split, averages.values())
+            return problem.held_out_loss(run.parameters, run.instance, split)
 
+        @tf.function(autograph=False)
+        def advance(run, num_steps, averages):
+            if not averaged:
+                return (*unroll.losses_along(problem, network, run, num_steps), averages)
+            losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
+            return losses, run, (averages or _Averages.none(statistics)).after(statistics, num_steps)
+
+        self._held_out = held_out
         self._advance = advance
 
     def __call__(self, seed: tf.Tensor, num_draws: int, on_draw: Callable[[int], None] = lambda draw: None) -> Curves:
@@ -113,11 +121,35 @@ class Evaluator:
 
     def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]]]:
         run = self._start(seed)
+        averages: _Averages | None = None
         losses: list[np.ndarray] = []
         held_out: dict[str, list[float]] = {split: [] for split in self._held_out_splits}
         for begin, end in zip((0, *self._held_out_steps), self._held_out_steps):
-            piece, run = self._advance(run, end - begin)
+            piece, run, averages = self._advance(run, end - begin, averages)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])
             for split in self._held_out_splits:
-                held_out[split].append(float(self._held_out(run, split)))
+                held_out[split].append(float(self._held_out(run, split, averages)))
         return np.concatenate(losses), held_out
+
+
+class _Averages(NamedTuple):
+    """Exponential running averages along a run, from nothing: `totals` of the weight `weight`, which grows to 1."""
+
+    totals: Any
+    weight: tf.Tensor
+
+    @classmethod
+    def none(cls, statistics: Any) -> "_Averages":
+        """Before the first of `statistics`, which are stacked over steps."""
+        return cls(tf.nest.map_structure(lambda s: tf.zeros_like(s[0]), statistics), tf.zeros([]))
+
+    def after(self, statistics: Any, num_steps: int) -> "_Averages":
+        kept = _AVERAGE_DECAY**num_steps
+        shares = (1 - _AVERAGE_DECAY) * _AVERAGE_DECAY ** np.arange(num_steps - 1, -1, -1)
+        totals = tf.nest.map_structure(
+            lambda total, s: kept * total + tf.tensordot(tf.constant(shares, s.dtype), s, 1), self.totals, statistics
+        )
+        return _Averages(totals, kept * self.weight + (1 - kept))
+
+    def values(self) -> Any:
+        return tf.nest.map_structure(lambda total: total / tf.cast(self.weight, total.dtype), self.totals)

@@ -134,6 +134,16 @@ def losses_along(problem: Problem, network: Network, run: Run, num_steps: int) -
     return losses, run
 
 
+def statistics_along(problem: Problem, network: Network, run: Run, num_steps: int) -> tuple[tf.Tensor, Any, Run]:
+    """`losses_along`, with the problem's statistics at theta_0 to theta_{T-1}, stacked, in between."""
+
+    def record(run, observation):
+        return observation.loss, _at_step(problem.statistics, run)
+
+    run, (losses, statistics) = _steps(problem, network, run, num_steps, record)
+    return losses, tf.nest.map_structure(lambda statistic: statistic[:-1], statistics), run
+
+
 def costs_along(
     problem: Problem, network: Network, run: Run, num_steps: int, objective: Objective
 ) -> tuple[tf.Tensor, tf.Tensor, Run]:

@@ -13,6 +13,7 @@ _MODES = ("train", "test")
 # Batch normalisation makes the loss depend on the batch, so the batches of held-out data have a size of their
 # own, whatever that of the minibatches is.
 _HELD_OUT_BATCH = 500
+_AVERAGED = "_running_averages"
 
 
 class Split(NamedTuple):
@@ -31,6 +32,9 @@ class ImageClassification(Problem):
 
     Splits: the last `validation_size` training images are "validation", the test images "test"; minibatches
     come from the other training images, or in mode "test", as in the original code, from the test images.
+
+    With batch normalisation, the split "test_running_averages" is the test images normalised by running averages of the
+    minibatches' moments, as classifiers are used, and not by the batch's own, as the paper measures them.
 
     `held_out_loss` takes a split in its stored order, in batches of 500 (in nearly equal ones where 500 does not
     divide it). The size matters under batch normalisation, which goes by each batch's own moments.
@@ -86,6 +90,8 @@ class ImageClassification(Problem):
         self._validation_size = validation_size
         self._input_noise = input_noise
         self._dtype = tf.as_dtype(dtype)
+        if any(name.endswith("/beta") for name in classifier.shapes):
+            self.averaged_splits = (f"test{_AVERAGED}",)
         self._splits: dict[str, Split] = {}
         self._drawn = mode
         self._split(mode)  # Missing data is better known now than at the first step.
@@ -108,13 +114,28 @@ class ImageClassification(Problem):
     def held_out_loss(self, parameters, instance, split):
         if split not in self.held_out_splits:
             return super().held_out_loss(parameters, instance, split)
+        return self._mean_loss(parameters, split)
+
+    def statistics(self, parameters, instance, seed):
+        if not self.averaged_splits:
+            return super().statistics(parameters, instance, seed)
+        data = self._split(self._drawn)
+        images = self._images(data, self._minibatch_rows(data, seed), None)
+        return self._classifier.moments(parameters, images)
+
+    def averaged_loss(self, parameters, instance, split, averages):
+        if split not in self.averaged_splits:
+            return super().averaged_loss(parameters, instance, split, averages)
+        return self._mean_loss(parameters, split.removesuffix(_AVERAGED), averages)
+
+    def _mean_loss(self, parameters, split, moments=None):
         data = self._split(split)
         num_images = data.rows.shape[0]
         num_batches = -(-num_images // _HELD_OUT_BATCH)
 
         def add_batch(i, total):
             rows = data.rows[i * num_images // num_batches : (i + 1) * num_images // num_batches]
-            return i + 1, total + tf.reduce_sum(self._losses(parameters, data, rows, tf.stack([i, 0])))
+            return i + 1, total + tf.reduce_sum(self._losses(parameters, data, rows, tf.stack([i, 0]), moments))
 
         _, total = tf.while_loop(
             lambda i, _: i < num_batches,
@@ -126,17 +147,23 @@ class ImageClassification(Problem):
 
     def _minibatch_losses(self, parameters, split, seed, noise_seed=None):
         data = self._split(split)
-        drawn = draw_rows(seed, self._batch_size, data.rows.shape[0])
-        return self._losses(parameters, data, tf.gather(data.rows, drawn), noise_seed)
+        return self._losses(parameters, data, self._minibatch_rows(data, seed), noise_seed)
 
-    def _losses(self, parameters, data, rows, noise_seed):
+    def _minibatch_rows(self, data, seed):
+        return tf.gather(data.rows, draw_rows(seed, self._batch_size, data.rows.shape[0]))
+
+    def _losses(self, parameters, data, rows, noise_seed, moments=None):
+        given = () if moments is None else (moments,)
+        logits = self._classifier.logits(parameters, self._images(data, rows, noise_seed), *given)
+        labels = tf.gather(data.labels, rows)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+
+    def _images(self, data, rows, noise_seed):
         images = tf.cast(tf.gather(data.images, rows), self._dtype) / 255
         if self._input_noise and noise_seed is not None:
             noise = tf.random.stateless_normal(tf.shape(images), noise_seed, dtype=self._dtype)
             images += tf.cast(self._input_noise, self._dtype) * noise
-        logits = self._classifier.logits(parameters, images)
-        labels = tf.gather(data.labels, rows)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        return images
 
     def _split(self, name: str) -> Split:
         if name not in self._splits:

@@ -1,7 +1,8 @@
 """The classifiers of the image problems, as pure functions of their parameters.
 
 A classifier is the shapes of its parameters, by the names of the original code and in its order of creation,
-and `logits(parameters, images)`.
+and `logits(parameters, images)`. Batch normalisation has no moving averages of its own: whoever keeps some hands them
+to `logits`.
 """
 
 import abc
@@ -11,6 +12,12 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from problems.problem import Parameters
+
+# From the name of the offset's parameter, what goes in, and the offset, to what comes out.
+Normalisation = Callable[[str, tf.Tensor, tf.Tensor], tf.Tensor]
+# For each normalisation, by the name of its offset: mean and variance over all axes but the last.
+Moments = dict[str, tuple[tf.Tensor, tf.Tensor]]
+_EPSILON = 1e-3
 
 ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "sigmoid": tf.sigmoid,
@@ -30,9 +37,31 @@ class Classifier(abc.ABC):
 
     shapes: dict[str, list[int]]
 
+    def logits(self, parameters: Parameters, images: tf.Tensor, moments: Moments | None = None) -> tf.Tensor:
+        """`[B, height, width, channels]` to `[B, classes]`; normalised by `moments`, or by the batch's own."""
+        if moments is None:
+            return self._forward(parameters, images, lambda name, x, beta: batch_norm(x, beta))
+
+        def normalise(name, x, beta):
+            mean, variance = moments[name]
+            return (x - mean) * tf.math.rsqrt(variance + _EPSILON) + beta
+
+        return self._forward(parameters, images, normalise)
+
+    def moments(self, parameters: Parameters, images: tf.Tensor) -> Moments:
+        """The moments that the batch is normalised by in `logits`."""
+        found: Moments = {}
+
+        def normalise(name, x, beta):
+            found[name] = tuple(tf.nn.moments(x, list(range(x.shape.rank - 1))))
+            return batch_norm(x, beta)
+
+        self._forward(parameters, images, normalise)
+        return found
+
     @abc.abstractmethod
-    def logits(self, parameters: Parameters, images: tf.Tensor) -> tf.Tensor:
-        """`[B, height, width, channels]` to `[B, classes]`."""
+    def _forward(self, parameters: Parameters, images: tf.Tensor, normalise: Normalisation) -> tf.Tensor:
+        """The logits under that normalisation."""
 
 
 class Mlp(Classifier):
@@ -69,13 +98,13 @@ class Mlp(Classifier):
             if normalise and i < len(layers):
                 self.shapes[_mlp_beta(i)] = [fan_out]
 
-    def logits(self, parameters, images):
+    def _forward(self, parameters, images, normalise):
         x = tf.reshape(images, [-1, self.shapes["mlp/linear_0/w"][0]])
         for i in range(self._num_hidden + 1):
             x = x @ parameters[f"mlp/linear_{i}/w"] + parameters[f"mlp/linear_{i}/b"]
             if i < self._num_hidden:
                 if self._normalise:
-                    x = batch_norm(x, parameters[_mlp_beta(i)])
+                    x = normalise(_mlp_beta(i), x, parameters[_mlp_beta(i)])
                 x = self._activation(x)
         return x
 
@@ -117,16 +146,17 @@ class ConvNet(Classifier):
         self._mlp = Mlp(height * width * fan_in, layers, num_classes, "relu", normalise)
         self.shapes |= self._mlp.shapes
 
-    def logits(self, parameters, images):
+    def _forward(self, parameters, images, normalise):
         x = images
         for i in range(self._num_convolutions):
             x = tf.nn.conv2d(x, parameters[f"conv_net_2d/conv_2d_{i}/w"], 1, "SAME")
             x += parameters[f"conv_net_2d/conv_2d_{i}/b"]
             if self._normalise:
-                x = batch_norm(x, parameters[f"conv_net_2d/batch_norm_{i}/beta"])
+                beta = f"conv_net_2d/batch_norm_{i}/beta"
+                x = normalise(beta, x, parameters[beta])
             # The same as pooling what ReLU gives, on a quarter of the values.
             x = tf.nn.relu(tf.nn.max_pool2d(x, 2, 2, "SAME"))
-        return self._mlp.logits(parameters, x)
+        return self._mlp._forward(parameters, x, normalise)
 
 
 def _mlp_beta(i: int) -> str:
@@ -134,11 +164,11 @@ def _mlp_beta(i: int) -> str:
     return f"mlp/batch_norm_{i}/beta" if i else "mlp/batch_norm/beta"
 
 
-def batch_norm(x: tf.Tensor, beta: tf.Tensor, epsilon: float = 1e-3) -> tf.Tensor:
+def batch_norm(x: tf.Tensor, beta: tf.Tensor, epsilon: float = _EPSILON) -> tf.Tensor:
     """(x - mean) / sqrt(variance + epsilon) + beta, over all axes but the last, by the batch's own moments.
 
-    As in Sonnet 1: an offset, no scale, epsilon 1e-3. There are no moving averages: in training as in
-    evaluation a batch is normalised by itself, so an image's loss depends on the others of its batch.
+    As in Sonnet 1: an offset, no scale, epsilon 1e-3. A batch is normalised by itself, so an image's loss depends on
+    the others of its batch.
     """
     if x.shape.rank == 4 and x.dtype == tf.float32:
         # The fused kernel takes a quarter off the time of a CIFAR gradient; it has no float64.

@@ -19,6 +19,7 @@ class Problem(abc.ABC):
       name: what `problems.get` knows the problem by, or `package.module:attribute`.
       options: the JSON-able keyword arguments that `problems.get(name, **options)` rebuilds it from.
       held_out_splits: the data splits that `held_out_loss` accepts; empty where there is no data.
+      averaged_splits: those that `averaged_loss` accepts.
       function_axis: the axis of every parameter that counts independent functions drawn together (the
         quadratic's 128), or None where a draw is one function.
     """
@@ -26,6 +27,7 @@ class Problem(abc.ABC):
     name: str
     options: dict[str, Any]
     held_out_splits: tuple[str, ...] = ()
+    averaged_splits: tuple[str, ...] = ()
     function_axis: int | None = None
 
     def sample(self, seed: tf.Tensor) -> Any:
@@ -57,6 +59,25 @@ class Problem(abc.ABC):
         """
         raise ValueError(
             f"The problem {self.name!r} has no held-out split {split!r}; it has {list(self.held_out_splits)}."
+        )
+
+    def statistics(self, parameters: Parameters, instance: Any, seed: tf.Tensor) -> Any:
+        """What a run keeps running averages of: a nest of tensors, on the minibatch that `loss` draws with `seed`.
+
+        Raises:
+          NotImplementedError: the problem has nothing of the kind.
+        """
+        raise NotImplementedError(f"The problem {self.name!r} keeps no running averages.")
+
+    def averaged_loss(self, parameters: Parameters, instance: Any, split: str, averages: Any) -> tf.Tensor:
+        """As `held_out_loss`, by running averages of the `statistics` of a run.
+
+        Raises:
+          ValueError: `split` is not one of `averaged_splits`.
+        """
+        raise ValueError(
+            f"The problem {self.name!r} has no split {split!r} for running averages; it has "
+            f"{list(self.averaged_splits)}."
         )
 
 

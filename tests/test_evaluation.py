@@ -135,3 +135,31 @@ def test_summaries():
     only = Curves(np.array([[1.0, 0.0]]), {}, (1,), np.array([9.0]))
     assert only.log_mean_final_error == -np.inf
     assert only.mean_epoch_time == 9.0
+
+
+class _Averaging(Quadratic):
+    """Its statistic is the first coordinate of theta; its averaged loss is that statistic's average."""
+
+    averaged_splits = ("averaged",)
+
+    def statistics(self, parameters, instance, seed):
+        return {"first": parameters["x"][0, 0]}
+
+    def averaged_loss(self, parameters, instance, split, averages):
+        return averages["first"]
+
+
+def test_running_averages_along_a_run():
+    problem = _Averaging(batch_size=1, num_dims=1, stddev=1.0)
+    network = networks.get("Sgd", learning_rate=0.1)
+    curves = Evaluator(problem, network, 5, ["averaged"], [2])(seeds.root(3), 1)
+    run = unroll.start(problem, network, seeds.fold(seeds.root(3), 0))
+    thetas = []
+    for _ in range(5):
+        thetas.append(float(run.parameters["x"][0, 0]))
+        run = unroll.advance(network, run, unroll.observe(problem, network, run))
+    for column, steps in enumerate((2, 5)):
+        weights = 0.99 ** np.arange(steps - 1, -1, -1)
+        expected = np.sum(weights * thetas[:steps]) / np.sum(weights)
+        assert curves.held_out["averaged"][0, column] == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_array_equal(curves.losses, Evaluator(problem, network, 5)(seeds.root(3), 1).losses)

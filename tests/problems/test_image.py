@@ -171,3 +171,32 @@ def test_input_noise_is_gaussian():
     problem.held_out_loss({}, (), "validation")
     assert np.std(pixels.images) == pytest.approx(0.25, rel=0.03)
     assert np.mean(pixels.images) == pytest.approx(0.0, abs=0.01)
+
+
+def test_running_averages_of_the_minibatches_moments():
+    net = ConvNet([4, 4, 1], [2], [3], 10)
+    problem = ImageClassification(net, _load, batch_size=8, validation_size=20, stddev=1.0)
+    parameters = problem.initial_parameters((), SEED)
+    images, labels = _load("test")
+    train_images, _ = _load("train")
+    rows = draw_rows(SEED, 8, 40).numpy()
+    moments = net.moments(parameters, tf.constant(train_images[rows] / 255.0, tf.float32))
+    statistics = problem.statistics(parameters, (), SEED)
+    for name, expected in moments.items():
+        np.testing.assert_allclose(statistics[name], expected, rtol=1e-4, atol=1e-6)
+    logits = net.logits(parameters, tf.constant(images / 255.0, tf.float32), moments).numpy()
+    expected = np.mean(np.log(np.exp(logits).sum(1)) - logits[np.arange(30), labels])
+    assert problem.averaged_splits == ("test_running_averages",)
+    received = problem.averaged_loss(parameters, (), "test_running_averages", statistics)
+    np.testing.assert_allclose(received, expected, rtol=1e-4)
+    assert abs(float(received) - float(problem.held_out_loss(parameters, (), "test"))) > 1e-3
+
+
+def test_no_running_averages_without_batch_normalisation():
+    problem = _mlp()
+    problem.name = "mlp"
+    assert problem.averaged_splits == ()
+    with pytest.raises(NotImplementedError, match=r"^The problem 'mlp' keeps no running averages\.$"):
+        problem.statistics(problem.initial_parameters((), SEED), (), SEED)
+    with pytest.raises(ValueError, match=r"has no split 'test' for running averages; it has \[\]\.$"):
+        problem.averaged_loss({}, (), "test", {})

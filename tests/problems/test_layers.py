@@ -80,3 +80,19 @@ def test_sizes_out_of_range(sizes):
 def test_unknown_activation_lists_the_known():
     with pytest.raises(ValueError, match=r"activation is one of \['elu', 'relu', .*'tanh'\]. Received: 'step'."):
         Mlp(4, [3], 2, "step")
+
+
+def test_a_batch_under_its_own_moments_is_the_batch_by_itself():
+    net = ConvNet([6, 4, 2], [3, 2], [4], 2)
+    rng = np.random.RandomState(1)
+    theta = {name: tf.constant(rng.randn(*shape)) for name, shape in net.shapes.items()}
+    images = tf.constant(rng.randn(5, 6, 4, 2))
+    moments = net.moments(theta, images)
+    assert list(moments) == [name for name in net.shapes if name.endswith("/beta")]
+    np.testing.assert_allclose(net.logits(theta, images, moments), net.logits(theta, images), rtol=1e-10)
+    x = tf.nn.conv2d(images, theta["conv_net_2d/conv_2d_0/w"], 1, "SAME") + theta["conv_net_2d/conv_2d_0/b"]
+    mean, variance = moments["conv_net_2d/batch_norm_0/beta"]
+    np.testing.assert_allclose(mean, np.mean(x, (0, 1, 2)), rtol=1e-10)
+    np.testing.assert_allclose(variance, np.var(x, (0, 1, 2)), rtol=1e-10)
+    # By given moments, an image's logits do not depend on the others of its batch.
+    np.testing.assert_allclose(net.logits(theta, images[:1], moments), net.logits(theta, images, moments)[:1])
