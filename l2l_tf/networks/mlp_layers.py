@@ -25,7 +25,7 @@ import tensorflow as tf
 from l2l_tf.networks.coordinate_features import Slots, flat, mean
 
 COMPILED_FROM = 16_384  # Coordinates of a tensor from which compiling pays.
-BLOCK = 32_768
+BLOCK = 16_384
 
 Weights = tuple[tuple[tf.Tensor, tf.Tensor], ...]
 
@@ -140,12 +140,13 @@ def run(
     return updates, total / tf.maximum(tf.cast(tf.shape(seen.views[0])[1], total.dtype), 1)
 
 
-def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
+def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots, begin: int = 0):
+    """The means, the scales of the features from number `begin` on, the next slots and what else is made."""
     next_slots, made = kind.advance(gradient, slots)
     means = tuple(mean(second) for second in kind.seconds(next_slots, made))
     features = kind.features(_views(kind, gradient, parameter, next_slots, made), means)
-    squares = tf.concat([flat(mean(tf.square(feature))) for feature in features], axis=1)
-    scales = tf.math.rsqrt(squares + tf.constant(kind.epsilons, squares.dtype))
+    squares = tf.concat([flat(mean(tf.square(feature))) for feature in features[begin:]], axis=1)
+    scales = tf.math.rsqrt(squares + tf.constant(kind.epsilons[begin:], squares.dtype))
     return means, scales, next_slots, made
 
 
@@ -156,15 +157,15 @@ def _look_by_decays(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots:
     for i, decay in enumerate(kind.decays):
         own = {slot: values[i : i + 1] if len(values) == count else values for slot, values in slots.items()}
         alone = dataclasses.replace(kind, decays=(decay,))
-        parts.append(_compiled(_look, alone)(gradient, parameter, own))
+        begin = kind.num_common if i else 0  # What no decay is in, once is enough.
+        parts.append(_compiled(_look, alone, begin=begin)(gradient, parameter, own))
     of_means, of_scales, of_slots, of_made = zip(*parts)
     means = sum((part[kind.num_common_means :] for part in of_means), of_means[0][: kind.num_common_means])
-    scales = [of_scales[0], *(of_decay[:, kind.num_common :] for of_decay in of_scales[1:])]
     next_slots = {
         slot: sum((part[slot] for part in of_slots), ()) if len(values) == count else of_slots[0][slot]
         for slot, values in slots.items()
     }
-    return means, tf.concat(scales, axis=1), next_slots, sum(of_made, ())
+    return means, tf.concat(of_scales, axis=1), next_slots, sum(of_made, ())
 
 
 def _views(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots, made) -> tuple[tf.Tensor, ...]:
@@ -197,8 +198,8 @@ def _apply(w: tf.Tensor, b: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
 
 
 @functools.cache
-def _compiled(function: Callable, *static: Any):
-    return tf.function(functools.partial(function, *static), jit_compile=True, autograph=False)
+def _compiled(function: Callable, *static: Any, **options: Any):
+    return tf.function(functools.partial(function, *static, **options), jit_compile=True, autograph=False)
 
 
 def _is_large(tensor: tf.Tensor) -> bool:
