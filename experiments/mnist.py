@@ -1,0 +1,43 @@
+"""A perceptron on MNIST, 784-20-10 with sigmoids (figure 4, centre and right).
+
+Learned and tuned hand-designed optimizers after 100 steps, then after 200, on the test images. All that is chosen
+(the learned optimizer's weights, the others' learning rates) is chosen on validation images.
+"""
+
+from experiments.study import Part, Study, Training
+
+SETTINGS = {
+    "problem_options": {"stddev": 0.1},
+    "networks": {"network": {"net": "RNNProp"}},
+    "num_epochs": 120,
+    "num_steps": 200,
+    "unroll_length": 20,
+    "second_derivatives": True,
+    "loss_transform": "log",
+    "learning_rate": 0.001,
+    "learning_rate_decay": 0.05,
+    "clip_norm": 1.0,
+    "average_decay": 0.98,
+    "evaluation_period": 10,
+    "evaluation_epochs": 10,
+}
+TRAINING = Training("mnist-rnnprop", "mnist", SETTINGS)
+LEARNED = {"RNNProp": TRAINING.name}
+
+STUDY = Study(
+    trainings=(TRAINING,),
+    parts=tuple(
+        Part(
+            name=f"mnist-{num_steps}",
+            title=f"MNIST, 20 units, {num_steps} steps",
+            problem="mnist",
+            options={"stddev": 0.1},
+            num_steps=num_steps,
+            learned=LEARNED,
+            split="test",
+        )
+        for num_steps in (100, 200)
+    ),
+    num_draws=50,
+    tuning_draws=5,
+)
