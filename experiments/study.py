@@ -1,7 +1,7 @@
 """What the experiments share: train what is not trained, tune the baselines, compare on fresh draws, write it down."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +80,8 @@ class Study(NamedTuple):
       num_draws: fresh draws that every optimizer is compared on.
       tuning_draws: draws for each learning rate of the baselines' search.
       baselines: hand-designed optimizers to compare with.
+      grids: baseline to first and last i of the rates 10^(i/4) that its search begins with, in place of tuning's own.
+      finish: called with the results' folder after the parts, to write what is made of all of them.
       quick_options: of the problems, for --quick.
     """
 
@@ -89,6 +91,8 @@ class Study(NamedTuple):
     num_draws: int = 100
     tuning_draws: int = 10
     baselines: tuple[str, ...] = BASELINES
+    grids: dict[str, tuple[int, int]] = {}  # noqa: RUF012 (never changed)
+    finish: Callable[[Path], None] | None = None
     quick_options: dict[str, Any] = {}  # noqa: RUF012 (never changed)
 
 
@@ -120,6 +124,8 @@ def main(name: str, study: Study) -> None:
     if not FLAGS.train_only:
         for part in request.study.parts:
             run_part(request, part)
+        if request.study.finish:
+            request.study.finish(request.output)
 
 
 def request_from_flags(name: str, study: Study) -> Request:
@@ -128,7 +134,7 @@ def request_from_flags(name: str, study: Study) -> Request:
     Raises:
       ValueError, OSError, DatasetNotPreparedError: what is wrong, and what to do.
     """
-    study = _quick(study) if FLAGS.quick else study
+    study = shortened(study) if FLAGS.quick else study
     parts = {part.name: part for part in study.parts}
     if unknown := [part for part in FLAGS.parts or () if part not in parts]:
         raise ValueError(f"The parts of {name} are {list(parts)}. Received: {unknown}.")
@@ -173,6 +179,7 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     """One comparison: prints its table and writes its folder."""
     import problems
     from l2l_tf import comparison
+    from l2l_tf.tuning import Grid
     from l2l_tf.tuning_cache import TuningCache
 
     study = request.study
@@ -185,8 +192,9 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     cache = TuningCache(folder / TUNING)
     for name in study.baselines:
         network = baselines.NETWORKS[name]
+        grid = Grid(*study.grids[name]) if name in study.grids else None
         contenders.append(
-            comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache)
+            comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache, grid=grid)
         )
         print(f"{name}: learning rate {contenders[-1].learning_rate:g}", flush=True)
     results = []
@@ -253,7 +261,8 @@ def _seeds(by_default: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
-def _quick(study: Study) -> Study:
+def shortened(study: Study) -> Study:
+    """The study in miniature, to see it run."""
     return study._replace(
         trainings=tuple(runs.shortened(training, study.quick_options) for training in study.trainings),
         parts=tuple(
