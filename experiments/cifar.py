@@ -62,5 +62,5 @@ STUDY = Study(
     seeds=(0, 1),
     num_draws=10,
     tuning_draws=1,
-    quick_options={"conv_channels": [2, 2, 2], "linear_layers": [4], "batch_size": 8},
+    quick_options={"conv_channels": [2], "linear_layers": [4], "batch_size": 8},
 )

@@ -160,7 +160,6 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
     best = min(float(result.curves.final().mean()) for result in results if not result.learned)
     about = {
         **provenance(FLAGS.seed),
-        "command": shlex.join(["python", "-m", "experiments.neural_art", *sys.argv[1:]]),
         "problem": NAME,
         "problem_options": test.options,
         "num_steps": FLAGS.num_steps,

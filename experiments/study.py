@@ -42,6 +42,7 @@ _define(
     flags.DEFINE_string, "data_dir", "Folder of the TensorFlow Datasets data; by default L2L_DATA_DIR, then TFDS's."
 )
 _define(flags.DEFINE_bool, "download", "Fetch data that is missing.", False)
+_define(flags.DEFINE_enum, "threads", "Of TensorFlow, as train.py has them.", "auto", enum_values=["auto", "default"])
 _define(flags.DEFINE_bool, "debug", "Show the traceback of every error.", False)
 
 
@@ -154,7 +155,9 @@ def request_from_flags(name: str, study: Study) -> Request:
     parent = Path("runs/quick" if FLAGS.quick and not FLAGS["folder"].present else FLAGS.folder)
     output = Path("runs/quick/results" if FLAGS.quick and not FLAGS["output"].present else FLAGS.output)
     todo = [] if given else runs.unfinished(trainings, parent, study.seeds)
-    command_line.import_tensorflow(command_line.threads_for("auto", study.parts[0].problem))
+    tf = command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, study.parts[0].problem))
+    # Every contender has functions of its own to compile, which TensorFlow takes for needless retracing.
+    tf.get_logger().setLevel("ERROR")
     return Request(study, parent, output, given, todo, data)
 
 
@@ -262,7 +265,7 @@ def _seeds(by_default: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def shortened(study: Study) -> Study:
-    """The study in miniature, to see it run."""
+    """The study in miniature, to see it run: its first and last part."""
     return study._replace(
         trainings=tuple(runs.shortened(training, study.quick_options) for training in study.trainings),
         parts=tuple(
@@ -272,7 +275,7 @@ def shortened(study: Study) -> Study:
                 num_steps=_QUICK_STEPS,
                 measured_at=(2,) if part.measured_at else (),
             )
-            for part in study.parts
+            for part in (*study.parts[:1], *study.parts[1:][-1:])
         ),
         seeds=study.seeds[:1],
         num_draws=2,

@@ -76,7 +76,7 @@ def figure(losses: dict[tuple[int, int], dict[str, np.ndarray]]) -> Any:
             axes.axvline(TRAINED_ON[0], color="grey", linewidth=1, linestyle=":", label="trained on")
         axes.set(title=f"{layers} layer{'s' * (layers > 1)}", xlabel="hidden units", xscale="log", yscale="log")
         axes.set_xticks(UNITS, [str(number) for number in UNITS], minor=False)
-        axes.minorticks_off()
+        axes.xaxis.minorticks_off()
         axes.grid(alpha=0.3)
     panels[0].set_ylabel(f"test loss after {NUM_STEPS} steps")
     panels[0].legend(frameon=False)

@@ -32,6 +32,7 @@ flags.DEFINE_string("output", None, "Folder for what is written; by default `upd
 flags.DEFINE_bool("quick", False, "In miniature, to see it run.", FLAGS)
 flags.DEFINE_string("data_dir", None, "Folder of TensorFlow Datasets; by default L2L_DATA_DIR, then TFDS's own.", FLAGS)
 flags.DEFINE_bool("download", False, "Fetch data that is missing.", FLAGS)
+flags.DEFINE_enum("threads", "auto", ["auto", "default"], "Of TensorFlow, as train.py has them.", FLAGS)
 flags.DEFINE_bool("debug", False, "Show the traceback of every error.", FLAGS)
 
 
@@ -42,7 +43,7 @@ def main():
     _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
     results = Path("runs/quick/results" if FLAGS.quick and not FLAGS["results"].present else FLAGS.results)
     output = Path(FLAGS.output) if FLAGS.output else results / "updates"
-    command_line.import_tensorflow(command_line.threads_for("auto", part.problem))
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, part.problem))
     measure(folders, experiment, part, results, output, data)
 
 

@@ -81,8 +81,13 @@ class Evaluator:
             raise ValueError(f"held_out_steps lie in 1 to num_steps={num_steps}. Received: {list(held_out_steps)}.")
         self._held_out_steps = tuple(sorted({*held_out_steps, num_steps}))
         self._held_out_splits = tuple(held_out_splits)
-        self._start = tf.function(lambda seed: unroll.start(problem, network, seed), autograph=False)
         averaged = any(split in problem.averaged_splits for split in held_out_splits)
+
+        @tf.function(autograph=False)
+        def start(seed):
+            run = unroll.start(problem, network, seed)
+            averages = _Averages.none(problem.statistics(run.parameters, run.instance, seed)) if averaged else None
+            return run, averages
 
         @tf.function(autograph=False)
         def held_out(run, split, averages):
@@ -95,8 +100,9 @@ class Evaluator:
             if not averaged:
                 return (*unroll.losses_along(problem, network, run, num_steps), averages)
             losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
-            return losses, run, (averages or _Averages.none(statistics)).after(statistics, num_steps)
+            return losses, run, averages.after(statistics, num_steps)
 
+        self._start = start
         self._held_out = held_out
         self._advance = advance
 
@@ -120,8 +126,7 @@ class Evaluator:
         )
 
     def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]]]:
-        run = self._start(seed)
-        averages: _Averages | None = None
+        run, averages = self._start(seed)
         losses: list[np.ndarray] = []
         held_out: dict[str, list[float]] = {split: [] for split in self._held_out_splits}
         for begin, end in zip((0, *self._held_out_steps), self._held_out_steps):
@@ -140,10 +145,11 @@ class _Averages(NamedTuple):
 
     @classmethod
     def none(cls, statistics: Any) -> "_Averages":
-        """Before the first of `statistics`, which are stacked over steps."""
-        return cls(tf.nest.map_structure(lambda s: tf.zeros_like(s[0]), statistics), tf.zeros([]))
+        """Before the first of statistics like these."""
+        return cls(tf.nest.map_structure(tf.zeros_like, statistics), tf.zeros([]))
 
     def after(self, statistics: Any, num_steps: int) -> "_Averages":
+        """After steps with these statistics, stacked."""
         kept = _AVERAGE_DECAY**num_steps
         shares = (1 - _AVERAGE_DECAY) * _AVERAGE_DECAY ** np.arange(num_steps - 1, -1, -1)
         totals = tf.nest.map_structure(

@@ -1,0 +1,242 @@
+"""A small study from end to end: trained, resumed, tuned, compared, written down twice alike."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+from scipy import stats
+
+from experiments import cifar, mnist, quadratic, runs, study, tables
+from experiments.study import Part, Study, Training
+from l2l_tf import presets, seeds
+from l2l_tf.evaluation import Curves, Evaluator
+from l2l_tf.report import Result
+from l2l_tf.saved_optimizer import load
+from l2l_tf.training import Epoch
+from l2l_tf.training import Training as Run
+from problems.quadratic import Quadratic
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = {"batch_size": 2, "num_dims": 2}
+TRAINING = Training(
+    "tiny",
+    "quadratic",
+    {
+        "problem_options": OPTIONS,
+        "networks": {"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [2], "scale": 0.1}}},
+        "num_epochs": 2,
+        "num_steps": 4,
+        "unroll_length": 2,
+        "evaluation_period": 1,
+        "evaluation_epochs": 2,
+    },
+)
+STUDY = Study(
+    trainings=(TRAINING,),
+    parts=(Part("tiny-4", "Tiny quadratics", "quadratic", OPTIONS, 4, {"LSTM": "tiny"}),),
+    seeds=(0, 1),
+    num_draws=5,
+    tuning_draws=2,
+    baselines=("SGD", "Adam"),
+    grids={"SGD": (-5, -3), "Adam": (-5, -3)},
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("study")
+
+
+def _run(folder, *words, of=STUDY):
+    saved = flagsaver.save_flag_values(study.FLAGS)
+    try:
+        study.FLAGS(["study", "--threads=default", f"--folder={folder}/runs", f"--output={folder}/results", *words])
+        study.main("tiny", of)
+    finally:
+        flagsaver.restore_flag_values(saved, study.FLAGS)
+
+
+@pytest.fixture(scope="module")
+def written(folder):
+    """The study, run in full; its folder of results."""
+    _run(folder)
+    return folder / "results" / "tiny-4"
+
+
+def _finals(path):
+    """Optimizer to its losses at the last step, from curves.csv."""
+    with open(path / "curves.csv") as file:
+        rows = [row for row in csv.DictReader(file) if row["step"] == "4"]
+    return {
+        name: np.array([float(row["loss"]) for row in rows if row["optimizer"] == name])
+        for name in dict.fromkeys(row["optimizer"] for row in rows)
+    }
+
+
+def test_table_holds_the_numbers_of_the_curves(written):
+    lines = (written / "table.md").read_text().splitlines()
+    assert lines[0] == "Tiny quadratics"
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    finals = _finals(written)
+    assert list(finals) == ["LSTM, seed 0", "LSTM, seed 1", "SGD", "Adam"]
+    best = min(("SGD", "Adam"), key=lambda name: finals[name].mean())
+    assert table[0][-2:] == [f"of {best}'s", f"better than {best}"]
+    finals["LSTM, 2 seeds"] = (finals["LSTM, seed 0"] + finals["LSTM, seed 1"]) / 2
+    rows = {row[0]: row for row in table[2:]}
+    assert list(rows) == ["LSTM, seed 0", "LSTM, seed 1", "LSTM, 2 seeds", "SGD", "Adam"]
+    for name, losses in finals.items():
+        mean, _, half = rows[name][2].partition(" ± ")
+        assert float(mean) == pytest.approx(losses.mean(), rel=1e-3)
+        assert float(half) == pytest.approx(
+            losses.mean() - stats.t.interval(0.95, 4, losses.mean(), stats.sem(losses))[0], rel=0.05
+        )
+        assert float(rows[name][3]) == pytest.approx(np.median(losses), rel=1e-3)
+        assert float(rows[name][4]) == pytest.approx(losses.mean() / finals[best].mean(), abs=1e-3)
+        assert rows[name][5] == ("-" if name == best else f"{np.sum(losses < finals[best])}/5")
+
+
+def test_draws_are_fresh_and_those_of_an_evaluation(written, folder):
+    problem = Quadratic(**OPTIONS)
+    network = load(folder / "runs" / "tiny-1", function_axis=problem.function_axis)
+    draws = seeds.fold(seeds.root(study.EVALUATION_SEED), seeds.Purpose.EVALUATION)
+    expected = Evaluator(problem, network, 4)(draws, 5).final()
+    np.testing.assert_allclose(_finals(written)["LSTM, seed 1"], expected, rtol=1e-6)
+
+
+def test_what_is_written_beside_the_table(written):
+    results = json.loads((written / "results.json").read_text())
+    assert results["seed"] == study.EVALUATION_SEED
+    assert results["machine"]["cpus"] >= 1
+    assert results["num_draws"] == 5
+    assert results["seconds"] > 0
+    assert "tensorflow" in results["versions"]
+    assert {"command", "commit", "date"} <= set(results)
+    learned = [result["details"] for result in results["results"] if result["learned"]]
+    assert [(of["group"], of["seed"], of["path"]) for of in learned] == [("LSTM", 0, "tiny-0"), ("LSTM", 1, "tiny-1")]
+    assert str(written) not in json.dumps(results)
+    assert matplotlib.image.imread(written / "figure.png").shape[2] == 4
+
+
+def test_seeds_start_from_weights_of_their_own(written, folder):
+    weights = [load(folder / "runs" / f"tiny-{seed}").trainable_variables[0].numpy() for seed in (0, 1)]
+    assert not np.any(weights[0] == weights[1])
+
+
+def test_the_same_again_bit_for_bit_without_training_or_searching(written, folder, capsys):
+    before = {name: (written / name).read_bytes() for name in ("table.md", "curves.csv", "tuning.json")}
+    capsys.readouterr()
+    _run(folder)
+    assert {name: (written / name).read_bytes() for name in before} == before
+    assert "Training" not in capsys.readouterr().out
+
+
+def test_a_training_that_was_cut_short_goes_on(written, folder, tmp_path, capsys):
+    """Two epochs in two goes are two epochs in one."""
+    whole = load(folder / "runs" / "tiny-0").trainable_variables
+    run = Run(TRAINING.config(0), TRAINING.folder(tmp_path / "runs", 0))
+
+    def interrupt(event):
+        if isinstance(event, Epoch):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    assert run.run(interrupt).reason == "interrupted"
+    _run(tmp_path, "--train_only", "--seed=0")
+    assert "Resuming tiny, seed 0" in capsys.readouterr().out
+    assert not (tmp_path / "results").exists()
+    assert not (tmp_path / "runs" / "tiny-1").exists()
+    for left, right in zip(load(tmp_path / "runs" / "tiny-0").trainable_variables, whole, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_given_optimizers_are_compared_without_training(written, folder, tmp_path):
+    _run(tmp_path, f"--optimizer={folder}/runs/tiny-0", "--num_draws=2")
+    finals = _finals(tmp_path / "results" / "tiny-4")
+    assert list(finals) == ["tiny-0", "SGD", "Adam"]
+    np.testing.assert_array_equal(finals["tiny-0"], _finals(written)["LSTM, seed 0"][:2])
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--parts=tiny-5"], r"^The parts of tiny are \['tiny-4'\]\. Received: \['tiny-5'\]\.$"),
+        (["--seed=a"], r"^--seed is whole numbers, e\.g\. 0,1,2\. Received: 'a'\.$"),
+        (["--seed=1,1"], r"^--seed is different whole numbers of at least 0\. Received: '1,1'\.$"),
+        (["--optimizer=nowhere"], r"^There is no saved optimizer at 'nowhere': no such folder\.$"),
+        (["--optimizer=mnist,mnist"], r"^Folders of optimizers have names of their own\. Received: 'mnist' twice\.$"),
+        (["--train_only", "--optimizer=mnist"], r"^Give --optimizer or --train_only, not both"),
+    ],
+)
+def test_errors(folder, words, message):
+    with pytest.raises(ValueError, match=message):
+        _run(folder, *words)
+
+
+def test_a_folder_trained_with_other_settings_is_refused(written, folder):
+    longer = TRAINING._replace(settings={**TRAINING.settings, "num_epochs": 3})
+    with pytest.raises(ValueError, match=r"begun with other settings; .* num_epochs: 2 there, 3 here"):
+        _run(folder, of=STUDY._replace(trainings=(longer,)))
+
+
+def test_quick_is_the_first_and_last_part_in_miniature(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    short = study.shortened(quadratic.STUDY)
+    assert [part.name for part in short.parts] == ["quadratic-uniform-100", "quadratic-gaussian-200"]
+    assert {part.num_steps for part in short.parts} == {4}
+    assert study.shortened(cifar.STUDY).parts[1].options["conv_channels"] == [2]
+    assert all(runs.Training.config(training, 0).num_epochs == 2 for training in short.trainings)
+
+
+def test_settings_on_the_quadratic_are_the_preset():
+    preset = presets.get("recommended", "quadratic")
+    assert {name: quadratic.SETTINGS[name] for name in preset} == preset
+
+
+def test_every_part_names_a_training_and_settings_are_sound():
+    for experiment in (quadratic.STUDY, mnist.STUDY, cifar.STUDY):
+        names = {training.name for training in experiment.trainings}
+        assert {name for part in experiment.parts for name in part.learned.values()} == names
+        for training in experiment.trainings:
+            assert training.config(3).seed == 3
+
+
+def test_pooled_is_the_mean_over_seeds_draw_by_draw():
+    losses = np.arange(12.0).reshape(2, 2, 3)
+    results = [
+        Result(f"a, {i}", Curves(x, {"test": x[:, 1:]}, (1, 2), np.ones(2)), True, None, {"group": "a"})
+        for i, x in enumerate(losses)
+    ]
+    found = tables.pooled("a", tables.groups(results)["a"])
+    assert found.name == "a, 2 seeds"
+    np.testing.assert_array_equal(found.curves.losses, losses.mean(0))
+    np.testing.assert_array_equal(found.curves.held_out["test"], losses.mean(0)[:, 1:])
+
+
+def _command(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "experiments", *words], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+def test_the_command_lists_experiments_and_refuses_others():
+    listed = _command()
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()[2:]][:4] == [
+        "quadratic",
+        "mnist",
+        "transfer",
+        "sweep",
+    ]
+    refused = _command("mnits")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Error: Experiments are quadratic, mnist, ")
+    assert refused.stderr.endswith("Received: 'mnits'.\n")
+    assert "Usage: python -m experiments quadratic [--flag=value ...]" in _command("quadratic", "--help").stdout
