@@ -249,8 +249,8 @@ def _how(request: Request, part: Part, about: dict[str, Any]) -> str:
     loss = f"{part.split} loss" if part.split else "loss"
     return (
         f"Means over {request.study.num_draws} fresh draws, the same for all, with 95 % intervals: the {loss} after "
-        f"{part.num_steps} steps. Learning rates were searched for that step, each with {request.study.tuning_draws} "
-        f"draws ({TUNING}). `{about['command']}`; commit, date, machine and time are in results.json."
+        f"{part.num_steps} steps. Learning rates were searched for that step ({TUNING}; draws for each rate: "
+        f"{request.study.tuning_draws}). `{about['command']}`; commit, date, machine and time are in results.json."
     )
 
 

@@ -125,6 +125,14 @@ def test_figure_is_in_the_papers_style(results):
     assert np.any(np.isclose(band, stats.t.interval(0.95, 3, final.mean(), stats.sem(final))[1], rtol=5e-3))
 
 
+def test_figure_of_a_held_out_loss(results):
+    axes = report.figure(results, split="test").axes[0]
+    assert axes.get_ylabel() == "test loss"
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), (1, 3))
+    expected = results[0].curves.held_out["test"].mean(axis=0)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), expected)
+
+
 def test_figure_of_losses_that_are_not_positive_is_linear():
     axes = report.figure([Result("L2L", _curves([[1.0, 0.0], [1.0, 0.0]]), True)]).axes[0]
     assert axes.get_yscale() == "linear"

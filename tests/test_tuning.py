@@ -84,6 +84,17 @@ def test_an_optimum_beyond_the_grid(curvature, num_steps):
         assert record["trials"][-1]["mean_final_loss"] is None
 
 
+def test_a_grid_of_ones_own_is_another_search(tmp_path):
+    cache = TuningCache(tmp_path / "tuning.json")
+    whole = tuning.tune(Bowl(1.0, 4.0), "Sgd", 1, 2, cache=cache)
+    reduced = tuning.tune(Bowl(1.0, 4.0), "Sgd", 1, 2, cache=cache, grid=Grid(-4, -2))
+    # The edge is at the best of the grid, so it is extended until the optimum lies inside.
+    assert reduced["learning_rate"] == whole["learning_rate"]
+    assert reduced["key"]["grid"] == [0.1, 0.3162]
+    assert len(reduced["trials"]) < len(whole["trials"])
+    assert tuning.tune(Bowl(1.0, 4.0), "Sgd", 1, 2, cache=cache) == whole
+
+
 def test_the_grids_are_those_of_the_paper_and_our_recipes():
     ends = {name: (tuning._rate(grid.first), tuning._rate(grid.last)) for name, grid in tuning.GRIDS.items()}
     assert ends["Adam"] == (1e-3, 3.162)
