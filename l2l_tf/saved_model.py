@@ -18,9 +18,9 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf import provenance, sources
+from l2l_tf.networks.averaging_lstm import AveragingLSTM
 from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network, Observation
-from l2l_tf.networks.rnnprop import RNNProp
 
 FORMAT_VERSION = 1
 _MODEL_FILE = "saved_model.pb"
@@ -199,7 +199,7 @@ def _parameters(network: Network, n: int, size: int | None, shapes: Shapes | Non
 def _step(
     network: Network, gradients: tf.Tensor, state: Any, seen: Mapping[str, tf.Tensor], shapes: Shapes | None
 ) -> tuple[tf.Tensor, Any]:
-    if shapes is None and isinstance(network, (DeepLSTM, RNNProp)):
+    if shapes is None and isinstance(network, (DeepLSTM, AveragingLSTM)):
         rows = gradients[:, None] if network.coordinatewise else gradients
         updates, next_state = network.update_rows(rows, state)
         return updates[:, 0] if network.coordinatewise else updates, next_state

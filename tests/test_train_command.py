@@ -159,7 +159,7 @@ BAD = {
     "module": (["--problem=nowhere.at_all:problem"], "There is no module 'nowhere.at_all'"),
     "problem option": (["--problem=quadratic", '--problem_options={"dims": 1}'], "takes the options ['batch_size', "),
     "broken JSON": (["--problem_options={"], "Must be a JSON object"),
-    "network": (["--network=nothing"], "Networks are ['Adam', "),
+    "network": (["--network=nothing"], "Networks are ['AdafactorMLP', 'Adam', "),
     "network option": (["--network=Adam", '--network_options={"beta": 1}'], "it takes ['learning_rate', "),
     "both networks": (["--network=Adam", '--networks={"a": {"net": "Adam"}}'], "Give --network or --networks"),
     "flag": (["--num_epoch=3"], "Unknown command line flag 'num_epoch'. Did you mean: num_epochs"),

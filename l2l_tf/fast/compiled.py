@@ -37,23 +37,32 @@ def calls(rule: Rule) -> Calls:
     """The calls for a rule. They are kept, so that a new graph finds them compiled."""
 
     def step(weights: LstmWeights, gradients, state):
-        features, own = rule.see(gradients, state[: rule.num_own])
+        features, own, basis = rule.see(gradients, state[: rule.num_own])
         output, layers = lstm_kernels.step(weights, features, state[rule.num_own :])
-        return rule.update(output), (*own, *layers)
+        return rule.update(output, basis), (*own, *layers)
 
-    def layers_back(weights, features, layers, update_cotangents, layers_cotangents):
+    def layers_back(weights, features, basis, layers, update_cotangents, layers_cotangents):
+        """The cotangents of the weights, of the features and the basis, and of the layers' state."""
         output, _, hidden_output, saved = lstm_kernels.forward(weights, features, layers)
         with tf.GradientTape() as tape:
-            tape.watch(output)
-            update = rule.update(output)
-        output_cotangents = tape.gradient(update, output, output_gradients=update_cotangents)
-        return lstm_kernels.backward(weights, hidden_output, saved, output_cotangents, layers_cotangents)
+            tape.watch((output, basis))
+            update = rule.update(output, basis)
+        output_cotangents, basis_cotangents = tape.gradient(
+            update,
+            (output, basis),
+            output_gradients=update_cotangents,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        pulled, feature_cotangents, layers_cotangents = lstm_kernels.backward(
+            weights, hidden_output, saved, output_cotangents, layers_cotangents
+        )
+        return pulled, (feature_cotangents, basis_cotangents), layers_cotangents
 
     def replay_step(weights, gradients, state, cotangents, state_cotangents, loss_cotangent, total):
         # What the rule keeps depends on gradients alone, which are constants here: its cotangents are of no use.
         own, layers = state_cotangents[: rule.num_own], state_cotangents[rule.num_own :]
-        features, _ = rule.see(gradients, state[: rule.num_own])
-        pulled, _, layers = layers_back(weights, features, state[rule.num_own :], cotangents, layers)
+        features, _, basis = rule.see(gradients, state[: rule.num_own])
+        pulled, _, layers = layers_back(weights, features, basis, state[rule.num_own :], cotangents, layers)
         total = tf.nest.map_structure(tf.add, total, pulled)
         return cotangents + loss_cotangent * gradients, (*own, *layers), total
 
@@ -61,14 +70,14 @@ def calls(rule: Rule) -> Calls:
         observed = (gradients, tuple(state[: rule.num_own]))
         with tf.GradientTape() as tape:
             tape.watch(observed)
-            features, own = rule.see(*observed)
-        pulled, feature_cotangents, layers = layers_back(
-            weights, features, state[rule.num_own :], cotangents, state_cotangents[rule.num_own :]
+            features, own, basis = rule.see(*observed)
+        pulled, seen_cotangents, layers = layers_back(
+            weights, features, basis, state[rule.num_own :], cotangents, state_cotangents[rule.num_own :]
         )
         gradient_cotangents, own_cotangents = tape.gradient(
-            (features, own),
+            ((features, basis), own),
             observed,
-            output_gradients=(feature_cotangents, tuple(state_cotangents[: rule.num_own])),
+            output_gradients=(seen_cotangents, tuple(state_cotangents[: rule.num_own])),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         return gradient_cotangents, (*own_cotangents, *layers), tf.nest.map_structure(tf.add, total, pulled)

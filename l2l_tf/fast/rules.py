@@ -6,8 +6,8 @@ A rule is a hashable value, so that calls compiled for it are found again. All r
     scale                        folded into the weights of the linear layer
     flatten(state)               the network's state as a list of rows: own tensors, then h and c of each layer
     restore(tensors, like)       the inverse, in the structure of `like`
-    see(gradients, own)          -> features, next own; feature-major, `[size, n]`
-    update(output)               -> update, from the output of the linear layer
+    see(gradients, own)          -> features, next own, basis; feature-major, `[size, n]`
+    update(output, basis)        -> update, from the output of the linear layer and what else `see` made for it
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from l2l_tf.networks import preprocess, rnnprop
+from l2l_tf.networks import preprocess
+from l2l_tf.networks.averaging_lstm import AVERAGES, AveragingLSTM, Law
 from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network
-from l2l_tf.networks.rnnprop import RNNProp
 
 
 @dataclass(frozen=True)
@@ -39,39 +39,34 @@ class Preprocessed:
 
     def see(self, gradients, own):
         preprocess_rows = preprocess.get(self.preprocess_name, **dict(self.preprocess_options))
-        return tf.transpose(preprocess_rows(tf.transpose(gradients))), own
+        return tf.transpose(preprocess_rows(tf.transpose(gradients))), own, ()
 
-    def update(self, output):
+    def update(self, output, basis):
         return output
 
 
 @dataclass(frozen=True)
 class Averaged:
-    """Of RNNProp: features are gradients and their mean in units of their root mean square, updates are bounded."""
+    """Of networks with running averages (`networks.averaging_lstm`), by their law."""
 
-    beta_1: float
-    beta_2: float
-    epsilon: float
-    magnitude: bool
-    largest: float
+    law: Law
 
     scale: ClassVar[float] = 1.0
-    num_own: ClassVar[int] = len(rnnprop.AVERAGES)
+    num_own: ClassVar[int] = len(AVERAGES)
 
     def flatten(self, state):
-        return [state[name] for name in rnnprop.AVERAGES] + tf.nest.flatten(state["layers"])
+        return [state[name] for name in AVERAGES] + tf.nest.flatten(state["layers"])
 
     def restore(self, tensors, like):
-        averages = dict(zip(rnnprop.AVERAGES, tensors))
+        averages = dict(zip(AVERAGES, tensors))
         return {**averages, "layers": tf.nest.pack_sequence_as(like["layers"], tensors[self.num_own :])}
 
     def see(self, gradients, own):
-        averages = dict(zip(rnnprop.AVERAGES, own))
-        features, averages = rnnprop.see(gradients, averages, self.beta_1, self.beta_2, self.epsilon, self.magnitude)
-        return tf.concat(features, 0), tuple(averages[name] for name in rnnprop.AVERAGES)
+        features, averages, basis = self.law.see(gradients, dict(zip(AVERAGES, own)))
+        return tf.concat(features, 0), tuple(averages[name] for name in AVERAGES), basis
 
-    def update(self, output):
-        return tf.tanh(output) * self.largest
+    def update(self, output, basis):
+        return self.law.respond(tf.split(output, self.law.num_outputs, axis=0), basis)
 
 
 Rule = Preprocessed | Averaged
@@ -79,12 +74,12 @@ Rule = Preprocessed | Averaged
 
 def rule_of(network: Network) -> Rule | None:
     """The rule of a network in single precision whose rows are independent; None where the kernels do not know it."""
-    if not isinstance(network, DeepLSTM | RNNProp):
+    if not isinstance(network, DeepLSTM | AveragingLSTM):
         return None
     if any(variable.dtype != tf.float32 for variable in network.trainable_variables):
         return None
+    if isinstance(network, AveragingLSTM):
+        return Averaged(network.law)
     options = network.options
-    if isinstance(network, RNNProp):
-        return Averaged(*(options[name] for name in ("beta_1", "beta_2", "epsilon", "magnitude", "scale")))
     preprocess_options = tuple(sorted(options["preprocess_options"].items()))
     return Preprocessed(options["preprocess_name"], preprocess_options, options["scale"])

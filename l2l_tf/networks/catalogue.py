@@ -28,6 +28,10 @@ CATALOGUE: dict[str, Entry] = {
     "GlobalAveragingLSTM": Entry("l2l_tf.networks.global_averaging", _AVERAGING),
     "NtmBfgs": Entry("l2l_tf.networks.ntm_bfgs", _MEMORY),
     "NtmLBfgs": Entry("l2l_tf.networks.ntm_l_bfgs", ("history", *_MEMORY)),
+    "LearnedMomentum": Entry(
+        "l2l_tf.networks.learned_momentum",
+        ("layers", "learning_rate", "beta_1", "beta_2", "epsilon", "initializer", "seed", "dtype"),
+    ),
     "RNNProp": Entry(
         "l2l_tf.networks.rnnprop",
         ("layers", "beta_1", "beta_2", "epsilon", "scale", "magnitude", "initializer", "seed", "dtype"),

@@ -55,6 +55,9 @@ CASES = {
     "GlobalAveragingLSTM": NetworkCase(
         "GlobalAveragingLSTM", {"layers": [4, 3], "global_cells": 2, "scale": 0.1}, ANY_SHAPES, xla=True
     ),
+    "LearnedMomentum": NetworkCase(
+        "LearnedMomentum", {"layers": [4], "initializer": {"linear": None}}, ANY_SHAPES, xla=True
+    ),
     "NtmBfgs": NetworkCase("NtmBfgs", {"layers": [4], "global_cells": 2, "scale": 0.1}, ANY_SHAPES, xla=True),
     "NtmBfgs-linear": NetworkCase(
         "NtmBfgs",

@@ -1,0 +1,129 @@
+"""What RNNProp and LearnedMomentum share: a coordinatewise LSTM over running averages of the gradient."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from l2l_tf.networks import lstm_layers
+from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks.network import Network, Observation, Tensors
+
+AVERAGES = ("first_moment", "second_moment", "step")  # the entries of the state beside that of the LSTM layers
+
+Averages = dict[str, tf.Tensor]
+Basis = tuple[tf.Tensor, ...]
+
+
+class Law(Protocol):
+    """What is computed entry by entry around the LSTM layers. Hashable; tensors are of any one shape."""
+
+    @property
+    def num_features(self) -> int:
+        """Inputs of the LSTM layers."""
+
+    @property
+    def num_outputs(self) -> int:
+        """Outputs of the linear layer."""
+
+    def see(self, gradients: tf.Tensor, averages: Averages) -> tuple[list[tf.Tensor], Averages, Basis]:
+        """The features, the next averages, and what the update is made of besides the outputs."""
+
+    def respond(self, outputs: Sequence[tf.Tensor], basis: Basis) -> tf.Tensor:
+        """The updates."""
+
+
+class AveragingLSTM(Network):
+    """LSTM layers between the two halves of a law.
+
+    Args:
+      law: what they see, and what becomes of their outputs.
+      layers: cells of each LSTM layer.
+      options: the subclass's own, for `Network.options`.
+      initializer, seed, dtype: see DeepLSTM.
+
+    Raises:
+      ValueError: no layer, or one without cells.
+    """
+
+    coordinatewise = True
+
+    def __init__(
+        self,
+        law: Law,
+        layers: Sequence[int],
+        options: dict[str, Any],
+        initializer: Any,
+        seed: int,
+        dtype: str,
+        name: str | None,
+    ):
+        layers = lstm_layers.check_layers(layers)
+        if not layers:
+            raise ValueError(f"layers is empty: {type(self).__name__} needs at least one LSTM layer. Received: ().")
+        kept = {"initializer": json_able(initializer), "seed": seed, "dtype": dtype}
+        super().__init__({"layers": list(layers), **options, **kept}, name=name)
+        self.law = law
+        self._dtype = tf.as_dtype(dtype)
+        initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
+        self.cores = lstm_layers.build_cores(law.num_features, layers, initializers, self._dtype)
+        self.linear = lstm_layers.build_linear("linear", layers[-1], law.num_outputs, initializers, self._dtype)
+
+    def initial_state(self, parameters):
+        num_rows = sum(math.prod(p.shape) for p in parameters.values())
+        zeros = tf.zeros([num_rows, 1], self._dtype)
+        # The step is one a coordinate, so that all of the state is rows.
+        layers = tuple(core.initial_state(num_rows) for core in self.cores)
+        return {**dict.fromkeys(AVERAGES, zeros), "layers": layers}
+
+    def __call__(self, observation: Observation, state):
+        rows, next_state = self.update_rows(self.to_rows(observation.gradients), state)
+        return self.from_rows(rows, observation.gradients), next_state
+
+    def to_rows(self, tensors: Tensors) -> tf.Tensor:
+        """All coordinates below one another, `[n, 1]`, in the network's type."""
+        return tf.concat([tf.cast(tf.reshape(tensor, [-1, 1]), self._dtype) for tensor in tensors.values()], axis=0)
+
+    def from_rows(self, rows: tf.Tensor, like: Tensors) -> Tensors:
+        """The inverse of `to_rows`, in the shapes and types of `like`."""
+        parts = tf.split(rows, [math.prod(tensor.shape) for tensor in like.values()])
+        return {
+            name: tf.cast(tf.reshape(part, tensor.shape), tensor.dtype)
+            for (name, tensor), part in zip(like.items(), parts)
+        }
+
+    def update_rows(self, rows: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
+        """The rule itself: gradients `[n, 1]` and the state to updates `[n, 1]` and the next state."""
+        features, averages, basis = self.law.see(rows, {name: state[name] for name in AVERAGES})
+        hidden, layers = lstm_layers.run_cores(self.cores, tf.concat(features, axis=1), state["layers"])
+        outputs = tf.split(self.linear(hidden), self.law.num_outputs, axis=1)
+        return self.law.respond(outputs, basis), {**averages, "layers": layers}
+
+
+def moments(
+    gradients: tf.Tensor, averages: Averages, beta_1: float, beta_2: float
+) -> tuple[tf.Tensor, tf.Tensor, Averages]:
+    """The mean and the mean square of the gradients so far, without the bias of their start, and the next averages."""
+    step = averages["step"] + 1
+    first_moment = beta_1 * averages["first_moment"] + (1 - beta_1) * gradients
+    second_moment = beta_2 * averages["second_moment"] + (1 - beta_2) * tf.square(gradients)
+    mean, mean_square = first_moment / (1 - beta_1**step), second_moment / (1 - beta_2**step)
+    return mean, mean_square, {"first_moment": first_moment, "second_moment": second_moment, "step": step}
+
+
+_LEAST_MEAN_SQUARE = math.exp(-20)
+
+
+def log_magnitude(mean_square: tf.Tensor) -> tf.Tensor:
+    """log(mean square) / 20, at least -1, as LogAndSign with k = 10 has it for the gradient."""
+    return tf.math.log(tf.maximum(mean_square, _LEAST_MEAN_SQUARE)) / -math.log(_LEAST_MEAN_SQUARE)
+
+
+def check_averages(beta_1: float, beta_2: float, epsilon: float, network: str) -> None:
+    """Raises ValueError where a decay or epsilon is out of range."""
+    if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
+        raise ValueError(
+            f"{network} needs beta_1 and beta_2 of at least 0 and below 1, and epsilon above 0. "
+            f"Received: beta_1={beta_1}, beta_2={beta_2}, epsilon={epsilon}."
+        )
