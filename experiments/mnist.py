@@ -5,24 +5,11 @@ Learned and tuned hand-designed optimizers after 100 steps, then after 200, on t
 """
 
 from experiments.study import Part, Study, Training
+from l2l_tf import presets
 
-SETTINGS = {
-    "problem_options": {"stddev": 0.1},
-    "networks": {"network": {"net": "RNNProp"}},
-    "num_epochs": 120,
-    "num_steps": 200,
-    "unroll_length": 20,
-    "second_derivatives": True,
-    "loss_transform": "log",
-    "learning_rate": 0.001,
-    "learning_rate_decay": 0.05,
-    "clip_norm": 1.0,
-    "average_decay": 0.98,
-    "evaluation_period": 10,
-    "evaluation_epochs": 10,
-}
-TRAINING = Training("mnist-rnnprop", "mnist", SETTINGS)
-LEARNED = {"RNNProp": TRAINING.name}
+SETTINGS = presets.get("recommended", "mnist")
+TRAINING = Training("mnist-learned_momentum", "mnist", SETTINGS)
+LEARNED = {"LearnedMomentum": TRAINING.name}
 
 STUDY = Study(
     trainings=(TRAINING,),
