@@ -117,13 +117,16 @@ _define(flags.DEFINE_integer, "log_period", "Epochs between log lines.", 100, lo
 _define(flags.DEFINE_integer, "evaluation_period", "Epochs between validations.")
 _define(flags.DEFINE_integer, "evaluation_epochs", "Fresh runs that a validation averages.")
 _define(flags.DEFINE_integer, "patience", "Validations without improvement before stopping; 0 never stops.")
+_define(
+    flags.DEFINE_float, "rewind", "Go on from the best weights where a validation is worse than this times; 0 never."
+)
 _define(flags.DEFINE_boolean, "in_blocks", "Whether the fast path may be taken.")
 _define(flags.DEFINE_boolean, "resume", "Go on with the run in --save_path.", False)
 _define(flags.DEFINE_boolean, "overwrite", "Replace the run in --save_path.", False)
 _define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")
 _define(flags.DEFINE_string, "export", "Folder for a SavedModel of the best optimizer.")
 
-_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience", "random_scaling")
+_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience", "random_scaling", "rewind")
 _FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -67,6 +68,15 @@ class OuterOptimizer(tf.Module):
         adam = {f"adam/{i}": variable.value for i, variable in enumerate(self._adam.variables)}
         averages = {f"average/{i}": variable for i, variable in enumerate(self.averages)}
         return {**adam, **averages, "dropped": self.dropped}
+
+    def go_back(self, weights: Sequence[np.ndarray]) -> None:
+        """Puts phi and its averages to `weights`. Adam forgets where it was going, and keeps how large gradients are."""
+        for variables in filter(None, (self._variables, self.averages)):
+            for variable, weight in zip(variables, weights, strict=True):
+                variable.assign(weight)
+        for variable in self._adam.variables:
+            if variable.name.endswith("_momentum"):
+                variable.assign(tf.zeros_like(variable.value))
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> OuterStep:
         """One step along `gradients`, unless one of their entries is not finite."""

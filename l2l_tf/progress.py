@@ -44,8 +44,8 @@ class Progress:
                 self._log(event)
             self._summarise(event.epoch, event._asdict())
         else:
-            best = " (best so far)" if event.best else ""
-            self._write(f"Epoch {event.epoch} validation: {_log10(event.final_loss)}{best}")
+            remark = " (best so far)" if event.best else " (back to the best)" if event.rewound else ""
+            self._write(f"Epoch {event.epoch} validation: {_log10(event.final_loss)}{remark}")
             self._summarise(event.epoch, {"validation_loss": event.final_loss})
 
     def close(self) -> None:

@@ -50,11 +50,19 @@ class Epoch(NamedTuple):
 
 
 class Validation(NamedTuple):
-    """A validation on fixed draws: the mean loss after the last step, and whether it is the lowest yet."""
+    """A validation on fixed draws.
+
+    Attributes:
+      epoch: after which it was made.
+      final_loss: the mean loss after the last step.
+      best: whether it is the lowest yet.
+      rewound: whether training goes on from the weights of the lowest.
+    """
 
     epoch: int
     final_loss: float
     best: bool
+    rewound: bool = False
 
 
 class Outcome(NamedTuple):
@@ -240,12 +248,16 @@ class Training:
             curves = self._evaluator(seeds.fold(self._root, seeds.Purpose.VALIDATION), self.config.evaluation_epochs)
         loss = float(np.mean(curves.final(self._split)))
         improved = np.isfinite(loss) and (self.best is None or loss < self.best.final_loss)
-        validation = Validation(self.epoch, loss, bool(improved))
         if improved:
-            self.best, self._best_weights, self._validations_since_best = validation, weights, 0
-        else:
-            self._validations_since_best += 1
-        return validation
+            self.best, self._best_weights, self._validations_since_best = Validation(self.epoch, loss, True), weights, 0
+            return self.best
+        self._validations_since_best += 1
+        limit = self.config.rewind * self.best.final_loss if self.config.rewind and self.best else np.inf
+        rewound = not loss <= limit
+        if rewound:
+            self._outer_optimizer.go_back(self._best_weights)
+            self._dropped_in_a_row = 0
+        return Validation(self.epoch, loss, False, rewound)
 
     def _out_of_patience(self) -> bool:
         return self.config.patience is not None and self._validations_since_best >= self.config.patience

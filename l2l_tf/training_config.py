@@ -45,6 +45,8 @@ class TrainingConfig:
       average_decay: of the moving average of phi, which is then what is validated and saved; None for none.
       evaluation_period: epochs between validations.
       evaluation_epochs: fresh runs that a validation averages.
+      rewind: where a validation's loss is more than this times the lowest, training goes on from the weights of the
+        lowest; None never goes back.
       in_blocks: take the fast path of `l2l_tf.fast` where it has something to gain.
       patience: validations without improvement before training stops; None never stops early.
     """
@@ -79,6 +81,7 @@ class TrainingConfig:
     evaluation_period: int = 1000
     evaluation_epochs: int = 20
     patience: int | None = None
+    rewind: float | None = None
     in_blocks: bool = True
 
     def __post_init__(self):
@@ -106,6 +109,8 @@ class TrainingConfig:
         self._check_lengths()
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience is at least 1, or None. Received: {self.patience}.")
+        if self.rewind is not None and not 1 <= self.rewind < float("inf"):
+            raise ValueError(f"rewind is at least 1, or None. Received: {self.rewind}.")
         if not self.networks:
             raise ValueError("networks is empty: name at least one.")
 

@@ -111,6 +111,27 @@ def test_patience_stops_early(tmp_path):
     assert outcome.epochs == outcome.best.epoch + 3 < 50
 
 
+def test_what_gets_much_worse_goes_on_from_the_best_weights(tmp_path):
+    # Steps this large only make phi worse.
+    config = dataclasses.replace(CONFIG, learning_rate=5.0, num_epochs=2, evaluation_period=1, rewind=1.01)
+    training, rewound = Training(config, tmp_path), []
+    training.run(lambda event: rewound.append(event.rewound) if isinstance(event, Validation) else None)
+    assert rewound == [False, True]
+    arrays, facts = checkpoint.read(tmp_path)
+    assert facts["best"][:2] == [1, training.best.final_loss]
+    for i in range(len(training.network.trainable_variables)):
+        for name in (f"phi/{i}", f"outer/average/{i}"):
+            np.testing.assert_array_equal(arrays[name], arrays[f"best/{i}"], err_msg=name)
+
+
+def test_without_a_best_loss_there_is_nothing_to_go_back_to(tmp_path):
+    training, rewound = Training(dataclasses.replace(CONFIG, rewind=1.0), tmp_path), []
+    for variable in training.network.trainable_variables:
+        variable.assign(tf.fill(variable.shape, float("nan")))
+    training.run(lambda event: rewound.append(event.rewound) if isinstance(event, Validation) else None)
+    assert rewound == [False, False]
+
+
 def test_gradients_that_stay_infinite_end_the_run_and_keep_what_was_saved(tmp_path):
     training = Training(dataclasses.replace(CONFIG, num_epochs=100, evaluation_period=1000), tmp_path)
     training.save()
@@ -170,6 +191,7 @@ def test_several_optimizees_average_their_outer_gradients(tmp_path):
         ({"learning_rate": -1.0}, "learning_rate is above 0. Received: -1.0"),
         ({"learning_rate": float("nan")}, "learning_rate is above 0. Received: nan"),
         ({"patience": 0}, "patience is at least 1, or None. Received: 0"),
+        ({"rewind": 0.9}, "rewind is at least 1, or None. Received: 0.9"),
         ({"networks": {}}, "networks is empty"),
         ({"estimator": "guess"}, r"estimator is one of \['backpropagation', .*Received: 'guess'"),
         ({"objective": "test"}, r"objective is one of \['training', 'validation'\]. Received: 'test'"),
