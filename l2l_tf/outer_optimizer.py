@@ -70,7 +70,7 @@ class OuterOptimizer(tf.Module):
         return {**adam, **averages, "dropped": self.dropped}
 
     def go_back(self, weights: Sequence[np.ndarray]) -> None:
-        """Puts phi and its averages to `weights`. Adam forgets where it was going, and keeps how large gradients are."""
+        """Puts phi and its averages to `weights`. Adam forgets where it was going, not how large gradients are."""
         for variables in filter(None, (self._variables, self.averages)):
             for variable, weight in zip(variables, weights, strict=True):
                 variable.assign(weight)

@@ -59,8 +59,8 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "evaluation_period": 50,
         },
         # Unrolls as long as the runs: what makes the last steps better costs the first ones, and only a whole run sees
-        # both. Starting as momentum makes the gradients of whole runs agree with one another; where they explode and lead
-        # nowhere, training goes back.
+        # both. Starting as momentum makes the gradients of whole runs agree with one another; where they explode all the
+        # same and lead nowhere, training goes back.
         "mnist": {
             "second_derivatives": True,
             "problem_options": {"stddev": 0.1},
