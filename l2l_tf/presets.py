@@ -58,9 +58,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "num_epochs": 400,
             "evaluation_period": 50,
         },
-        # Unrolls as long as the runs: what makes the last steps better costs the first ones, and only a whole run sees
-        # both. Starting as momentum makes the gradients of whole runs agree with one another; where they explode all the
-        # same and lead nowhere, training goes back.
+        # Unrolls as long as the runs: what makes the last steps better costs the first ones, and only whole runs see
+        # both. Starting as momentum makes the gradients of whole runs agree with one another; where they explode none the
+        # less and lead nowhere, training goes back.
         "mnist": {
             "second_derivatives": True,
             "problem_options": {"stddev": 0.1},
