@@ -58,9 +58,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "num_epochs": 400,
             "evaluation_period": 50,
         },
-        # What makes the last steps better costs the first ones, and only long unrolls see both. Those of 100 steps lead
-        # where whole runs lead (cosine 0.99), and their gradients agree from run to run (cosine 0.9 where whole runs have
-        # 0.5), as the rule starts as momentum and not at random. Where they explode none the less, training goes back.
+        # What makes the last steps better costs the first ones, and only long unrolls see both. Those of 100 steps
+        # lead where whole runs lead (cosine 0.99), and agree from run to run (0.9, whole runs 0.5), as the rule starts
+        # as momentum and not at random. Where gradients explode none the less, training goes back.
         "mnist": {
             "second_derivatives": True,
             "problem_options": {"stddev": 0.1},
