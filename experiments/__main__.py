@@ -12,6 +12,7 @@ NAMES = {
     "mnist": "a perceptron on MNIST, to step 100 and on to 200 (figure 4, centre and right)",
     "transfer": "the same optimizer on 40 units, two layers, ReLU (figure 5)",
     "sweep": "final losses by hidden units and layers (figure 6)",
+    "horizons": "rules on MNIST after 100, 1,000 and 10,000 steps (beyond the paper)",
     "cifar": "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)",
     "neural_art": "neural art, or a picture of your own (figures 8 and 9)",
     "updates": "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's",
