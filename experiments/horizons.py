@@ -11,7 +11,7 @@ from l2l_tf import presets
 
 _ALIKE = presets.get("recommended", "mnist")
 _LSTM = {"layers": [20, 20], "preprocess_name": "LogAndSign", "preprocess_options": {"k": 10}, "scale": 0.1}
-_MLP = {"num_epochs": 200, "learning_rate": 0.001}
+_MLP = {"num_epochs": 150, "learning_rate": 0.001, "clip_norm": 0.1}
 RULES = {
     "LSTM": (
         "CoordinateWiseDeepLSTM",
