@@ -40,8 +40,9 @@ def test_it_loads_and_moves_against_the_gradient(name):
     for member in network.networks.values():
         gradient, x = tf.constant([0.1, -0.1, 0.02]), tf.zeros([3])
         state = member.initial_state({"x": x})
-        for _ in range(10):
-            updates, state = member(Observation({"x": gradient}), state)
+        for step in range(10):
+            observation = Observation({"x": gradient}, parameters={"x": x}, step=tf.constant(float(step)))
+            updates, state = member(observation, state)
             x += updates["x"]
         assert np.all(np.sign(x) == -np.sign(gradient))
 
