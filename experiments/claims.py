@@ -52,9 +52,11 @@ CLAIMS = (
     Claim("5, centre", "MNIST with two layers: transfers", ("transfer-2-layers",)),
     Claim("5, right", "MNIST with ReLU: does not transfer", ("transfer-relu",), below=False),
     Claim("6", "Sweep: transfers near the training architecture (10 to 40 units, 1 and 2 layers)", NEAR),
-    Claim("7, left", "CIFAR-10: ahead over 1,000 steps", ("cifar-10",), "LSTM"),
-    Claim("7, centre", "CIFAR-5: LSTM-sub, trained on the other labels, wins", ("cifar-5",), "LSTM-sub"),
-    Claim("7, right", "CIFAR-2: LSTM-sub, trained on other labels, wins", ("cifar-2",), "LSTM-sub"),
+    Claim("7, left", "CIFAR-10: ahead over 1,000 steps", ("cifar-10",), "LearnedMomentum"),
+    Claim(
+        "7, centre", "CIFAR-5: trained on the other labels only (LSTM-sub), wins", ("cifar-5",), "LearnedMomentum-sub"
+    ),
+    Claim("7, right", "CIFAR-2: trained on other labels only (LSTM-sub), wins", ("cifar-2",), "LearnedMomentum-sub"),
     Claim("8, left", "Neural art: below on new content", ("neural_art-64",)),
     Claim("8, right", "Neural art: below on new content, a new style and 128 x 128 at once", ("neural_art-128",)),
 )
