@@ -93,7 +93,11 @@ def request_from_flags() -> Request:
         raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
     problem, options = _problem(trained_on)
     options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
-    if FLAGS.held_out and not data and problem in catalogue.CATALOGUE and problem != "ensemble":
+    if (
+        FLAGS.held_out
+        and not data
+        and all(name in catalogue.CATALOGUE for name, _ in catalogue.parts(problem, options))
+    ):
         raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
     if FLAGS.plot:
         report.check_figure_path(FLAGS.plot)
@@ -165,7 +169,7 @@ def _cache() -> TuningCache | None:
 
 def main():
     request = request_from_flags()
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, request.problem))
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, request.problem, request.options))
     compare(request)
 
 

@@ -200,7 +200,7 @@ def main():
     elif not FLAGS.overwrite:
         checkpoint.check_free(FLAGS.save_path)
     files.make_folder(FLAGS.save_path)
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem))
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
     train(config, data)
 
 
@@ -225,8 +225,7 @@ def train(config, data):
     outcome = progress.follow(training, FLAGS.log_period, FLAGS.summary_dir)
     where = os.path.normpath(FLAGS.save_path)
     if outcome.reason == "interrupted":
-        print(f"Interrupted after epoch {outcome.epochs}; saved in {where}. The same command with --resume goes on.")
-        return
+        raise KeyboardInterrupt(f"Saved in {where}, epoch {outcome.epochs}. The same command with --resume goes on.")
     print(f"Training {outcome.reason} after {outcome.epochs} epochs; the best optimizer is in {where}.")
     curves = training.evaluate(config.evaluation_epochs)
     print(f"Log Mean Final Error: {curves.log_mean_final_error:.3f} (fresh problems, evaluate.py --seed={config.seed})")

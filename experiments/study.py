@@ -155,7 +155,9 @@ def request_from_flags(name: str, study: Study) -> Request:
     parent = Path("runs/quick" if FLAGS.quick and not FLAGS["folder"].present else FLAGS.folder)
     output = Path("runs/quick/results" if FLAGS.quick and not FLAGS["output"].present else FLAGS.output)
     todo = [] if given else runs.unfinished(trainings, parent, study.seeds)
-    tf = command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, study.parts[0].problem))
+    tf = command_line.import_tensorflow(
+        command_line.threads_for(FLAGS.threads, study.parts[0].problem, study.parts[0].options)
+    )
     # Every contender has functions of its own to compile, which TensorFlow takes for needless retracing.
     tf.get_logger().setLevel("ERROR")
     return Request(study, parent, output, given, todo, data)

@@ -43,7 +43,7 @@ def main():
     _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
     results = Path("runs/quick/results" if FLAGS.quick and not FLAGS["results"].present else FLAGS.results)
     output = Path(FLAGS.output) if FLAGS.output else results / "updates"
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, part.problem))
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, part.problem, part.options))
     measure(folders, experiment, part, results, output, data)
 
 

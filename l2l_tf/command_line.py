@@ -12,7 +12,7 @@ import sys
 import tempfile
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
@@ -118,22 +118,27 @@ def check_problem(
       DatasetNotPreparedError: data that is missing, without `download`.
     """
     catalogue.check(name, options)
-    catalogue.check_files(name, options)
-    entry = catalogue.CATALOGUE.get(name)
-    if not entry or not entry.dataset:
+    found = []
+    for part, own_options in catalogue.parts(name, options):
+        catalogue.check(part, own_options)
+        catalogue.check_files(part, own_options)
+        entry = catalogue.CATALOGUE.get(part)
+        if entry and entry.dataset:
+            found.append((entry.dataset, data_dir or options.get("data_dir") or own_options.get("data_dir")))
+    if not found:
         return options, {}
-    data_dir = data_dir or options.get("data_dir")
     if not download:
-        datasets.check_present(entry.dataset, data_dir)
+        for dataset, folder in found:
+            datasets.check_present(dataset, folder)
     identity = {name: value for name, value in options.items() if name not in ("data_dir", "download")}
-    return identity, {"data_dir": data_dir, "download": download}
+    return identity, {"data_dir": data_dir or options.get("data_dir"), "download": download}
 
 
-def threads_for(setting: str, problem: str) -> int | None:
+def threads_for(setting: str, problem: str, options: Mapping[str, Any] | None = None) -> int | None:
     """Threads within an operation for the flag `threads`; None leaves TensorFlow's default."""
-    entry = catalogue.CATALOGUE.get(problem)
+    entries = [catalogue.CATALOGUE.get(name) for name, _ in catalogue.parts(problem, options or {})]
     # Of a problem of the user's own we do not know what it is made of.
-    dense = entry is not None and not entry.convolutional
+    dense = all(entry is not None and not entry.convolutional for entry in entries)
     return 1 if setting == "auto" and dense else None
 
 

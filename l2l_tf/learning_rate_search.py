@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from l2l_tf import checkpoint
-from l2l_tf.training import Epoch, Training, Validation
+from l2l_tf.training import Training, TrainingDivergedError
 from l2l_tf.training_config import TrainingConfig
+from l2l_tf.training_events import Epoch, Validation
 
 FOLDER = "learning_rate_trials"
 _DECADES = 1.0
@@ -54,10 +55,12 @@ def search(
         trial_config = dataclasses.replace(config, learning_rate=rate, num_epochs=num_epochs)
         resume = not overwrite and (trial_folder / checkpoint.FILE).exists()
         training = Training(trial_config, trial_folder, resume=resume, overwrite=not resume, data=data)
-        outcome = training.run(watch)
-        if outcome.reason == "interrupted":
-            raise KeyboardInterrupt(f"Trials are kept in {str(trial_folder.parent)!r}; the same command goes on.")
-        trials.append(Trial(rate, outcome.best.final_loss if outcome.best else float("inf")))
+        try:
+            if training.run(watch).reason == "interrupted":
+                raise KeyboardInterrupt(f"Trials are kept in {str(trial_folder.parent)!r}; the same command goes on.")
+        except TrainingDivergedError:
+            pass  # Its best so far is what this rate gives.
+        trials.append(Trial(rate, training.best.final_loss if training.best else float("inf")))
         report(trials[-1])
     best = min(trials, key=lambda trial: trial.final_loss)
     if not np.isfinite(best.final_loss):

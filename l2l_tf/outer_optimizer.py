@@ -23,7 +23,7 @@ class OuterOptimizer(tf.Module):
 
     Args:
       variables: phi.
-      learning_rate: of Adam; `learning_rate` may be assigned between steps.
+      learning_rate: of Adam; see `set_learning_rate`.
       clip_norm: largest global norm of the gradient; None does not clip.
       clip_value: largest absolute entry of the gradient; None does not clip.
       average_decay: d of average' = d average + (1 - d) phi, with d smaller over the first steps, so that the
@@ -60,6 +60,7 @@ class OuterOptimizer(tf.Module):
         self.dropped = tf.Variable(0, dtype=tf.int64, trainable=False)
 
     def set_learning_rate(self, learning_rate: float) -> None:
+        """Of the steps from now on."""
         self._adam.learning_rate = learning_rate
 
     @property

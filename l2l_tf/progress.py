@@ -5,7 +5,8 @@ import sys
 
 import tqdm
 
-from l2l_tf.training import Epoch, Outcome, Training, Validation
+from l2l_tf.training import Training
+from l2l_tf.training_events import Epoch, Outcome, Validation
 
 
 def follow(training: Training, log_period: int, summary_dir: str | None = None) -> Outcome:
@@ -49,6 +50,7 @@ class Progress:
             self._summarise(event.epoch, {"validation_loss": event.final_loss})
 
     def close(self) -> None:
+        """Ends the bar, and the events of TensorBoard."""
         self._bar.close()
         if self._summaries:
             self._summaries.close()

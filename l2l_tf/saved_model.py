@@ -238,7 +238,7 @@ def _replacing_folder(path: Path) -> Iterator[Path]:
             path.rename(folder / "old")
         try:
             new.rename(path)
-        except OSError:
+        except BaseException:  # Ctrl-C too.
             if (folder / "old").exists():
                 (folder / "old").rename(path)
             raise

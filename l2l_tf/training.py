@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.meta import MetaMinimize
 from l2l_tf.outer_optimizer import OuterOptimizer
 from l2l_tf.training_config import TrainingConfig
+from l2l_tf.training_events import Epoch, Outcome, Validation
 from problems.problem import Problem
 from problems.scaling import RandomScaling
 
@@ -25,52 +26,6 @@ _DROPPED_IN_A_ROW = 25
 
 class TrainingDivergedError(ValueError):
     """Outer gradients stayed infinite or NaN."""
-
-
-class Epoch(NamedTuple):
-    """One optimization run that phi learned from, averaged over its unrolls (and over its optimizees).
-
-    Attributes:
-      epoch: counts from 1.
-      final_loss: f at the last theta.
-      meta_loss, gradient_norm, update_norm: means over the unrolls.
-      dropped: outer gradients dropped so far, as they were not finite.
-      seconds: wall-clock time.
-      dropped_members: of estimates, left out so far as they were not finite.
-    """
-
-    epoch: int
-    final_loss: float
-    meta_loss: float
-    gradient_norm: float
-    update_norm: float
-    dropped: int
-    seconds: float
-    dropped_members: int = 0
-
-
-class Validation(NamedTuple):
-    """A validation on fixed draws.
-
-    Attributes:
-      epoch: after which it was made.
-      final_loss: the mean loss after the last step.
-      best: whether it is the lowest yet.
-      rewound: whether training goes on from the weights of the lowest.
-    """
-
-    epoch: int
-    final_loss: float
-    best: bool
-    rewound: bool = False
-
-
-class Outcome(NamedTuple):
-    """How training ended: "finished", "stopped early" or "interrupted", after how many epochs, and the best."""
-
-    reason: str
-    epochs: int
-    best: Validation | None
 
 
 class Training:
@@ -152,22 +107,22 @@ class Training:
     def run(self, report: Callable[[Epoch | Validation], None] = lambda event: None) -> Outcome:
         """Trains to the last epoch, `report`ing every epoch and validation; saves on the way and at the end.
 
-        Ctrl-C and SIGTERM end it after the epoch in progress, with everything saved.
+        Ctrl-C and SIGTERM end it after the epoch in progress and the validation that may follow it, with everything
+        saved.
 
         Raises:
           TrainingDivergedError: 25 outer gradients in a row were not finite. What was saved is kept.
         """
-        reason = "finished"
+        reason = None
         with interruption.deferred() as interrupted:
             for event in self._events():
                 report(event)
-                if interrupted():
+                # A resumed run begins with the next epoch: a validation that is due is not left out.
+                if interrupted() and not (isinstance(event, Epoch) and self._validation_is_due()):
                     reason = "interrupted"
                     break
-                if self._out_of_patience():
-                    reason = "stopped early"
-                    break
             self.save()
+        reason = reason or ("stopped early" if self._out_of_patience() else "finished")
         return Outcome(reason, self.epoch, self.best)
 
     def evaluate(self, num_draws: int) -> Curves:
@@ -190,6 +145,7 @@ class Training:
             "best": self.best,
             "validations_since_best": self._validations_since_best,
             "dropped_members": self._minimize.dropped_members,
+            "dropped_in_a_row": self._dropped_in_a_row,
         }
         checkpoint.write(self.folder, arrays, facts)
         self._save_optimizer(self.folder, self._best_weights)
@@ -197,14 +153,17 @@ class Training:
         self._saved_at = time.monotonic()
 
     def _events(self) -> Iterator[Epoch | Validation]:
-        while self.epoch < self.config.num_epochs:
+        while self.epoch < self.config.num_epochs and not self._out_of_patience():
             yield self._train_epoch()
-            if self.epoch % self.config.evaluation_period == 0 or self.epoch == self.config.num_epochs:
+            if self._validation_is_due():
                 validation = self._validate()
                 self.save()
                 yield validation
             elif time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
                 self.save()
+
+    def _validation_is_due(self) -> bool:
+        return self.epoch % self.config.evaluation_period == 0 or self.epoch == self.config.num_epochs
 
     def _train_epoch(self) -> Epoch:
         config = self.config
@@ -252,12 +211,17 @@ class Training:
             self.best, self._best_weights, self._validations_since_best = Validation(self.epoch, loss, True), weights, 0
             return self.best
         self._validations_since_best += 1
-        limit = self.config.rewind * self.best.final_loss if self.config.rewind and self.best else np.inf
-        rewound = not loss <= limit
+        rewound = self._is_much_worse(loss)
         if rewound:
             self._outer_optimizer.go_back(self._best_weights)
             self._dropped_in_a_row = 0
         return Validation(self.epoch, loss, False, rewound)
+
+    def _is_much_worse(self, loss: float) -> bool:
+        if self.config.rewind is None or self.best is None:
+            return False
+        lowest = self.best.final_loss
+        return not loss <= lowest + (self.config.rewind - 1) * abs(lowest)  # NaN is worse.
 
     def _out_of_patience(self) -> bool:
         return self.config.patience is not None and self._validations_since_best >= self.config.patience
@@ -290,7 +254,9 @@ class Training:
         self.epoch = facts["epoch"]
         self.best = Validation(*facts["best"]) if facts["best"] else None
         self._validations_since_best = facts["validations_since_best"]
+        # Newer than the first checkpoints.
         self._minimize.dropped_members = facts.get("dropped_members", 0)
+        self._dropped_in_a_row = facts.get("dropped_in_a_row", 0)
 
 
 def _check_validation_loss(problem: Problem, what_needs: str) -> None:

@@ -45,8 +45,8 @@ class TrainingConfig:
       average_decay: of the moving average of phi, which is then what is validated and saved; None for none.
       evaluation_period: epochs between validations.
       evaluation_epochs: fresh runs that a validation averages.
-      rewind: where a validation's loss is more than this times the lowest, training goes on from the weights of the
-        lowest; None never goes back.
+      rewind: where a validation's loss is more than this times the lowest (where that is negative, as far above it),
+        training goes on from the weights of the lowest; None never goes back.
       in_blocks: take the fast path of `l2l_tf.fast` where it has something to gain.
       patience: validations without improvement before training stops; None never stops early.
     """

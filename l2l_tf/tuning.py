@@ -22,6 +22,7 @@ from l2l_tf import networks, provenance, seeds
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.networks.classic import Classic
 from l2l_tf.tuning_cache import TuningCache
+from problems import catalogue
 from problems.problem import Problem
 
 STEPS_PER_DECADE = 4
@@ -251,8 +252,15 @@ def _identity(options: Any) -> Any:
 
 
 def _source_digest(problem: Problem) -> str:
-    """Of the files that define the problem: a changed problem of the same name is another problem."""
-    modules = [type(problem).__module__, *([problem.name.partition(":")[0]] if ":" in problem.name else [])]
+    """Of the files that define the problem: a changed problem of the same name is another problem.
+
+    These are the modules of its class, of the user's function that makes it, and of the problems it is made of, not
+    what these import.
+    """
+    names = [name for name, _ in catalogue.parts(problem.name, problem.options)]
+    homes = [catalogue.CATALOGUE[name].home if name in catalogue.CATALOGUE else name for name in names]
+    inside = [home.partition(":")[0] for home in homes if ":" in home]
+    modules = dict.fromkeys([type(problem).__module__, *inside])
     digest = hashlib.sha256()
     for name in modules:
         module = sys.modules.get(name)

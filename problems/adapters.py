@@ -117,7 +117,10 @@ def from_keras(
     start = {variable.path: tf.identity(variable.value) for variable in trainable}
     state = [tf.identity(variable.value) for variable in model.non_trainable_variables]
     is_seed = [variable.name == "seed_generator_state" for variable in model.non_trainable_variables]
-    has_averages = not all(is_seed)
+    frozen = {variable.path for layer in model._flatten_layers() if not layer.trainable for variable in layer.variables}
+    has_averages = not all(
+        seed or variable.path in frozen for seed, variable in zip(is_seed, model.non_trainable_variables)
+    )
     initializers = _random_initializers(model) if redraw else {}
     loss_function = keras.losses.get(loss)
 

@@ -22,6 +22,7 @@ class Entry(NamedTuple):
       dataset: the name in TFDS of the data it needs; such a problem takes `data_dir` and `download`.
       convolutional: whether its time goes into convolutions.
       check: `module:function` that looks, without TensorFlow, whether the files that its options name are there.
+      inner: the option with the problems it is made of: one `{"name": ..., "options": {...}}`, or a list of them.
     """
 
     home: str
@@ -30,6 +31,7 @@ class Entry(NamedTuple):
     dataset: str | None = None
     convolutional: bool = False
     check: str | None = None
+    inner: str | None = None
 
 
 _IMAGES = ("batch_size", "mode", "stddev", "validation_size", "input_noise", "data_dir", "download", "dtype")
@@ -63,8 +65,18 @@ CATALOGUE: dict[str, Entry] = {
         convolutional=True,
         check="problems.pictures:check",
     ),
-    "ensemble": Entry("problems.ensemble:from_names", ("problems", "weights"), required=("problems",)),
-    "scaled": Entry("problems.scaling:from_name", ("problem", "log_range"), required=("problem",)),
+    "ensemble": Entry(
+        "problems.ensemble:from_names",
+        ("problems", "weights", "data_dir", "download"),
+        required=("problems",),
+        inner="problems",
+    ),
+    "scaled": Entry(
+        "problems.scaling:from_name",
+        ("problem", "log_range", "data_dir", "download"),
+        required=("problem",),
+        inner="problem",
+    ),
 }
 
 
@@ -89,6 +101,21 @@ def check(name: str, options: Mapping[str, Any]) -> None:
         )
     elif not _is_importable(name.partition(":")[0]):
         raise missing_module(name)
+
+
+def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Name and options of the problems that this one is made of, or its own. What is no description is left out."""
+    entry = CATALOGUE.get(name)
+    if entry is None or entry.inner is None:
+        return [(name, options)]
+    inner = options.get(entry.inner)
+    descriptions = filter(is_description, inner if isinstance(inner, list | tuple) else [inner])
+    return [part for each in descriptions for part in parts(each["name"], each.get("options", {}))]
+
+
+def is_description(value: Any) -> bool:
+    """Whether it is a problem as data, `{"name": ..., "options": {...}}`; without options is one too."""
+    return isinstance(value, Mapping) and {"name"} <= set(value) <= {"name", "options"}
 
 
 def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], options: Mapping[str, Any]) -> None:

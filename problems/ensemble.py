@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from problems import get
+from problems import descriptions
 from problems.problem import Parameters, Problem, split_seed
 
 
@@ -75,15 +75,15 @@ class Ensemble(Problem):
         return tf.add_n(terms)
 
 
-def from_names(problems: Sequence[Mapping[str, Any]], weights: Sequence[float] | None = None) -> Ensemble:
+def from_names(
+    problems: Sequence[Mapping[str, Any]],
+    weights: Sequence[float] | None = None,
+    data_dir: str | None = None,
+    download: bool = False,
+) -> Ensemble:
     """An ensemble of problems given as `{"name": ..., "options": {...}}`, for `problems.get`.
 
     Raises:
-      ValueError: one that is given otherwise; see also `problems.get`.
+      ValueError: see `descriptions.build`.
     """
-    for problem in problems:
-        if not isinstance(problem, Mapping) or not {"name"} <= set(problem) <= {"name", "options"}:
-            raise ValueError(
-                f'An ensemble takes each of its problems as {{"name": ..., "options": {{...}}}}. Received: {problem!r}.'
-            )
-    return Ensemble([get(problem["name"], **problem.get("options", {})) for problem in problems], weights)
+    return Ensemble([descriptions.build(problem, data_dir, download) for problem in problems], weights)

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from problems import get
+from problems import descriptions
 from problems.problem import Parameters, Problem, split_seed
 
 
@@ -62,14 +62,12 @@ def _scaled(parameters: Parameters, instance: Any) -> Parameters:
     return {name: instance["scales"][name] * x for name, x in parameters.items()}
 
 
-def from_name(problem: Mapping[str, Any], log_range: float = 1.0) -> RandomScaling:
+def from_name(
+    problem: Mapping[str, Any], log_range: float = 1.0, data_dir: str | None = None, download: bool = False
+) -> RandomScaling:
     """Random scaling of a problem given as `{"name": ..., "options": {...}}`, for `problems.get`.
 
     Raises:
-      ValueError: one that is given otherwise; see also `problems.get`.
+      ValueError: see `descriptions.build`.
     """
-    if not isinstance(problem, Mapping) or not {"name"} <= set(problem) <= {"name", "options"}:
-        raise ValueError(
-            f'Random scaling takes its problem as {{"name": ..., "options": {{...}}}}. Received: {problem!r}.'
-        )
-    return RandomScaling(get(problem["name"], **problem.get("options", {})), log_range)
+    return RandomScaling(descriptions.build(problem, data_dir, download), log_range)

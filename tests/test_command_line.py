@@ -10,6 +10,7 @@ import pytest
 from absl import flags
 
 from l2l_tf import command_line
+from problems import DatasetNotPreparedError
 
 COMMAND = '''"""Says what it was given."""
 import json, os, sys, time
@@ -170,6 +171,21 @@ def test_threads():
     assert command_line.threads_for("auto", "mnist") == 1
     assert command_line.threads_for("auto", "cifar") is None
     assert command_line.threads_for("default", "mnist") is None
+    inside = {"problems": [{"name": "quadratic"}, {"name": "scaled", "options": {"problem": {"name": "cifar"}}}]}
+    assert command_line.threads_for("auto", "ensemble", inside) is None
+    assert command_line.threads_for("auto", "ensemble", {"problems": [{"name": "quadratic"}]}) == 1
+    assert command_line.threads_for("auto", "scaled", {"problem": {"name": "mine:problem"}}) is None
+
+
+def test_data_of_problems_inside_of_others(tmp_path):
+    options = {"problem": {"name": "ensemble", "options": {"problems": [{"name": "simple"}, {"name": "mnist"}]}}}
+    with pytest.raises(DatasetNotPreparedError, match=f"mnist was looked for in {tmp_path}"):
+        command_line.check_problem("scaled", options, str(tmp_path), False)
+    checked = command_line.check_problem("scaled", options, str(tmp_path), True)
+    assert checked == (options, {"data_dir": str(tmp_path), "download": True})
+    assert command_line.check_problem("scaled", {"problem": {"name": "simple"}}, str(tmp_path), True)[1] == {}
+    with pytest.raises(ValueError, match=r"simple takes the options \['dtype'\]. Received: \['dims'\]"):
+        command_line.check_problem("scaled", {"problem": {"name": "simple", "options": {"dims": 2}}}, None, False)
 
 
 def test_commands_do_not_share_flags():

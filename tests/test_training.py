@@ -1,6 +1,8 @@
 """The meta-training loop: resuming, validation, early stopping, divergence."""
 
 import dataclasses
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ import problems
 from l2l_tf import checkpoint, networks, saved_optimizer, seeds
 from l2l_tf.checkpoint import CheckpointError
 from l2l_tf.evaluation import Evaluator
-from l2l_tf.training import Epoch, Training, TrainingDivergedError, Validation
+from l2l_tf.training import Training, TrainingDivergedError
 from l2l_tf.training_config import TrainingConfig
+from l2l_tf.training_events import Epoch, Validation
 
 CONFIG = TrainingConfig(
     problem="quadratic",
@@ -125,11 +128,48 @@ def test_what_gets_much_worse_goes_on_from_the_best_weights(tmp_path):
 
 
 def test_without_a_best_loss_there_is_nothing_to_go_back_to(tmp_path):
-    training, rewound = Training(dataclasses.replace(CONFIG, rewind=1.0), tmp_path), []
+    training, rewound = Training(dataclasses.replace(CONFIG, rewind=1.0, average_decay=None), tmp_path), []
     for variable in training.network.trainable_variables:
         variable.assign(tf.fill(variable.shape, float("nan")))
     training.run(lambda event: rewound.append(event.rewound) if isinstance(event, Validation) else None)
+    assert training.best is None
     assert rewound == [False, False]
+
+
+def test_without_rewind_a_loss_that_is_not_finite_leaves_the_weights(tmp_path):
+    training = Training(dataclasses.replace(CONFIG, average_decay=None), tmp_path)
+
+    def spoil(event):
+        if isinstance(event, Epoch) and event.epoch == CONFIG.num_epochs:
+            for variable in training.network.trainable_variables:
+                variable.assign(tf.fill(variable.shape, float("nan")))
+        elif isinstance(event, Validation):
+            assert not event.rewound
+
+    training.run(spoil)
+    assert training.best.epoch < CONFIG.num_epochs
+    assert all(np.isnan(variable).all() for variable in training.network.trainable_variables)
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_an_interrupt_waits_for_the_validation_that_is_due(undisturbed, tmp_path, epoch):
+    training = Training(CONFIG, tmp_path)
+
+    def interrupt(event):
+        if event.epoch == epoch and isinstance(event, Epoch):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert training.run(interrupt).reason == "interrupted"
+    Training(CONFIG, tmp_path, resume=True).run()
+    assert checkpoint.read(tmp_path)[1] == checkpoint.read(undisturbed[0])[1]
+
+
+def test_a_run_that_stopped_early_is_not_trained_on(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, learning_rate=5.0, average_decay=None, num_epochs=50, evaluation_period=1, patience=1
+    )
+    ended = Training(config, tmp_path).run()
+    assert Training(config, tmp_path, resume=True).run() == ended
 
 
 def test_gradients_that_stay_infinite_end_the_run_and_keep_what_was_saved(tmp_path):

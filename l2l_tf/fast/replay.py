@@ -23,7 +23,7 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
             total = recompute.replay(part, seen, records.starts[name], loss_cotangents)
         else:
             total = _step_by_step(part, seen, records.states[name], loss_cotangents)
-        gradients |= part.gradients(total)
+        _add_gradients(gradients, part.gradients(total))
     return gradients
 
 
@@ -71,8 +71,14 @@ def exact(
     )
     gradients: GradientsByVariable = {}
     for name, part in parts.items():
-        gradients |= part.gradients(totals[name])
+        _add_gradients(gradients, part.gradients(totals[name]))
     return gradients
+
+
+def _add_gradients(total: GradientsByVariable, more: GradientsByVariable) -> None:
+    """Adds to `total`, as one network may stand under several names."""
+    for variable, gradient in more.items():
+        total[variable] = total[variable] + gradient if variable in total else gradient
 
 
 def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor) -> Any:

@@ -12,8 +12,9 @@ from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators import Estimator
 from l2l_tf.objectives import trajectory_objective
 from l2l_tf.outer_optimizer import OuterOptimizer
-from l2l_tf.training import Training, Validation
+from l2l_tf.training import Training
 from l2l_tf.training_config import TrainingConfig
+from l2l_tf.training_events import Validation
 from problems import Problem
 from problems.quadratic import Quadratic
 from tests.conformance.estimators_table import CASES

@@ -20,8 +20,8 @@ from l2l_tf import presets, seeds
 from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.report import Result
 from l2l_tf.saved_optimizer import load
-from l2l_tf.training import Epoch
 from l2l_tf.training import Training as Run
+from l2l_tf.training_events import Epoch
 from problems.quadratic import Quadratic
 
 ROOT = Path(__file__).parents[2]

@@ -70,6 +70,13 @@ def test_blocks_with_a_remainder(options):
     _assert_agrees(AssignedNetworks({"cw": _lstm()}), rows_per_block=16, **options)
 
 
+@pytest.mark.parametrize("options", MODES, ids=str)
+def test_one_network_under_two_names(options):
+    shared = _lstm()
+    network = AssignedNetworks({"kernels": shared, "rest": shared}, [("kernels", ["kernel"]), ("rest", ["w", "b"])])
+    _assert_agrees(network, rows_per_block=16, **options)
+
+
 @pytest.mark.parametrize("options", [MODES[0], MODES[2]], ids=str)
 def test_several_networks_at_once(options):
     """LSTMs over coordinates, kernels and vectors, and Adam; two networks on one parameter."""

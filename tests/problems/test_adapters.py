@@ -93,6 +93,17 @@ def test_keras_dropout_follows_the_seed():
     assert losses == [float(problem.loss(parameters, (), tf.constant([0, i]))) for i in range(8)]
 
 
+def test_keras_validation_has_no_dropout_though_a_layer_is_frozen():
+    frozen = keras.layers.Dense(4)
+    model = keras.Sequential([keras.layers.Input([4]), frozen, keras.layers.Dropout(0.5), keras.layers.Dense(3)])
+    frozen.trainable = False
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    problem = problems.from_keras(model, points(), loss, validation_dataset=points(), redraw=False)
+    x, y = points()
+    received = problem.held_out_loss(problem.initial_parameters((), SEED), (), "validation")
+    np.testing.assert_allclose(received, loss(y, model(x, training=False)), rtol=1e-5)
+
+
 def test_keras_models_that_cannot_be_used():
     with pytest.raises(ValueError, match=r"from_keras takes a built model with weights: .* Received: 'unbuilt'"):
         problems.from_keras(keras.Sequential([keras.layers.Dense(3)], name="unbuilt"), points(), "mse")

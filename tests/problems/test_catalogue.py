@@ -20,7 +20,7 @@ def test_options_are_those_of_the_constructor(name):
     parameters = inspect.signature(constructor).parameters.values()
     assert set(entry.options) == {parameter.name for parameter in parameters}
     assert set(entry.required) == {parameter.name for parameter in parameters if parameter.default is parameter.empty}
-    assert (entry.dataset is not None) == ("data_dir" in entry.options)
+    assert (entry.dataset is not None or entry.inner is not None) == ("data_dir" in entry.options)
     if inspect.isclass(constructor):
         assert constructor.name == name
 

@@ -42,7 +42,7 @@ def test_held_out_splits_are_the_common_ones(tiny_data_dir):
     [
         ({"problems": []}, "An ensemble needs at least one problem. Received: none"),
         ({"problems": [{"name": "simple"}], "weights": [1, 2]}, r"of 1 problems needs as many weights. .*\[1, 2\]"),
-        ({"problems": ["simple"]}, "takes each of its problems as .* Received: 'simple'"),
+        ({"problems": ["simple"]}, "inside of another is given as .* Received: 'simple'"),
         ({"problems": [{"name": "simpel"}]}, "A problem is one of .* Received: 'simpel'"),
         ({}, r"The problem ensemble needs the options \['problems'\]. Received: \[\]"),
     ],

@@ -34,7 +34,7 @@ def test_every_draw_has_other_scales():
     ("arguments", "message"),
     [
         ({"problem": {"name": "simple"}, "log_range": -1.0}, "needs a log_range of at least 0. Received: -1.0"),
-        ({"problem": "simple"}, "takes its problem as .*Received: 'simple'"),
+        ({"problem": "simple"}, "inside of another is given as .*Received: 'simple'"),
     ],
 )
 def test_bad_input(arguments, message):

@@ -1,0 +1,54 @@
+"""The search of the outer learning rate where rates diverge."""
+
+import dataclasses
+
+import pytest
+
+from l2l_tf import learning_rate_search
+from l2l_tf.training import Training, TrainingDivergedError
+from l2l_tf.training_config import TrainingConfig
+
+CONFIG = TrainingConfig(
+    problem="quadratic",
+    problem_options={"batch_size": 2, "num_dims": 2},
+    networks={"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [2], "scale": 0.1}}},
+    num_epochs=4,
+    num_steps=2,
+    unroll_length=2,
+    learning_rate=0.01,
+    evaluation_period=1,
+    evaluation_epochs=1,
+)
+
+
+def _diverging(above):
+    """Training that gives up at rates above that."""
+
+    class Diverging(Training):
+        def run(self, report=lambda event: None):
+            if self.config.learning_rate > above:
+                raise TrainingDivergedError("The last 25 outer gradients were infinite or NaN.")
+            return super().run(report)
+
+    return Diverging
+
+
+def test_a_rate_that_diverges_loses(tmp_path, monkeypatch):
+    trials = []
+    _search(tmp_path / "all", trials.append)
+    rates = [trial.learning_rate for trial in trials]
+    monkeypatch.setattr(learning_rate_search, "Training", _diverging(above=min(rates)))
+    trials.clear()
+    chosen = _search(tmp_path / "some", trials.append)
+    assert [trial.final_loss == float("inf") for trial in trials] == [rate > min(rates) for rate in rates]
+    assert chosen == dataclasses.replace(CONFIG, learning_rate=min(rates))
+
+
+def test_where_all_diverge_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(learning_rate_search, "Training", _diverging(above=0.0))
+    with pytest.raises(ValueError, match=r"No trial gave a finite validation loss .* Lower --learning_rate"):
+        _search(tmp_path)
+
+
+def _search(folder, report=lambda trial: None):
+    return learning_rate_search.search(CONFIG, folder, 3, 1, report=report)
