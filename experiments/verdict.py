@@ -16,15 +16,11 @@ class Comparison(NamedTuple):
     Attributes:
       best: the name of the baseline with the lowest mean.
       ratio: mean loss over draws and seeds, over the best baseline's.
-      ratios: of each seed.
-      difference: seeds' mean loss less the best baseline's, draw by draw: mean and 95 % interval.
       below: for each seed, whether it is below every baseline: the interval of the paired difference is below 0.
     """
 
     best: str
     ratio: float
-    ratios: list[float]
-    difference: report.Interval
     below: list[bool]
 
 
@@ -41,8 +37,6 @@ def compare(learned: Sequence[np.ndarray], baselines: Mapping[str, np.ndarray]) 
     return Comparison(
         best,
         float(mean.mean()) / lowest,
-        [float(losses.mean()) / lowest for losses in learned],
-        difference(mean, baselines[best]),
         [all(difference(losses, theirs).high < 0 for theirs in baselines.values()) for losses in learned],
     )
 

@@ -31,6 +31,7 @@ class Objective:
 
     @property
     def of_validation(self) -> bool:
+        """Whether it needs the validation losses of a trajectory."""
         return self.loss == VALIDATION
 
     def __call__(self, losses: tf.Tensor) -> tf.Tensor:

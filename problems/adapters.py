@@ -158,9 +158,9 @@ def from_sonnet(
     """A problem from a Sonnet module. The module's own variables are never written.
 
     Parameters are its trainable variables, by name, in the order of creation; where modules share a name, the
-    second one's are `.../w_1`. Sonnet's initializers take no seed
-    tensor, so a run starts from one fixed draw of theirs with the entries of each weight in a fresh, seeded
-    order: as good as new for the usual IID initializers, not for orthogonal ones.
+    second one's are `.../w_1`. Sonnet's initializers take no seed tensor, so a run starts from one fixed draw of theirs
+    with the entries of each weight in a fresh, seeded order: as good as new for the usual IID initializers, not for
+    orthogonal ones.
 
     The module's state (moving averages) starts as built at every step.
 

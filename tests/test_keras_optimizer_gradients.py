@@ -1,7 +1,5 @@
 """What LearnedOptimizer does with gradients that are NaN, infinite or missing, and what one application costs."""
 
-import time
-
 import keras
 import numpy as np
 import pytest
@@ -175,33 +173,3 @@ def test_several_blocks_are_one_network(rule):
         expected, state = network(Observation(gradients), state)
         for name in parameters:
             np.testing.assert_allclose(updates[name], expected[name], atol=1e-6, rtol=0)
-
-
-def test_one_application_is_cheaper_than_one_for_each_variable():
-    """At 100,000 parameters. Half the time where nothing else runs (benchmarks/keras_application.py)."""
-    shapes = [(300, 300), (300,), (97, 100)]
-    network = networks.get("CoordinateWiseDeepLSTM", **LOG_AND_SIGN)
-    gradients = [tf.random.stateless_normal(shape, [0, i]) for i, shape in enumerate(shapes)]
-    variables = [tf.Variable(tf.zeros(shape)) for shape in shapes]
-    optimizer = LearnedOptimizer(network)
-    optimizer.build(variables)
-    states = [tf.nest.map_structure(tf.Variable, network.initial_state({"x": v})) for v in variables]
-
-    @tf.function
-    def together():
-        optimizer.apply(gradients, variables)
-
-    @tf.function
-    def one_by_one():
-        for gradient, variable, state in zip(gradients, variables, states):
-            updates, new = network(Observation({"x": gradient}), tf.nest.map_structure(tf.convert_to_tensor, state))
-            variable.assign_add(updates["x"])
-            tf.nest.map_structure(lambda old, value: old.assign(value), state, new)
-
-    times = {together: [], one_by_one: []}
-    for _ in range(8):
-        for run in times:
-            start = time.perf_counter()
-            run()
-            times[run].append(time.perf_counter() - start)
-    assert min(times[together]) < 0.7 * min(times[one_by_one])

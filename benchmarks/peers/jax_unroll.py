@@ -13,7 +13,6 @@ from jax import numpy as jnp
 
 from benchmarks.peers import work
 
-VARIANTS = ("tape", "replay", "blocks")
 _BLOCKS = 16
 
 

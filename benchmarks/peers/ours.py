@@ -14,8 +14,6 @@ from l2l_tf import allocator
 from problems.image import ImageClassification
 from problems.layers import Mlp
 
-VARIANTS = ("tape", "fast")
-
 
 def step_function(variant):
     images, labels = work.images_and_labels()

@@ -13,8 +13,6 @@ from torch.nn import functional
 
 from benchmarks.peers import work
 
-VARIANTS = ("tape", "replay", "compiled")
-
 
 class Optimizer(torch.nn.Module):
     """The coordinatewise LSTM."""

@@ -23,6 +23,7 @@ class Moments(NamedTuple):
 
     @classmethod
     def of_none(cls, variables: Sequence[tf.Variable]) -> "Moments":
+        """Where no sample has come yet."""
         return cls(tf.constant(0), [tf.zeros_like(v) for v in variables], [tf.zeros_like(v) for v in variables])
 
     def add(self, sample: Sequence[tf.Tensor]) -> "Moments":

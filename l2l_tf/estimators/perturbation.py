@@ -79,6 +79,7 @@ class Perturbed:
 
 
 def negative(epsilon: Weights) -> Weights:
+    """The other of an antithetic pair."""
     return [-e for e in epsilon]
 
 

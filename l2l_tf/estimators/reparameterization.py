@@ -85,4 +85,5 @@ def backpropagated(
 
 
 def average(left: Weights, right: Weights) -> Weights:
+    """Of the gradients of an antithetic pair."""
     return [(x + y) / 2 for x, y in zip(left, right)]

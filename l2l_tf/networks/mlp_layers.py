@@ -95,6 +95,7 @@ def descend(layers: Sequence[snt.Linear], feature: int) -> None:
 
 
 def weights_of(layers: Sequence[snt.Linear]) -> Weights:
+    """(w, b) of each layer."""
     return tuple((tf.convert_to_tensor(layer.w), tf.convert_to_tensor(layer.b)) for layer in layers)
 
 

@@ -1,6 +1,7 @@
 """A small study from end to end: trained, resumed, tuned, compared, written down twice alike."""
 
 import csv
+import importlib
 import json
 import os
 import signal
@@ -14,7 +15,8 @@ import pytest
 from absl.testing import flagsaver
 from scipy import stats
 
-from experiments import cifar, mnist, quadratic, runs, study, tables
+from experiments import cifar, quadratic, runs, study, tables
+from experiments.__main__ import NAMES
 from experiments.study import Part, Study, Training
 from l2l_tf import presets, seeds
 from l2l_tf.evaluation import Curves, Evaluator
@@ -201,7 +203,10 @@ def test_settings_on_the_quadratic_are_the_preset():
 
 
 def test_every_part_names_a_training_and_settings_are_sound():
-    for experiment in (quadratic.STUDY, mnist.STUDY, cifar.STUDY):
+    modules = [importlib.import_module(f"experiments.{name}") for name in NAMES]
+    studies = [module.STUDY for module in modules if hasattr(module, "STUDY")]
+    assert len(studies) >= 8
+    for experiment in studies:
         names = {training.name for training in experiment.trainings}
         assert {name for part in experiment.parts for name in part.learned.values()} == names
         for training in experiment.trainings:
