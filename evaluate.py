@@ -113,18 +113,14 @@ def _folders() -> dict[str, Path]:
         name, equals, folder = entry.partition("=")
         # A single folder may have an = in its own name.
         if len(entries) == 1 and (not equals or "/" in name or Path(entry).is_dir()):
-            return {LEARNED: _folder(entry)}
+            return {LEARNED: pretrained.folder(entry)}
         if not name or not folder or name in folders or name.lower() in map(str.lower, CLASSICS):
             raise ValueError(
                 "--path is a folder, or name=folder,name=folder,... with names of their own for several. "
                 f"Received: {','.join(entries)!r}."
             )
-        folders[name] = _folder(folder)
+        folders[name] = pretrained.folder(folder)
     return folders
-
-
-def _folder(text: str) -> Path:
-    return pretrained.path(text) if text in pretrained.names() else Path(text)
 
 
 def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:

@@ -94,7 +94,7 @@ def main():
         command_line.import_tensorflow()
         experiment(parts)
     else:
-        folder = _folder(FLAGS.optimizer[0]) if FLAGS.optimizer else _pretrained()
+        folder = pretrained.folder(FLAGS.optimizer[0]) if FLAGS.optimizer else _pretrained()
         shape = _shape(content)
         if FLAGS.grid:
             report.check_figure_path(FLAGS.grid)
@@ -134,7 +134,7 @@ def style_picture(folder: Path, shape: Sequence[int]) -> None:
 
 def experiment(parts: Sequence[Part]) -> None:
     """Trains what is not there, and compares."""
-    learned = {Path(path).name: _folder(path) for path in FLAGS.optimizer or []} or dict(_trained())
+    learned = {Path(path).name: pretrained.folder(path) for path in FLAGS.optimizer or []} or dict(_trained())
     for part in parts:
         compare(part, learned)
 
@@ -252,10 +252,6 @@ def _shape(content: Path) -> tuple[int, int]:
     height, width = pictures.shape(content)
     scale = FLAGS.size / max(height, width)
     return max(16, round(height * scale / 4) * 4), max(16, round(width * scale / 4) * 4)
-
-
-def _folder(name: str) -> Path:
-    return pretrained.path(name) if name in pretrained.names() else Path(name)
 
 
 def _pretrained() -> Path:

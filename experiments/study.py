@@ -172,7 +172,7 @@ def optimizers(names: Sequence[str]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for name in names:
-        folder = pretrained.path(name) if name in pretrained.names() else Path(name)
+        folder = pretrained.folder(name)
         saved_optimizer.read(folder)
         if folder.name in found:
             raise ValueError(f"Folders of optimizers have names of their own. Received: {folder.name!r} twice.")

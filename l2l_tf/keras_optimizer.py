@@ -1,7 +1,5 @@
 """LearnedOptimizer: a trained update rule as a Keras optimizer."""
 
-import base64
-import io
 import math
 import numbers
 import warnings
@@ -9,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from l2l_tf import networks, sources
+from l2l_tf import keras_serialization, sources
 from l2l_tf.application import STATE_DTYPES, applications
 from l2l_tf.coordinates import AssignedNetworks, Assignments
+from l2l_tf.dtypes import at_least_float32
 from l2l_tf.networks import Observation
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
@@ -80,7 +78,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
         super().__init__(learning_rate=learning_rate, name=name, **options)
         if isinstance(source, dict):
-            source = _from_config(source)
+            source = keras_serialization.from_config(source)
         self.network = sources.resolve(source, net_assignments).networks
         _check_observes(self.network)
         self.state_dtype = state_dtype
@@ -93,7 +91,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             return
         variables = list(variables)
         names = _names(variables)
-        parameters = {n: tf.TensorSpec(v.shape, _at_least_float32(v.dtype)) for n, v in zip(names, variables)}
+        parameters = {n: tf.TensorSpec(v.shape, at_least_float32(v.dtype)) for n, v in zip(names, variables)}
         with tf.init_scope():
             made = applications(self.network, parameters, self.state_dtype)
         super().build(variables)
@@ -180,12 +178,16 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """The configuration, with the rule's weights: it needs no file to be rebuilt from."""
-        return {**super().get_config(), "source": _to_config(self.network), "state_dtype": self.state_dtype}
+        return {
+            **super().get_config(),
+            "source": keras_serialization.to_config(self.network),
+            "state_dtype": self.state_dtype,
+        }
 
     def save_own_variables(self, store) -> None:
         """Writes the state and the rule's weights."""
         super().save_own_variables(store)
-        for key, value in _flat_weights(self.network).items():
+        for key, value in keras_serialization.flat_weights(self.network).items():
             store[_PHI + key] = value
 
     def load_own_variables(self, store) -> None:
@@ -195,7 +197,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
           ValueError: the rule that was saved has other weights than this one.
         """
         keys = list(store.keys())
-        _assign_flat_weights(self.network, {k.removeprefix(_PHI): store[k] for k in keys if k.startswith(_PHI)})
+        keras_serialization.assign_flat_weights(
+            self.network, {k.removeprefix(_PHI): store[k] for k in keys if k.startswith(_PHI)}
+        )
         super().load_own_variables({k: store[k] for k in keys if not k.startswith(_PHI)})
 
 
@@ -261,44 +265,3 @@ def _names(variables: Sequence[Any]) -> list[str]:
 def _is_overwritten(variable: Any) -> bool:
     """Whether Keras assigns the gradient itself to `variable` (the scales of float8) and never updates it."""
     return getattr(variable, "overwrite_with_gradient", False)
-
-
-def _at_least_float32(dtype: Any) -> tf.DType:
-    dtype = tf.as_dtype(dtype)
-    return dtype if dtype.size >= 4 else tf.float32
-
-
-def _flat_weights(network: AssignedNetworks) -> dict[str, np.ndarray]:
-    """All weights by `network.layer.weight`: a slash would make groups of them in a file."""
-    return {
-        f"{name}/{key}".replace("/", "."): value
-        for name, member in network.networks.items()
-        for key, value in networks.weights_of(member).items()
-    }
-
-
-def _assign_flat_weights(network: AssignedNetworks, weights: dict[str, Any]) -> None:
-    for name, member in network.networks.items():
-        keys = {key: f"{name}/{key}".replace("/", ".") for key in networks.weights_of(member)}
-        found = {key: np.asarray(weights[flat]) for key, flat in keys.items() if flat in weights}
-        networks.assign_weights(member, found)
-
-
-def _to_config(network: AssignedNetworks) -> dict[str, Any]:
-    config = {}
-    for name, member in network.networks.items():
-        buffer = io.BytesIO()
-        arrays: dict[str, Any] = networks.weights_of(member)
-        np.savez_compressed(buffer, **arrays)
-        weights = base64.b64encode(buffer.getvalue()).decode()
-        config[name] = {"net": type(member).__name__, "net_options": member.options, "weights": weights}
-    return {"networks": config, "net_assignments": [list(pair) for pair in network.net_assignments]}
-
-
-def _from_config(config: dict[str, Any]) -> AssignedNetworks:
-    members = {}
-    for name, entry in config["networks"].items():
-        members[name] = networks.get(entry["net"], **entry["net_options"])
-        with np.load(io.BytesIO(base64.b64decode(entry["weights"])), allow_pickle=False) as weights:
-            networks.assign_weights(members[name], dict(weights))
-    return AssignedNetworks(members, config["net_assignments"])

@@ -47,10 +47,8 @@ def resolve(source: Source, net_assignments: Assignments | None = None) -> Resol
 
 
 def _folder(source: Any) -> Path:
-    if isinstance(source, str) and source in pretrained.names():
-        return pretrained.path(source)
-    if isinstance(source, (str, Path)) and Path(source).is_dir():
-        return Path(source)
+    if isinstance(source, (str, Path)) and (folder := pretrained.folder(str(source))).is_dir():
+        return folder
     raise ValueError(
         f"A learned optimizer is a pretrained name ({', '.join(pretrained.names()) or 'none are installed'}), the "
         f"folder of a saved optimizer, or a Network. Received: {source!r}."

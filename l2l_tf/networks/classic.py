@@ -8,6 +8,7 @@ import abc
 
 import tensorflow as tf
 
+from l2l_tf.dtypes import at_least_float32
 from l2l_tf.networks.network import Network, Observation
 
 
@@ -32,7 +33,7 @@ class Classic(Network):
         return {**super().options, "learning_rate": float(self.learning_rate)}
 
     def initial_state(self, parameters):
-        zeros = {name: tf.zeros(p.shape, _at_least_float32(p.dtype)) for name, p in parameters.items()}
+        zeros = {name: tf.zeros(p.shape, at_least_float32(p.dtype)) for name, p in parameters.items()}
         return {"step": tf.zeros([]), **{slot: dict(zeros) for slot in self.slots}}
 
     def __call__(self, observation: Observation, state):
@@ -40,7 +41,7 @@ class Classic(Network):
         updates = {}
         next_state = {"step": step, **{slot: {} for slot in self.slots}}
         for name, gradient in observation.gradients.items():
-            dtype = _at_least_float32(gradient.dtype)
+            dtype = at_least_float32(gradient.dtype)
             rate = tf.cast(self.learning_rate, dtype)
             slots = [state[slot][name] for slot in self.slots]
             update, *slots = self._rule(rate, tf.cast(gradient, dtype), tf.cast(step, dtype), *slots)
@@ -52,11 +53,6 @@ class Classic(Network):
     @abc.abstractmethod
     def _rule(self, learning_rate, gradient, step, *slots):
         """The update of one tensor, then its next slots; `step` counts from 1."""
-
-
-def _at_least_float32(dtype: tf.DType) -> tf.DType:
-    """A type that holds the constants: in bfloat16, Adam's beta_2 of 0.999 is 1."""
-    return dtype if dtype.size >= 4 else tf.float32
 
 
 class Sgd(Classic):

@@ -12,7 +12,7 @@ from l2l_tf import saved_optimizer
 if TYPE_CHECKING:
     from l2l_tf.coordinates import AssignedNetworks
 
-__all__ = ["card", "load", "names", "path"]
+__all__ = ["card", "folder", "load", "names", "path"]
 
 _CARD = "README.md"
 
@@ -31,10 +31,15 @@ def path(name: str) -> Path:
     """
     if name not in names():
         raise ValueError(f"Pretrained optimizers are {names()}. Received: {name!r}.")
-    folder = importlib.resources.files(__name__).joinpath(name)
-    if not isinstance(folder, Path):
-        raise ValueError(f"Pretrained optimizers are read from plain files; unpack l2l_tf. Received: {folder}.")
-    return folder
+    found = importlib.resources.files(__name__).joinpath(name)
+    if not isinstance(found, Path):
+        raise ValueError(f"Pretrained optimizers are read from plain files; unpack l2l_tf. Received: {found}.")
+    return found
+
+
+def folder(name_or_folder: str) -> Path:
+    """The folder of the optimizer of that name, or of none, the folder itself; whether it is there is not looked at."""
+    return path(name_or_folder) if name_or_folder in names() else Path(name_or_folder)
 
 
 def load(name: str) -> "AssignedNetworks":
