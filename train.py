@@ -8,6 +8,7 @@ from absl import flags
 from l2l_tf import (
     checkpoint,
     command_line,
+    export_folder,
     files,
     presets,
     saved_optimizer,
@@ -199,6 +200,8 @@ def main():
         checkpoint.check_same_run(config, facts, FLAGS.save_path)
     elif not FLAGS.overwrite:
         checkpoint.check_free(FLAGS.save_path)
+    if FLAGS.export:
+        export_folder.check(FLAGS.export)
     files.make_folder(FLAGS.save_path)
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
     train(config, data)

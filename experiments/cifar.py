@@ -58,6 +58,7 @@ STUDY = Study(
     seeds=(0, 1),
     num_draws=10,
     tuning_draws=1,
+    baselines=("NAG", "Adam", "SGD", "RMSprop"),
     # Nine rates, which with the refinements makes 13: a run takes half a minute.
     grids={"SGD": (-4, 4), "RMSprop": (-12, -4), "Adam": (-10, -2), "NAG": (-8, 0)},
     quick_options={"conv_channels": [2], "linear_layers": [4], "batch_size": 8},

@@ -183,6 +183,7 @@ def optimizers(names: Sequence[str]) -> dict[str, Path]:
 def run_part(request: Request, part: Part) -> list[report.Result]:
     """One comparison: prints its table and writes its folder."""
     import problems
+    from experiments.unfinished import FOLDER, Unfinished
     from l2l_tf import comparison
     from l2l_tf.tuning import Grid
     from l2l_tf.tuning_cache import TuningCache
@@ -203,16 +204,14 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
         )
         print(f"{name}: learning rate {contenders[-1].learning_rate:g}", flush=True)
     results = []
+    measured = [part.num_steps, study.num_draws, EVALUATION_SEED, splits, part.measured_at]
+    unfinished = Unfinished(folder / FOLDER, {"problem": part.problem, "options": part.options, "measured": measured})
     for contender in contenders:
-        result = comparison.run(
-            problem,
-            contender,
-            part.num_steps,
-            study.num_draws,
-            EVALUATION_SEED,
-            splits,
-            held_out_steps=part.measured_at,
-        )
+        curves = unfinished.find(contender)
+        if curves is None:
+            curves = comparison.run(problem, contender, *measured[:-1], held_out_steps=part.measured_at).curves
+            unfinished.add(contender, curves)
+        result = report.Result(contender.name, curves, contender.learned, contender.learning_rate, contender.details)
         print(f"{result.name}: {report.plus_minus(report.interval(result.curves.final(part.split)))}", flush=True)
         results.append(result)
     about = {
@@ -228,6 +227,7 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     table = tables.table(results, part.split)
     report.write(results, about, folder, f"{part.title}\n\n{table}\n\n{_how(request, part, about)}\n")
     report.write_figure(tables.figure(results, part.title, part.split), folder / "figure.png")
+    unfinished.finish()
     print(f"\n{table}\nWritten: {folder}", flush=True)
     return results
 

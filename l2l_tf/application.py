@@ -6,8 +6,8 @@ Both kinds of application have the same members:
     initial_state()                 -> a name for checkpoints and h_0, tensor by tensor
     __call__(observation, state)    -> updates, next state
 
-A coordinate whose gradient is not finite gets the update 0 and keeps its state. What several coordinates share (a
-step count, the row of a convolution kernel) is said at each kind.
+A coordinate whose gradient is not usable (`dtypes.is_usable`) gets the update 0 and keeps its state. What several
+coordinates share (a step count, the row of a convolution kernel) is said at each kind.
 """
 
 import functools
@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.dtypes import is_usable
 from l2l_tf.fast import blocks, compiled, parts
 from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
 from l2l_tf.networks.network import Network, Observation, Tensors
@@ -35,27 +36,31 @@ def applications(
     """Name to application, of every network that updates some of `parameters` (their shapes and types).
 
     Raises:
-      ValueError: the assignments do not fit the parameters, a network does not take its parameters, or `state_dtype`
-        is not for these networks.
+      ValueError: the assignments do not fit the parameters, or a network does not take its parameters.
     """
     made: dict[str, Blocks | Whole] = {}
     for name, owned in network.owned(parameters).items():
         member, own = network.networks[name], {key: parameters[key] for key in owned}
         rule = rule_of(member)
-        if state_dtype == "bfloat16" and not isinstance(rule, Preprocessed):
+        made[name] = Whole(member, own) if rule is None else Blocks(member, rule, own, state_dtype)
+    return made
+
+
+def check_state_dtype(network: AssignedNetworks, state_dtype: str) -> None:
+    """Raises a ValueError where a network's state is not kept in `state_dtype`."""
+    for name, member in network.networks.items():
+        if state_dtype == "bfloat16" and not isinstance(rule_of(member), Preprocessed):
             raise ValueError(
                 f"state_dtype={state_dtype!r} is for the deep LSTMs in float32, whose cells forget; running averages "
                 f"and counts need float32. Received: the network {name!r}, {type(member).__name__}."
             )
-        made[name] = Whole(member, own) if rule is None else Blocks(member, rule, own, state_dtype)
-    return made
 
 
 class Blocks:
     """A network of LSTM layers over its rows in blocks: independent compiled calls that the executor runs in parallel.
 
     The state stays cut into blocks `[S, rows]`, feature-major, from step to step. A row (a coordinate; with
-    KernelDeepLSTM, a kernel) with a gradient that is not finite stays as it is.
+    KernelDeepLSTM, a kernel) with a gradient that is not usable stays as it is.
 
     Args:
       network: the network.
@@ -100,10 +105,10 @@ def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
     network_step = compiled.calls(rule).step
 
     def step(weights, gradients, state):
-        finite = tf.math.is_finite(gradients)
-        moves = tf.reduce_all(finite, 0, keepdims=True)
+        usable = is_usable(gradients)
+        moves = tf.reduce_all(usable, 0, keepdims=True)
         before = tuple(tf.split(tf.cast(state, tf.float32), state_sizes)) if state_sizes else ()
-        update, after = network_step(weights, tf.where(finite, gradients, 0.0), before)
+        update, after = network_step(weights, tf.where(usable, gradients, 0.0), before)
         next_state = tf.cast(tf.concat(after, 0), state_dtype) if after else state
         return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
 
@@ -114,7 +119,7 @@ class Whole:
     """Any network, by its own call on all of its parameters.
 
     Entries of the state that belong to a coordinate, by their place (a row for each coordinate) or by their name
-    and shape (a slot for each parameter), keep their value where the gradient is not finite. Other entries go on as
+    and shape (a slot for each parameter), keep their value where the gradient is not usable. Other entries go on as
     if the gradient were 0 there.
 
     Args:
@@ -138,23 +143,23 @@ class Whole:
 
     def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
         gradients = {name: observation.gradients[name] for name in self._parameters}
-        finite = {name: tf.math.is_finite(gradient) for name, gradient in gradients.items()}
+        usable = {name: is_usable(gradient) for name, gradient in gradients.items()}
         observation = observation._replace(
-            gradients={name: tf.where(finite[name], g, tf.zeros_like(g)) for name, g in gradients.items()},
+            gradients={name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in gradients.items()},
             parameters=observation.parameters and {name: observation.parameters[name] for name in self._parameters},
         )
         updates, next_state = self._network(observation, tf.nest.pack_sequence_as(self._like, state))
-        updates = {name: tf.where(finite[name], u, tf.zeros_like(u)) for name, u in updates.items()}
-        return updates, self._kept(finite, state, tf.nest.flatten(next_state))
+        updates = {name: tf.where(usable[name], u, tf.zeros_like(u)) for name, u in updates.items()}
+        return updates, self._kept(usable, state, tf.nest.flatten(next_state))
 
-    def _kept(self, finite: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
+    def _kept(self, usable: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
         kept = []
         for path, before, after in zip(self._paths, state, next_state):
             owner = self._parameters.get(path[-1]) if path else None
             if owner is not None and before.shape == owner.shape:
-                after = tf.where(finite[path[-1]], after, before)
+                after = tf.where(usable[path[-1]], after, before)
             elif before.shape.rank and before.shape[0] == self._num_coordinates:
-                rows = tf.concat([tf.reshape(mask, [-1]) for mask in finite.values()], 0)
+                rows = tf.concat([tf.reshape(mask, [-1]) for mask in usable.values()], 0)
                 after = tf.where(tf.reshape(rows, [-1] + [1] * (before.shape.rank - 1)), after, before)
             kept.append(after)
         return kept

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
+from l2l_tf import network_names
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 Assignments = Sequence[tuple[str, Sequence[str]]]
@@ -21,10 +22,11 @@ class AssignedNetworks(Network):
         (`"conv_net_2d/*/w"`). None gives every parameter to the only network.
 
     Raises:
-      ValueError: None with several networks, or a network that `networks` does not have.
+      ValueError: None with several networks, a network that `networks` does not have, or a name that no file can have.
     """
 
     def __init__(self, networks: Mapping[str, Network], net_assignments: Assignments | None = None):
+        network_names.check(networks)
         super().__init__({}, name="assigned_networks")
         self.networks = dict(networks)
         self.observes = frozenset[str]().union(*(network.observes for network in networks.values()))

@@ -1,11 +1,19 @@
-"""Types that optimizers compute in."""
+"""Numbers that optimizers compute with."""
 
 from typing import Any
 
 import tensorflow as tf
+
+# Rules take means of squares over tensors: in float32, those of larger numbers are infinite.
+_LARGEST = 1e15
 
 
 def at_least_float32(dtype: Any) -> tf.DType:
     """A type that holds the constants of optimizers: in bfloat16, Adam's beta_2 of 0.999 is 1."""
     dtype = tf.as_dtype(dtype)
     return dtype if dtype.size >= 4 else tf.float32
+
+
+def is_usable(gradient: tf.Tensor) -> tf.Tensor:
+    """Where `gradient` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
+    return tf.abs(gradient) < _LARGEST

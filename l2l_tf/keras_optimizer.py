@@ -1,18 +1,19 @@
 """LearnedOptimizer: a trained update rule as a Keras optimizer."""
 
+import collections
 import math
 import numbers
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 from l2l_tf import keras_serialization, sources
-from l2l_tf.application import STATE_DTYPES, applications
+from l2l_tf.application import STATE_DTYPES, applications, check_state_dtype
 from l2l_tf.coordinates import AssignedNetworks, Assignments
-from l2l_tf.dtypes import at_least_float32
+from l2l_tf.dtypes import at_least_float32, is_usable
 from l2l_tf.networks import Observation
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
@@ -33,9 +34,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     are others than the rule was trained on.
 
     A variable without a gradient, or left out of a call, keeps its value and state. So does a coordinate whose
-    gradient is NaN or infinite; `nonfinite_gradients` counts these. (`global_clipnorm` turns one NaN into NaN
-    everywhere before the rule sees it, and the whole step is left out.) Sparse gradients of embeddings are made
-    dense: the state of every row moves on, as it did in meta-training.
+    gradient is NaN, infinite or beyond 1e15, whose square is no float; `nonfinite_gradients` counts these. (Keras clips
+    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.) Sparse gradients of
+    embeddings are made dense: the state of every row moves on, as it did in meta-training.
 
     `weight_decay` is Keras's own: variables shrink by `weight_decay * learning_rate` of themselves each step. At the
     learning rate of 1, useful values are a thousandth of what they are with Adam.
@@ -55,12 +56,13 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
       name, **options: of `keras.optimizers.Optimizer`.
 
     Attributes:
-      nonfinite_gradients: int64 variable once built, the gradients of single coordinates left out so far.
+      nonfinite_gradients: int64 variable once built, the gradients of single coordinates left out so far: NaN,
+        infinite, or beyond 1e15.
 
     Raises:
       ValueError: an unknown source, a rule that observes what Keras does not tell an optimizer (the loss), or
         options out of range. When built: assignments or variables that do not fit the networks. When called: another
-        model's variables.
+        model's variables, a variable twice, or a gradient of another shape than its variable.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     ):
         if isinstance(learning_rate, numbers.Real):
             learning_rate = float(learning_rate)
+            if not math.isfinite(learning_rate):
+                raise ValueError(f"learning_rate multiplies the update and is finite. Received: {learning_rate}.")
         if state_dtype not in STATE_DTYPES:
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
         super().__init__(learning_rate=learning_rate, name=name, **options)
@@ -81,6 +85,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             source = keras_serialization.from_config(source)
         self.network = sources.resolve(source, net_assignments).networks
         _check_observes(self.network)
+        check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
         self.nonfinite_gradients: keras.Variable | None = None
         self._gathering = _Gathering()
@@ -90,10 +95,12 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if self.built:
             return
         variables = list(variables)
+        _check_once(variables)
         names = _names(variables)
         parameters = {n: tf.TensorSpec(v.shape, at_least_float32(v.dtype)) for n, v in zip(names, variables)}
         with tf.init_scope():
-            made = applications(self.network, parameters, self.state_dtype)
+            # A model that is frozen has no variables for assignments to fit.
+            made = applications(self.network, parameters, self.state_dtype) if variables else {}
         super().build(variables)
         self._parameters = parameters
         self._applications = _Hidden(made)
@@ -109,16 +116,21 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def apply(self, grads, trainable_variables=None) -> None:
         """One update, from gradients in the order of `trainable_variables`, by default those it was built with."""
-        grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
+        grads = [g if g is None else tf.convert_to_tensor(g) for g in grads]
         given = None if trainable_variables is None else list(trainable_variables)
-        if self.built and given is not None:
-            self._check_known(given)
+        if given is not None:
+            _check_once(given)
+            if self.built:
+                self._check_known(given)
         variables = given or (self._values.value.values() if self.built else [])
+        _check_shapes(grads, variables)
         self._gathering.expect(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables)))
         super().apply(grads, given)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
         """Called by Keras for each variable; the last of one `apply` updates them all."""
+        # Gradients that were sparse, within a condition as that of loss scaling, do not know their shape.
+        gradient = tf.ensure_shape(gradient, variable.shape)
         gathered = self._gathering.add(self._get_variable_index(variable), gradient, variable)
         if gathered is not None:
             self._update(gathered, learning_rate)
@@ -126,7 +138,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def _update(self, gathered: dict[int, tuple[tf.Tensor, tf.Variable]], learning_rate) -> None:
         given = {name: gathered[i] for i, name in enumerate(self._parameters) if i in gathered}
         gradients = {name: tf.cast(g, self._parameters[name].dtype) for name, (g, _) in given.items()}
-        counts = [tf.math.count_nonzero(~tf.math.is_finite(g), dtype=tf.int64) for g in gradients.values()]
+        counts = [tf.math.count_nonzero(~is_usable(g), dtype=tf.int64) for g in gradients.values()]
         self.assign_add(self.nonfinite_gradients, tf.add_n(counts))
 
         updates: dict[str, tf.Tensor] = {}
@@ -260,6 +272,21 @@ def _names(variables: Sequence[Any]) -> list[str]:
             name = f"{path}_{number}"
         names.append(name)
     return names
+
+
+def _check_once(variables: Sequence[Any]) -> None:
+    counts = collections.Counter(map(id, variables))
+    if twice := [name for name, variable in zip(_names(variables), variables) if counts[id(variable)] > 1]:
+        raise ValueError(f"An update takes every variable once. Received more than once: {twice}.")
+
+
+def _check_shapes(gradients: Sequence[tf.Tensor | None], variables: Iterable[Any]) -> None:
+    for gradient, variable in zip(gradients, variables):
+        if gradient is not None and not gradient.shape.is_compatible_with(variable.shape):
+            raise ValueError(
+                f"The gradient of {_names([variable])[0]!r} has its shape, {tuple(variable.shape)}. "
+                f"Received: {tuple(gradient.shape)}."
+            )
 
 
 def _is_overwritten(variable: Any) -> bool:

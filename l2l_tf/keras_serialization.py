@@ -20,11 +20,19 @@ def flat_weights(network: AssignedNetworks) -> dict[str, np.ndarray]:
 
 
 def assign_flat_weights(network: AssignedNetworks, weights: dict[str, Any]) -> None:
-    """The inverse of `flat_weights`; what `weights` lack stays."""
+    """The inverse of `flat_weights`.
+
+    Raises:
+      ValueError: they are of other networks.
+    """
+    own = flat_weights(network)
+    if weights.keys() != own.keys():
+        raise ValueError(
+            f"The file holds the weights of another rule. This one has {sorted(own)}. Received: {sorted(weights)}."
+        )
     for name, member in network.networks.items():
         keys = {key: f"{name}/{key}".replace("/", ".") for key in networks.weights_of(member)}
-        found = {key: np.asarray(weights[flat]) for key, flat in keys.items() if flat in weights}
-        networks.assign_weights(member, found)
+        networks.assign_weights(member, {key: np.asarray(weights[flat]) for key, flat in keys.items()})
 
 
 def to_config(network: AssignedNetworks) -> dict[str, Any]:

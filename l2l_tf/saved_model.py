@@ -5,25 +5,21 @@ works on any number of coordinates, or, for rules that see tensors, on those of 
 docs/using.md has the loops.
 """
 
-import contextlib
 import json
 import math
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import provenance, sources
+from l2l_tf import export_folder, provenance, sources
+from l2l_tf.dtypes import is_usable
 from l2l_tf.networks.averaging_lstm import AveragingLSTM
 from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network, Observation
 
 FORMAT_VERSION = 1
-_MODEL_FILE = "saved_model.pb"
 Shapes = Mapping[str, Sequence[int]]
 _OBSERVED = {"parameters": [None], "loss": [], "step": [], "validation_loss": []}
 
@@ -42,6 +38,9 @@ def export_saved_model(source: sources.Source, path: str | Path, shapes: Shapes 
     `[h, w, in, out]` as `[in * out, h * w]`; StandardDeepLSTM: vectors), n counts rows and gradients are `[n, size]`.
     Rules that observe more than gradients take it after the state, in the order that metadata()["observes"] says.
     PerParameterMLP takes the coordinates of a call as one tensor's: call it for each tensor, or give `shapes`.
+
+    A coordinate (a row) whose gradient is NaN, infinite or beyond 1e15 gets the update 0 and keeps its rows of the
+    state; what coordinates share goes on as if the gradient were 0.
 
     The folder is written beside `path` and moved there once it is complete. An export that stood there is replaced.
 
@@ -63,7 +62,7 @@ def export_saved_model(source: sources.Source, path: str | Path, shapes: Shapes 
     for name, names in owned.items():
         own = None if names is None or shapes is None else {key: tuple(shapes[key]) for key in names}
         modules[name] = _module(name, networks.networks[name], trained_on, own)
-    with _replacing_folder(path) as folder:
+    with export_folder.replacing(path) as folder:
         for name, module in modules.items():
             target = folder if len(modules) == 1 else folder / name
             signatures = {"initial_state": module.serve_initial_state, "update": module.serve_update}
@@ -116,8 +115,16 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: 
     @tf.function(input_signature=[gradient_spec, state_specs, *observed_specs], autograph=False)
     def update(gradients, state, *seen):
         packed = tf.nest.pack_sequence_as(structure, state)
-        updates, next_state = _step(network, checked(gradients, state), packed, dict(zip(observed, seen)), shapes)
-        return updates, tf.nest.flatten(next_state)
+        gradients = checked(gradients, state)
+        usable = is_usable(gradients)
+        clean = tf.where(usable, gradients, tf.zeros_like(gradients))
+        updates, next_state = _step(network, clean, packed, dict(zip(observed, seen)), shapes)
+        moves = usable if size is None else tf.reduce_all(usable, 1)
+        kept = [
+            _where_rows(moves, after, before) if spec[:1] == [None] else after
+            for after, before, spec in zip(tf.nest.flatten(next_state), state, specs)
+        ]
+        return _where_rows(moves, updates, tf.zeros_like(updates)), kept
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.int32, name="num_coordinates")], autograph=False)
     def serve_initial_state(num_coordinates):
@@ -152,6 +159,11 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: 
     module.initial_state, module.update, module.metadata = initial_state, update, metadata
     module.serve_initial_state, module.serve_update = serve_initial_state, serve_update
     return module
+
+
+def _where_rows(rows: tf.Tensor, then: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:
+    """`then` in the rows marked in `rows` `[n]`, `otherwise` in others."""
+    return tf.where(tf.reshape(rows, [-1] + [1] * (then.shape.rank - 1)), then, otherwise)
 
 
 def _row_size(name: str, network: Network) -> int | None:
@@ -215,39 +227,3 @@ def _parts(flat: tf.Tensor, shapes: Shapes | None) -> dict[str, tf.Tensor]:
         return {"x": flat}
     parts = tf.split(flat, [math.prod(shape) for shape in shapes.values()])
     return {name: tf.reshape(part, shape) for (name, shape), part in zip(shapes.items(), parts)}
-
-
-@contextlib.contextmanager
-def _replacing_folder(path: Path) -> Iterator[Path]:
-    """A new folder that takes `path`'s place once it is complete; after an error, what stood there stays."""
-    if path.exists() and not _is_export(path):
-        raise ValueError(
-            f"An export replaces an earlier export or an empty folder; other files are kept. Received: {str(path)!r}."
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    try:
-        new = folder / "new"
-        new.mkdir()
-        yield new
-        for file in new.rglob("*"):
-            if file.is_file():
-                with open(file, "rb") as stream:
-                    os.fsync(stream.fileno())
-        if path.exists():
-            path.rename(folder / "old")
-        try:
-            new.rename(path)
-        except BaseException:  # Ctrl-C too.
-            if (folder / "old").exists():
-                (folder / "old").rename(path)
-            raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_export(path: Path) -> bool:
-    if not path.is_dir():
-        return False
-    inside = list(path.iterdir())
-    return not inside or (path / _MODEL_FILE).exists() or all((entry / _MODEL_FILE).exists() for entry in inside)

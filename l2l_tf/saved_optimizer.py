@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 CONFIG = "config.json"
+_ENTRY = {"net", "net_options", "weights", "sha256"}
 
 
 class SavedOptimizerError(ValueError):
@@ -152,6 +153,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     for key in ("networks", "net_assignments"):
         if key not in config:
             raise SavedOptimizerError(f"{str(file)!r} lacks {key!r}. Save the optimizer again.")
+    entries = config["networks"]
+    whole = isinstance(entries, dict) and all(isinstance(e, dict) and set(e) >= _ENTRY for e in entries.values())
+    if not entries or not whole:
+        raise SavedOptimizerError(
+            f"{str(file)!r} has a damaged entry 'networks': for each network by its name {sorted(_ENTRY)}. "
+            "Save the optimizer again."
+        )
     return config
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
-from l2l_tf import trajectory_weights, unroll_schedule
+from l2l_tf import network_names, trajectory_weights, unroll_schedule
 
 ESTIMATORS = ("backpropagation", "es", "pes", "reparameterization", "mix")  # As `estimators.ESTIMATORS`.
 OBJECTIVES = ("training", "validation")  # As `objectives.LOSSES`.
@@ -113,6 +113,7 @@ class TrainingConfig:
             raise ValueError(f"rewind is at least 1, or None. Received: {self.rewind}.")
         if not self.networks:
             raise ValueError("networks is empty: name at least one.")
+        network_names.check(self.networks)
 
     def _check_lengths(self) -> None:
         lengths = unroll_schedule.lengths(self.unroll_schedule, self.unroll_length)

@@ -308,6 +308,31 @@ def test_an_embedding():
     np.testing.assert_allclose(after, before - 2 * uses * before / 12, rtol=1e-5)
 
 
+@pytest.mark.parametrize("rule", ["mnist", "mnist_adafactor"])
+def test_an_embedding_under_loss_scaling(rule):
+    def losses(optimizer):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential(
+            [keras.Input((2,), dtype="int32"), keras.layers.Embedding(5, 3), keras.layers.Flatten()]
+        )
+        model.compile(optimizer, "mse")
+        return model.fit(np.array([[1, 1], [1, 3]]), np.ones([2, 6]), batch_size=1, epochs=2, verbose=0).history["loss"]
+
+    scaled = keras.optimizers.LossScaleOptimizer(LearnedOptimizer(rule), initial_scale=8.0)
+    np.testing.assert_allclose(losses(scaled), losses(LearnedOptimizer(rule)), rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Of ReduceLROnPlateau.
+def test_keras_callbacks_for_the_learning_rate():
+    model, optimizer = _model(), LearnedOptimizer(_lstm())
+    model.compile(optimizer, LOSS)
+    # A loss that never falls by 10: the rate is halved after every epoch.
+    plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=10.0)
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.1 * rate if epoch == 3 else rate)
+    model.fit(X, Y, epochs=4, callbacks=[plateau, schedule], verbose=0)
+    assert float(optimizer.learning_rate) == pytest.approx(0.1 * 0.5**3)
+
+
 def test_a_frozen_layer_stays():
     model = _model()
     model.layers[0].trainable = False

@@ -25,7 +25,7 @@ def _step(optimizer, variables, *gradients):
     optimizer.apply([None if g is None else tf.constant(g, tf.float32) for g in gradients], variables)
 
 
-@pytest.mark.parametrize(("bad", "in_function"), [(np.nan, False), (np.nan, True), (np.inf, False), (-np.inf, True)])
+@pytest.mark.parametrize(("bad", "in_function"), [(np.nan, False), (np.nan, True), (-np.inf, False), (1e20, True)])
 @pytest.mark.parametrize("rule", COORDINATEWISE)
 def test_a_coordinate_without_a_finite_gradient_waits(rule, bad, in_function):
     """Coordinate 1 misses a step: it stays, and goes on later as if that step had not been."""
@@ -173,3 +173,47 @@ def test_several_blocks_are_one_network(rule):
         expected, state = network(Observation(gradients), state)
         for name in parameters:
             np.testing.assert_allclose(updates[name], expected[name], atol=1e-6, rtol=0)
+
+
+def test_a_variable_twice_is_refused():
+    optimizer, variable = LearnedOptimizer(networks.get("Sgd")), keras.Variable([1.0], name="shared")
+    for given in (
+        lambda: optimizer.build([variable, variable]),
+        lambda: _step(optimizer, [variable] * 2, [1.0], [1.0]),
+    ):
+        with pytest.raises(ValueError, match=r"every variable once. Received more than once: \['shared', 'shared_1'\]"):
+            given()
+
+
+def test_a_gradient_of_another_shape_is_refused_and_moves_nothing():
+    optimizer, variable = LearnedOptimizer("mnist"), keras.Variable(np.zeros([3, 2]), name="w")
+    optimizer.build([variable])
+    before = [v.numpy() for v in optimizer.variables]
+    with pytest.raises(ValueError, match=r"gradient of 'w' has its shape, \(3, 2\). Received: \(2, 3\)"):
+        optimizer.apply([tf.ones([2, 3])], [variable])
+    for now, then in zip(optimizer.variables, before):
+        np.testing.assert_array_equal(now.numpy(), then)
+
+
+@pytest.mark.parametrize("rule", ["mnist", "mnist_adafactor"])
+def test_a_gradient_of_unknown_shape(rule):
+    optimizer, variable = LearnedOptimizer(rule), keras.Variable(np.zeros([3, 2]))
+    other, twin = LearnedOptimizer(rule), keras.Variable(np.zeros([3, 2]))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None])])
+    def step(gradient):
+        optimizer.apply([gradient], [variable])
+
+    gradient = tf.reshape(tf.range(6.0), [3, 2])
+    step(gradient)
+    other.apply([gradient], [twin])
+    np.testing.assert_allclose(variable.numpy(), twin.numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("rule", ["mnist", "mnist_momentum", "mnist_adafactor", "quadratic"])
+def test_a_gradient_whose_square_is_no_float_spoils_nothing(rule):
+    optimizer, variable = LearnedOptimizer(rule), keras.Variable([1.0, 2.0])
+    for gradient in ([1.0, 1.0], [1e25, 1.0], [1.0, 1.0]):
+        _step(optimizer, [variable], gradient)
+    assert np.all(np.isfinite(variable.numpy()))
+    assert optimizer.nonfinite_gradients.numpy() == 1

@@ -120,6 +120,48 @@ def test_weight_files_hold_the_rule(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_weight_files_of_another_rule(tmp_path):
+    model = _model()
+    model.compile(LearnedOptimizer(_lstm()), LOSS)
+    _fit(model)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = _model()
+    other.compile(LearnedOptimizer(networks.get("Adam")), LOSS)
+    other.optimizer.build(other.trainable_variables)
+    with pytest.raises(ValueError, match=r"weights of another rule. This one has \[.*\]. Received: \[.*linear"):
+        other.load_weights(tmp_path / "model.weights.h5")
+
+
+def test_a_model_that_is_all_frozen_is_saved_and_loaded(tmp_path):
+    model = _model()
+    model.trainable = False
+    model.compile(LearnedOptimizer(_lstm()), LOSS)
+    model.optimizer.build(model.trainable_variables)
+    model.save(tmp_path / "model.keras")
+    assert keras.models.load_model(tmp_path / "model.keras").optimizer.built
+
+
+def test_backup_and_restore_goes_on_bit_for_bit(tmp_path):
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise InterruptedError
+
+    def fit(epochs, *callbacks):
+        model = _model()
+        model.compile(LearnedOptimizer(_lstm()), LOSS)
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        x, y = _data()
+        model.fit(x, y, batch_size=8, epochs=epochs, shuffle=False, callbacks=[*callbacks, backup], verbose=0)
+        return model.get_weights()
+
+    undisturbed = fit(2)
+    with pytest.raises(InterruptedError):
+        fit(2, Stop())
+    for ours, theirs in zip(fit(2), undisturbed):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def _one_step(optimizer):
     variable = keras.Variable([0.0, 0.0])
     optimizer.apply([tf.constant([1.0, -2.0])], [variable])
@@ -129,7 +171,7 @@ def _one_step(optimizer):
 RULES = {
     "lstm": lambda: _lstm(initializer={"linear": {"w": np.full((3, 1), 0.5)}}),
     "adam": lambda: networks.get("Adam", learning_rate=0.5),
-    "two": lambda: AssignedNetworks({"a": _lstm(), "b/c": networks.get("Sgd")}, [("a", ["*"]), ("b/c", ["*"])]),
+    "two": lambda: AssignedNetworks({"a": _lstm(), "b c": networks.get("Sgd")}, [("a", ["*"]), ("b c", ["*"])]),
 }
 
 
@@ -171,7 +213,7 @@ def test_bfloat16_state_is_saved(tmp_path):
 
 def test_bfloat16_state_is_for_lstms():
     with pytest.raises(ValueError, match=r"state_dtype='bfloat16' is for the deep LSTMs.*Received.* Adam"):
-        _one_step(LearnedOptimizer(networks.get("Adam"), state_dtype="bfloat16"))
+        LearnedOptimizer(networks.get("Adam"), state_dtype="bfloat16")
     with pytest.raises(ValueError, match=r"state_dtype is one of .* Received: 'float16'"):
         LearnedOptimizer(_lstm(), state_dtype="float16")
 

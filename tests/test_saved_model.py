@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import export_saved_model, networks, saved_optimizer
+from l2l_tf import export_folder, export_saved_model, networks, saved_optimizer
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.networks import Observation
 from l2l_tf.networks.classic import Sgd
@@ -151,7 +151,7 @@ def test_metadata_says_what_it_is(lstm, tmp_path):
 def test_several_networks_go_to_a_folder_each(lstm, tmp_path):
     both = AssignedNetworks({"conv": lstm, "adam": networks.get("Adam")}, [("conv", ["a"]), ("adam", ["b"])])
     export_saved_model(both, tmp_path / "both")
-    assert sorted(entry.name for entry in (tmp_path / "both").iterdir()) == ["adam", "conv"]
+    assert sorted(entry.name for entry in (tmp_path / "both").iterdir()) == ["adam", "conv", export_folder.MARKER]
     for name in ("conv", "adam"):
         loaded = tf.saved_model.load(str(tmp_path / "both" / name))
         assert json.loads(loaded.metadata().numpy())["name"] == name
@@ -251,9 +251,38 @@ def test_an_export_replaces_an_earlier_one_and_nothing_else(lstm, tmp_path):
 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("...")
-    with pytest.raises(ValueError, match=r"other files are kept.*mine"):
-        export_saved_model(lstm, tmp_path / "mine")
-    assert (tmp_path / "mine" / "thesis.tex").read_text() == "..."
+    (path / "notes.txt").write_text("beside an export")
+    # Models of somebody else's, and as TensorFlow Serving has them.
+    tf.saved_model.save(tf.Module(), str(tmp_path / "model"))
+    tf.saved_model.save(tf.Module(), str(tmp_path / "served" / "1"))
+    for kept in ("mine/thesis.tex", "out/notes.txt", "model/saved_model.pb", "served/1/saved_model.pb"):
+        with pytest.raises(ValueError, match=r"other files are kept"):
+            export_saved_model(lstm, tmp_path / kept.split("/")[0])
+        assert (tmp_path / kept).exists()
+
+
+@pytest.mark.parametrize("name", ["CoordinateWiseDeepLSTM", "RNNProp", "Adam"])
+def test_a_coordinate_without_a_usable_gradient_waits(name, tmp_path):
+    export_saved_model(networks.get(name), tmp_path / "out")
+    learned = tf.saved_model.load(str(tmp_path / "out"))
+    state = learned.initial_state(3)
+    for bad in (float("nan"), float("inf"), 1e20):
+        updates, state = learned.update(tf.constant([1.0, bad, -1.0]), state)
+        assert updates[1] == 0
+        assert all(np.isfinite(tensor).all() for tensor in state)
+    alone = learned.initial_state(1)
+    for _ in range(3):
+        expected, alone = learned.update(tf.constant([-1.0]), alone)
+    np.testing.assert_allclose(updates[2:], expected, rtol=1e-5)
+
+
+def test_under_xla(loaded):
+    compiled = tf.function(loaded.update, jit_compile=True)
+    gradients = tf.constant([1.0, -0.5])
+    for ours, theirs in zip(
+        compiled(gradients, loaded.initial_state(2)), loaded.update(gradients, loaded.initial_state(2))
+    ):
+        tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7), ours, theirs)
 
 
 class Failing(Sgd):

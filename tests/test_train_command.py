@@ -229,3 +229,25 @@ def test_flags_change_the_preset(tmp_path):
     assert config["net_assignments"] == [["a", ["x_0"]], ["b", ["x_1"]]]
     training = config["metadata"]["training"]
     assert (training["clip_norm"], training["loss_weights"], training["second_derivatives"]) == (None, "final", False)
+
+
+def test_an_export_goes_nowhere_where_files_are(tmp_path):
+    (tmp_path / "thesis.tex").write_text("...")
+    code, _, errors = train(*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}")
+    assert code == 2
+    assert errors.startswith("Error: An export goes to a new or an empty folder, or replaces an earlier export; ")
+    assert not (tmp_path / "run").exists()
+
+
+def test_names_of_networks_are_names_of_files(tmp_path):
+    networks = '{"a/b": {"net": "CoordinateWiseDeepLSTM"}}'
+    code, _, errors = train("--problem=simple", f"--networks={networks}", f"--save_path={tmp_path}/run")
+    assert code == 2
+    assert errors.endswith("as files are named after them. Received: ['a/b'].\n")
+
+
+def test_train_exports_what_it_trained(tmp_path):
+    code, output, errors = train(*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}/model")
+    assert code == 0, errors
+    assert f"SavedModel: {tmp_path}/model" in output
+    assert (tmp_path / "model" / "saved_model.pb").exists()

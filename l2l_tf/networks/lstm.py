@@ -101,6 +101,8 @@ class DeepLSTM(Network):
 
     def to_rows(self, tensors: Tensors) -> tf.Tensor:
         """`tensors` below one another as rows `[n, size]` of the network's type."""
+        for tensor in tensors.values():
+            self._num_rows(tensor)  # Says what is wrong with a shape that the network does not take.
         return tf.concat([tf.cast(self._to_rows(tensor), self._dtype) for tensor in tensors.values()], axis=0)
 
     def from_rows(self, rows: tf.Tensor, like: Tensors) -> Tensors:

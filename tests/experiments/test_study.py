@@ -18,7 +18,7 @@ from scipy import stats
 from experiments import cifar, quadratic, runs, study, tables
 from experiments.__main__ import NAMES
 from experiments.study import Part, Study, Training
-from l2l_tf import presets, seeds
+from l2l_tf import comparison, presets, seeds
 from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.report import Result
 from l2l_tf.saved_optimizer import load
@@ -138,6 +138,27 @@ def test_the_same_again_bit_for_bit_without_training_or_searching(written, folde
     _run(folder)
     assert {name: (written / name).read_bytes() for name in before} == before
     assert "Training" not in capsys.readouterr().out
+
+
+def test_a_comparison_that_was_cut_short_goes_on(written, folder, tmp_path, monkeypatch):
+    measured, measure, most = [], comparison.run, 3
+
+    def run(problem, contender, *arguments, **options):
+        if len(measured) == most:
+            raise KeyboardInterrupt
+        measured.append(contender.name)
+        return measure(problem, contender, *arguments, **options)
+
+    monkeypatch.setattr(comparison, "run", run)
+    optimizers = ",".join(f"{folder}/runs/tiny-{seed}" for seed in (0, 1))
+    with pytest.raises(KeyboardInterrupt):
+        _run(tmp_path, f"--optimizer={optimizers}")
+    most = 4
+    _run(tmp_path, f"--optimizer={optimizers}")
+    assert measured == ["tiny-0", "tiny-1", "SGD", "Adam"]
+    for ours, theirs in zip(_finals(tmp_path / "results" / "tiny-4").values(), _finals(written).values(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert not (tmp_path / "results" / "tiny-4" / "unfinished").exists()
 
 
 def test_a_training_that_was_cut_short_goes_on(written, folder, tmp_path, capsys):
