@@ -11,12 +11,12 @@ from l2l_tf import (
     export_folder,
     files,
     presets,
+    pretrained,
     saved_optimizer,
     training_config,
     trajectory_weights,
     unroll_schedule,
 )
-from l2l_tf.networks import catalogue as networks_catalogue
 from l2l_tf.provenance import provenance
 from l2l_tf.training_config import TrainingConfig
 
@@ -51,7 +51,7 @@ command_line.define_json("net_assignments", None, '[["network", ["parameter or p
 _define(
     flags.DEFINE_string,
     "start_from",
-    "Folder of a saved optimizer to train further; its networks too, unless others are given.",
+    "Folder or pretrained name of an optimizer to train further; its networks too, unless others are given.",
 )
 _define(flags.DEFINE_integer, "num_epochs", "Optimization runs to learn from.")
 _define(flags.DEFINE_integer, "num_steps", "Steps of a run.")
@@ -133,6 +133,9 @@ _FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
 
 def config_from_flags() -> TrainingConfig:
     """The preset for the problem, changed by the flags that were given."""
+    for one, other in (("network", "networks"), ("network_options", "networks"), ("resume", "overwrite")):
+        if FLAGS[one].value and FLAGS[other].value:
+            raise ValueError(f"Give --{one} or --{other}, not both.")
     settings = {**presets.get(FLAGS.preset, FLAGS.problem), "problem": FLAGS.problem}
     given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
     given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
@@ -143,8 +146,6 @@ def config_from_flags() -> TrainingConfig:
     problem_options = {**settings.get("problem_options", {}), **given.pop("problem_options", {})}
     settings |= given | {"problem_options": problem_options}
     settings |= _networks(settings)
-    if FLAGS.network and FLAGS.networks:
-        raise ValueError("Give --network or --networks, not both.")
     return TrainingConfig(**settings)
 
 
@@ -156,7 +157,9 @@ def _networks(settings):
         networks = {"network": {"net": FLAGS.network, "net_options": options}}
         return {"networks": networks, "net_assignments": FLAGS.net_assignments}
     if FLAGS.start_from:
-        config, _ = saved_optimizer.read(FLAGS.start_from)
+        if FLAGS.network_options:
+            raise ValueError("--network_options go with a --network; those of --start_from are as they were saved.")
+        config, _ = saved_optimizer.read(pretrained.folder(FLAGS.start_from))
         networks = {name: {key: net[key] for key in ("net", "net_options")} for name, net in config["networks"].items()}
         return {"networks": networks, "net_assignments": FLAGS.net_assignments or config["net_assignments"]}
     networks = {
@@ -189,8 +192,6 @@ def main():
     if not FLAGS.save_path:
         raise ValueError("--save_path is needed: the folder for the optimizer. (train.py --help lists the flags.)")
     config = config_from_flags()
-    for network in config.networks.values():
-        networks_catalogue.check_options(network["net"], network.get("net_options", {}))
     options, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     config = dataclasses.replace(config, problem_options=options)
     if FLAGS.resume:
@@ -229,6 +230,11 @@ def train(config, data):
     where = os.path.normpath(FLAGS.save_path)
     if outcome.reason == "interrupted":
         raise KeyboardInterrupt(f"Saved in {where}, epoch {outcome.epochs}. The same command with --resume goes on.")
+    if outcome.best is None:
+        raise ValueError(
+            f"No validation was finite in {outcome.epochs} epochs, so {where} holds nothing better than the start. "
+            "Lower --learning_rate or the network's scale, or set --clip_norm."
+        )
     print(f"Training {outcome.reason} after {outcome.epochs} epochs; the best optimizer is in {where}.")
     curves = training.evaluate(config.evaluation_epochs)
     print(f"Log Mean Final Error: {curves.log_mean_final_error:.3f} (fresh problems, evaluate.py --seed={config.seed})")

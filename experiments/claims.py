@@ -64,6 +64,8 @@ CLAIMS = (
 
 def main():
     folder = Path(FLAGS.results)
+    if not folder.is_dir():
+        raise ValueError(f"--results is the folder that the experiments wrote to. There is none at {str(folder)!r}.")
     with files.replacing(folder / FILE) as stream:
         stream.write((text := render(folder)).encode())
     print(text + f"\nWritten: {folder / FILE}")
@@ -83,9 +85,13 @@ def judge(claim: Claim, folder: Path) -> tuple[str, str]:
     """Numbers and verdict of one comparison; no numbers where it was not run."""
     try:
         content = json.loads((folder / "results.json").read_text())
+        learned = [result for result in content["results"] if result["learned"]]
     except FileNotFoundError:
         return "", verdict.NOT_RUN
-    learned = [result for result in content["results"] if result["learned"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{str(folder / 'results.json')!r} is no whole comparison. Run its experiment again."
+        ) from error
     group = claim.group or (learned[0]["details"].get("group") if learned else None)
     learned = [result for result in learned if result["details"].get("group") == group]
     if not learned:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from l2l_tf import command_line, presets, pretrained, report
+from l2l_tf import checkpoint, command_line, presets, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 from problems import catalogue, pictures
 
@@ -88,6 +88,8 @@ def main():
         raise ValueError("--content and --style are needed: a picture or a folder of photographs, and a painting.")
     content = pictures.expand(FLAGS.content)
     for style in filter(None, (FLAGS.style, FLAGS.held_out_style)):
+        if pictures.expand(style).is_dir():
+            raise ValueError(f"A style is one painting. Received the folder {style!r}.")
         catalogue.check_files(NAME, _options(style, FLAGS.size, "all"))
     if content.is_dir():
         parts = _parts()
@@ -181,7 +183,7 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
         for draw in range(min(_PICTURED, FLAGS.num_draws))
     ]
     # Photographs may not be ours to hand on, so their pictures stay where nothing is committed.
-    _write_grid(test, part.style, rows, Path(FLAGS.runs) / f"{part.folder.name}.png")
+    _write_grid(test, part.style, rows, _runs() / f"{part.folder.name}.png")
 
 
 def _parts() -> list[Part]:
@@ -191,18 +193,18 @@ def _parts() -> list[Part]:
     if "128" in FLAGS.sizes and not FLAGS.held_out_style:
         raise ValueError("--held_out_style is needed for the part at 128 x 128; --sizes=64 leaves that out.")
     styles = {"64": FLAGS.style, "128": FLAGS.held_out_style}
-    folder = FLAGS.output or "results/neural_art"
+    folder = FLAGS.output or ("runs/quick/results/neural_art" if FLAGS.quick else "results/neural_art")
     return [Part(Path(f"{folder}-{size}"), sizes[size], styles[size]) for size in FLAGS.sizes]
 
 
 def _trained() -> Iterator[tuple[str, Path]]:
     """The optimizers of all seeds, name and folder, each trained first where it is not, or not to the end."""
     options = _options(FLAGS.style, 16 if FLAGS.quick else 64, "train")
+    num_epochs = 1 if FLAGS.quick else presets.get("recommended", NAME)["num_epochs"]
     for seed in range(FLAGS.seeds):
         name = f"{NAME}-{seed}"
-        folder = Path(FLAGS.runs) / name
-        num_epochs = 1 if FLAGS.quick else presets.get("recommended", NAME)["num_epochs"]
-        if _epochs(folder) < num_epochs:
+        folder = _runs() / name
+        if _epochs(folder, options) < num_epochs:
             words = [
                 str(_ROOT / "train.py"),
                 f"--problem={NAME}",
@@ -211,8 +213,8 @@ def _trained() -> Iterator[tuple[str, Path]]:
                 f"--seed={seed}",
                 f"--save_path={folder}",
                 "--log_period=5",
-                "--resume" if (folder / "checkpoint.npz").exists() else "--overwrite",
             ]
+            words += ["--resume"] if (folder / checkpoint.FILE).exists() else []
             words += ["--num_epochs=1", "--num_steps=4", "--unroll_length=2"] if FLAGS.quick else []
             print(shlex.join(["python", "train.py", *words[1:]]), flush=True)
             if subprocess.run([sys.executable, *words], check=False).returncode:
@@ -220,9 +222,21 @@ def _trained() -> Iterator[tuple[str, Path]]:
         yield name, folder
 
 
-def _epochs(folder: Path) -> int:
-    config = folder / "config.json"
-    return json.loads(config.read_text())["metadata"]["epochs"] if config.is_file() else 0
+def _runs() -> Path:
+    return Path("runs/quick" if FLAGS.quick and not FLAGS["runs"].present else FLAGS.runs)
+
+
+def _epochs(folder: Path, options: dict[str, Any]) -> int:
+    """How many the optimizer in `folder` was trained for; 0 where there is none."""
+    if not (folder / saved_optimizer.CONFIG).is_file():
+        return 0
+    trained = saved_optimizer.read(folder)[0]["metadata"]
+    if {"size": 64, **trained["problem_options"]} != options:
+        raise ValueError(
+            f"{str(folder)!r} holds an optimizer that was trained on {trained['problem_options']}. Choose another "
+            f"--runs, or compare it with --optimizer. Received: {options}."
+        )
+    return trained["epochs"]
 
 
 def _options(style: str, size: Any, split: str) -> dict[str, Any]:

@@ -37,6 +37,8 @@ flags.DEFINE_bool("debug", False, "Show the traceback of every error.", FLAGS)
 
 
 def main():
+    if not FLAGS.optimizer:
+        raise ValueError("--optimizer is needed: folders of saved optimizers, or names of pretrained ones.")
     folders = study.optimizers(FLAGS.optimizer)
     experiment = study.shortened(mnist.STUDY) if FLAGS.quick else mnist.STUDY
     part = experiment.parts[("100", "200").index(FLAGS.num_steps)]

@@ -46,8 +46,11 @@ def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             arrays = dict(stored)
-        return arrays, json.loads(arrays.pop(_FACTS).tobytes())
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        facts = json.loads(arrays.pop(_FACTS).tobytes())
+        if not isinstance(facts["epoch"], int) or not isinstance(facts["config"], dict):
+            raise ValueError("It lacks what a checkpoint has.")
+        return arrays, facts
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CheckpointError(
             f"{str(file)!r} is not a whole checkpoint ({len(data)} bytes). Restore it from a copy, or train with "
             "--overwrite to begin anew."

@@ -7,6 +7,7 @@ imports what needs it: wrong flags, unknown names and missing files are answered
 
 import contextlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -22,7 +23,15 @@ from problems import catalogue, datasets
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
-_USER_ERRORS = (("problems.datasets", "DatasetNotPreparedError"), ("l2l_tf.training", "TrainingDivergedError"))
+_USER_ERRORS = (
+    ("problems.datasets", "DatasetNotPreparedError"),
+    ("l2l_tf.training", "TrainingDivergedError"),
+    # A full disk, a folder that cannot be written, too little memory, as TensorFlow tells them.
+    ("tensorflow.python.framework.errors_impl", "ResourceExhaustedError"),
+    ("tensorflow.python.framework.errors_impl", "FailedPreconditionError"),
+    ("tensorflow.python.framework.errors_impl", "PermissionDeniedError"),
+    ("tensorflow.python.framework.errors_impl", "NotFoundError"),
+)
 _HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 
 
@@ -222,7 +231,7 @@ class _JsonParser(flags.ArgumentParser):
             except (OSError, UnicodeDecodeError) as error:
                 raise ValueError(f"{what} The file cannot be read: {getattr(error, 'strerror', error)}.") from error
         try:
-            value = json.loads(text)
+            value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         except ValueError as error:
             raise ValueError(f"{what} {error}.") from error
         if not isinstance(value, self._kind):
@@ -236,6 +245,14 @@ class _JsonParser(flags.ArgumentParser):
 class _JsonSerializer(flags.ArgumentSerializer):
     def serialize(self, value):
         return json.dumps(value)
+
+
+def _finite(text: str) -> float:
+    return value if math.isfinite(value := float(text)) else _no_number(text)
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"Numbers are finite, and {text} is not")
 
 
 def _is_users(error: Exception) -> bool:

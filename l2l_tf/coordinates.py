@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
-from l2l_tf import network_names
+from l2l_tf import assignments
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 Assignments = Sequence[tuple[str, Sequence[str]]]
@@ -22,11 +22,12 @@ class AssignedNetworks(Network):
         (`"conv_net_2d/*/w"`). None gives every parameter to the only network.
 
     Raises:
-      ValueError: None with several networks, a network that `networks` does not have, or a name that no file can have.
+      ValueError: None with several networks, a network that `networks` does not have, assignments that are
+        no pairs of a name and a list, or a name that no file can have.
     """
 
     def __init__(self, networks: Mapping[str, Network], net_assignments: Assignments | None = None):
-        network_names.check(networks)
+        assignments.check_names(networks)
         super().__init__({}, name="assigned_networks")
         self.networks = dict(networks)
         self.observes = frozenset[str]().union(*(network.observes for network in networks.values()))
@@ -36,15 +37,7 @@ class AssignedNetworks(Network):
                     f"net_assignments is needed with several networks. Received: networks {list(self.networks)}."
                 )
             net_assignments = [(next(iter(self.networks)), ["*"])]
-        for network, patterns in net_assignments:
-            if network not in self.networks:
-                raise ValueError(
-                    f"net_assignments names the network {network!r}; the networks are {list(self.networks)}."
-                )
-            if isinstance(patterns, str):
-                raise ValueError(
-                    f"net_assignments gives {network!r} a list of names or patterns. Received: {patterns!r}."
-                )
+        assignments.check(net_assignments, self.networks)
         self._net_assignments = [(network, list(patterns)) for network, patterns in net_assignments]
 
     @property

@@ -1,5 +1,6 @@
 """How a training run is shown: a progress bar, the original code's log lines, and TensorBoard."""
 
+import contextlib
 import math
 import sys
 
@@ -65,7 +66,9 @@ class Progress:
         self._epochs.clear()
 
     def _write(self, line: str) -> None:
-        self._bar.write(line, file=sys.stdout)
+        # A reader that left, or a full disk under the log, ends no training.
+        with contextlib.suppress(OSError):
+            self._bar.write(line, file=sys.stdout)
 
     def _summarise(self, step: int, values: dict[str, float]) -> None:
         if self._summaries is None:

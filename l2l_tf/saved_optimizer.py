@@ -153,14 +153,22 @@ def _read_config(path: Path) -> dict[str, Any]:
     for key in ("networks", "net_assignments"):
         if key not in config:
             raise SavedOptimizerError(f"{str(file)!r} lacks {key!r}. Save the optimizer again.")
-    entries = config["networks"]
-    whole = isinstance(entries, dict) and all(isinstance(e, dict) and set(e) >= _ENTRY for e in entries.values())
-    if not entries or not whole:
+    networks = config["networks"]
+    if not isinstance(networks, dict) or not networks or not all(map(_is_entry, networks.values())):
         raise SavedOptimizerError(
             f"{str(file)!r} has a damaged entry 'networks': for each network by its name {sorted(_ENTRY)}. "
             "Save the optimizer again."
         )
     return config
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether it describes a network; its weights are a file in the folder itself, nowhere else."""
+    if not isinstance(entry, dict) or not set(entry) >= _ENTRY:
+        return False
+    names = [entry[key] for key in ("net", "weights", "sha256")]
+    whole = all(isinstance(name, str) for name in names) and isinstance(entry["net_options"], dict)
+    return whole and entry["weights"].endswith(".npz") and Path(entry["weights"]).name == entry["weights"]
 
 
 def _read_weights(path: Path, entry: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -179,5 +187,5 @@ def _read_weights(path: Path, entry: dict[str, Any]) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return dict(arrays)
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise SavedOptimizerError(f"{str(file)!r} is not an .npz file of arrays: {error}.") from error

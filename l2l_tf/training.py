@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import problems
-from l2l_tf import checkpoint, fitting, interruption, networks, saved_optimizer, schedules, seeds
+from l2l_tf import checkpoint, fitting, interruption, networks, pretrained, saved_optimizer, schedules, seeds
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.curriculum import Curriculum
 from l2l_tf.evaluation import Curves, Evaluator
@@ -72,8 +72,13 @@ class Training:
         )
         if not self.network.trainable_variables:
             raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
+        owned = self.network.owned(fitting.shapes_of(self.problem))
+        if idle := [
+            name for name, net in self.network.networks.items() if net.trainable_variables and name not in owned
+        ]:
+            raise ValueError(f"net_assignments leave nothing to update to the networks {idle}, so they cannot learn.")
         if config.start_from and stored is None:
-            saved_optimizer.assign_weights(self.network, config.start_from)
+            saved_optimizer.assign_weights(self.network, pretrained.folder(config.start_from))
         self._variables = list(self.network.trainable_variables)
         self._outer_optimizer = OuterOptimizer(
             self._variables, config.learning_rate, config.clip_norm, config.clip_value, config.average_decay
@@ -102,7 +107,13 @@ class Training:
         self._validations_since_best = 0
         self._saved_at = time.monotonic()
         if stored is not None:
-            self._restore(*stored)
+            try:
+                self._restore(*stored)
+            except (KeyError, TypeError, ValueError) as error:
+                raise checkpoint.CheckpointError(
+                    f"The checkpoint in {str(self.folder)!r} is not of this run: {error}. Restore it from a copy, or "
+                    "train with --overwrite to begin anew."
+                ) from error
 
     def run(self, report: Callable[[Epoch | Validation], None] = lambda event: None) -> Outcome:
         """Trains to the last epoch, `report`ing every epoch and validation; saves on the way and at the end.

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
-from l2l_tf import network_names, trajectory_weights, unroll_schedule
+from l2l_tf import assignments, trajectory_weights, unroll_schedule
 
 ESTIMATORS = ("backpropagation", "es", "pes", "reparameterization", "mix")  # As `estimators.ESTIMATORS`.
 OBJECTIVES = ("training", "validation")  # As `objectives.LOSSES`.
@@ -19,7 +19,8 @@ class TrainingConfig:
       problem_options: its JSON-able keyword arguments.
       networks: name to `{"net": ..., "net_options": {...}}`.
       net_assignments: pairs of a network's name and its parameters' names or patterns; None with one network.
-      start_from: folder of a saved optimizer whose weights the networks start with; None draws them.
+      start_from: folder of a saved optimizer, or name of a pretrained one, whose weights the networks start with; None
+        draws them.
       seed: root of all that is drawn.
       num_epochs: optimization runs that phi learns from.
       num_steps: steps of a run, at which validation measures the final loss too.
@@ -102,6 +103,11 @@ class TrainingConfig:
                 raise ValueError(f"{name} is one of {list(known)}. Received: {getattr(self, name)!r}.")
         if self.estimator == "mix" and self.perturbations < 2:
             raise ValueError("The mix needs at least 2 perturbations, for their variance. Received: perturbations=1.")
+        for name in ("clip_norm", "clip_value"):
+            if (limit := getattr(self, name)) is not None and not limit > 0:
+                raise ValueError(f"{name} is above 0, or None. Received: {limit}.")
+        if self.average_decay is not None and not 0 <= self.average_decay < 1:
+            raise ValueError(f"average_decay is at least 0 and below 1, or None. Received: {self.average_decay}.")
         if not 0 <= self.imitation_share <= 1:
             raise ValueError(f"imitation_share lies in 0 to 1. Received: {self.imitation_share}.")
         if self.random_scaling is not None and not 0 < self.random_scaling < float("inf"):
@@ -113,7 +119,9 @@ class TrainingConfig:
             raise ValueError(f"rewind is at least 1, or None. Received: {self.rewind}.")
         if not self.networks:
             raise ValueError("networks is empty: name at least one.")
-        network_names.check(self.networks)
+        assignments.check_networks(self.networks)
+        if self.net_assignments is not None:
+            assignments.check(self.net_assignments, self.networks)
 
     def _check_lengths(self) -> None:
         lengths = unroll_schedule.lengths(self.unroll_schedule, self.unroll_length)

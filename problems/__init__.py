@@ -60,7 +60,10 @@ def get(name: str, **options) -> "Problem":
     """
     catalogue.check(name, options)
     if name in catalogue.CATALOGUE:
-        return _constructor(name)(**options)
+        try:
+            return _constructor(name)(**options)
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"{name} does not take these options: {error}. Received: {options}.") from error
     from problems.problem import Problem
 
     attribute = _import(name)

@@ -125,3 +125,30 @@ def test_a_damaged_folder_is_one_clear_error(tmp_path, name):
 def test_no_folder():
     with pytest.raises(SavedOptimizerError, match="no such folder"):
         saved_optimizer.load("nowhere")
+
+
+DAMAGED = [
+    [],
+    {},
+    {"a": {}},
+    {"a": {"net": "Adam", "net_options": {}, "weights": "a.npz"}},
+    {"a": {"net": 5, "net_options": {}, "weights": "a.npz", "sha256": ""}},
+    {"a": {"net": "Adam", "net_options": [1], "weights": "a.npz", "sha256": ""}},
+    {"a": {"net": "Adam", "net_options": {}, "weights": "../precious.npz", "sha256": ""}},
+    {"a": {"net": "Adam", "net_options": {}, "weights": "notes.txt", "sha256": ""}},
+]
+
+
+@pytest.mark.parametrize("entries", DAMAGED, ids=str)
+def test_damaged_entries_are_refused_and_lead_to_no_other_file(entries, tmp_path):
+    (tmp_path / "precious.npz").write_text("mine")
+    folder = tmp_path / "optimizer"
+    saved_optimizer.save(optimizer(), folder)
+    (folder / "notes.txt").write_text("mine")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "networks": entries}))
+    with pytest.raises(SavedOptimizerError, match=r"damaged entry 'networks'"):
+        saved_optimizer.read(folder)
+    saved_optimizer.save(optimizer(), folder)
+    assert (tmp_path / "precious.npz").exists()
+    assert (folder / "notes.txt").exists()

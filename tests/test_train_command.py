@@ -251,3 +251,33 @@ def test_train_exports_what_it_trained(tmp_path):
     assert code == 0, errors
     assert f"SavedModel: {tmp_path}/model" in output
     assert (tmp_path / "model" / "saved_model.pb").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (['--networks={"a": {"net": "Adam"}}', "--network=Adam"], "Give --network or --networks, not both."),
+        (['--problem_options={"stddev": NaN}'], "Numbers are finite, and NaN is not"),
+        (['--problem_options={"stddev": 1e400}'], "Numbers are finite, and 1e400 is not"),
+        (["--clip_norm=-1"], "clip_norm is above 0"),
+        (["--average_decay=2"], "average_decay is at least 0 and below 1"),
+        (["--resume", "--overwrite"], "Give --resume or --overwrite, not both."),
+        (['--net_assignments=[["cw", 5]]'], "net_assignments gives 'cw' a list of names or patterns. Received: 5."),
+    ],
+    ids=str,
+)
+def test_settings_that_cannot_be(flags, message, tmp_path):
+    code, _, errors = train("--problem=quadratic", *flags, f"--save_path={tmp_path}/run")
+    assert code == 2
+    assert message in errors
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_reader_that_leaves_ends_no_training(tmp_path):
+    process = start(*SMALL, "--num_epochs=6", f"--save_path={tmp_path}")
+    process.stdout.readline()
+    process.stdout.close()
+    process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=120)
+    assert checkpoint.read(tmp_path)[1]["epoch"] == 6

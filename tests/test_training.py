@@ -324,3 +324,25 @@ def test_start_from_another_network(undisturbed, tmp_path):
         Training(config, tmp_path / "another")
     with pytest.raises(saved_optimizer.SavedOptimizerError, match=r"The weights of 'cw' .* do not fit"):
         Training(dataclasses.replace(config, networks={"cw": others["other"]}), tmp_path / "misfit")
+
+
+def test_a_network_that_owns_nothing_cannot_learn(tmp_path):
+    networks = {**CONFIG.networks, "adam": {"net": "Adam"}}
+    with pytest.raises(ValueError, match=r"leave nothing to update to the networks \['cw'\]"):
+        Training(dataclasses.replace(CONFIG, networks=networks, net_assignments=[["adam", ["*"]]]), tmp_path)
+
+
+@pytest.mark.parametrize("damage", [{"epoch": "two"}, {"config": []}, {"best": [1]}], ids=str)
+def test_resuming_from_a_checkpoint_with_other_facts(undisturbed, tmp_path, damage):
+    arrays, facts = checkpoint.read(undisturbed[0])
+    checkpoint.write(tmp_path, arrays, {**facts, **damage})
+    with pytest.raises(CheckpointError, match=r"train with --overwrite to begin anew"):
+        Training(CONFIG, tmp_path, resume=True)
+
+
+def test_resuming_from_a_checkpoint_without_weights(undisturbed, tmp_path):
+    arrays, facts = checkpoint.read(undisturbed[0])
+    del arrays["phi/0"]
+    checkpoint.write(tmp_path, arrays, facts)
+    with pytest.raises(CheckpointError, match=r"is not of this run: 'phi/0'"):
+        Training(CONFIG, tmp_path, resume=True)

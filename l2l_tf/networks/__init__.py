@@ -30,7 +30,7 @@ def get(name: str, **options: Any) -> "Network":
     catalogue.check_options(name, options)
     try:
         return __getattr__(name)(**options)
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"{name} does not take these options: {error}. Received: {options}.") from error
 
 
