@@ -60,9 +60,5 @@ def check(assignments: Any, networks: Iterable[str]) -> None:
     for network, patterns in pairs:
         if not isinstance(network, str) or network not in networks:
             raise ValueError(f"net_assignments names the network {network!r}; the networks are {networks}.")
-        if (
-            not isinstance(patterns, list | tuple)
-            or not patterns
-            or not all(isinstance(pattern, str) for pattern in patterns)
-        ):
+        if not isinstance(patterns, list | tuple) or not all(isinstance(pattern, str) for pattern in patterns):
             raise ValueError(f"net_assignments gives {network!r} a list of names or patterns. Received: {patterns!r}.")

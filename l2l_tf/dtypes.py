@@ -16,4 +16,5 @@ def at_least_float32(dtype: Any) -> tf.DType:
 
 def is_usable(gradient: tf.Tensor) -> tf.Tensor:
     """Where `gradient` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
-    return tf.abs(gradient) < _LARGEST
+    # Not the comparison alone: graphs are rewritten from "not below" to "at least", which NaN is not either.
+    return tf.math.is_finite(gradient) & (tf.abs(gradient) < _LARGEST)

@@ -214,7 +214,8 @@ def test_help_lists_the_flags_at_once():
 
 def test_flags_change_the_preset(tmp_path):
     flags = [
-        '--networks={"a": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": []}}, "b": {"net": "Adam"}}',
+        '--networks={"a": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [], "scale": 0.01}}, '
+        '"b": {"net": "Adam"}}',
         '--net_assignments=[["a", ["x_0"]], ["b", ["x_1"]]]',
         "--problem=simple-multi",
         "--num_epochs=1",
