@@ -204,12 +204,13 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
         )
         print(f"{name}: learning rate {contenders[-1].learning_rate:g}", flush=True)
     results = []
-    measured = [part.num_steps, study.num_draws, EVALUATION_SEED, splits, part.measured_at]
-    unfinished = Unfinished(folder / FOLDER, {"problem": part.problem, "options": part.options, "measured": measured})
+    runs_of_all = (part.num_steps, study.num_draws, EVALUATION_SEED, splits)
+    what = {"problem": part.problem, "options": part.options, "runs": runs_of_all, "measured_at": part.measured_at}
+    unfinished = Unfinished(folder / FOLDER, what)
     for contender in contenders:
         curves = unfinished.find(contender)
         if curves is None:
-            curves = comparison.run(problem, contender, *measured[:-1], held_out_steps=part.measured_at).curves
+            curves = comparison.run(problem, contender, *runs_of_all, held_out_steps=part.measured_at).curves
             unfinished.add(contender, curves)
         result = report.Result(contender.name, curves, contender.learned, contender.learning_rate, contender.details)
         print(f"{result.name}: {report.plus_minus(report.interval(result.curves.final(part.split)))}", flush=True)

@@ -15,6 +15,7 @@ from l2l_tf.evaluation import Curves
 from l2l_tf.networks import weights_of
 
 FOLDER = "unfinished"
+_HELD_OUT = "held_out/"
 
 
 class Unfinished:
@@ -36,7 +37,8 @@ class Unfinished:
         """What was measured of the contender, or None."""
         try:
             with np.load(self._file(contender), allow_pickle=False) as arrays:
-                held_out = {name[9:]: arrays[name] for name in arrays.files if name.startswith("held_out/")}
+                names = [name for name in arrays.files if name.startswith(_HELD_OUT)]
+                held_out = {name.removeprefix(_HELD_OUT): arrays[name] for name in names}
                 steps = tuple(int(step) for step in arrays["held_out_steps"])
                 return Curves(arrays["losses"], held_out, steps, arrays["seconds"])
         except FileNotFoundError:
@@ -49,7 +51,7 @@ class Unfinished:
           OSError: it cannot be written.
         """
         buffer = io.BytesIO()
-        held_out = {f"held_out/{name}": values for name, values in curves.held_out.items()}
+        held_out = {_HELD_OUT + name: values for name, values in curves.held_out.items()}
         steps = np.array(curves.held_out_steps, np.int64)
         np.savez(buffer, losses=curves.losses, seconds=curves.seconds, held_out_steps=steps, **held_out)
         with files.replacing(self._file(contender)) as stream:

@@ -276,7 +276,8 @@ def _names(variables: Sequence[Any]) -> list[str]:
 
 def _check_once(variables: Sequence[Any]) -> None:
     counts = collections.Counter(map(id, variables))
-    if twice := [name for name, variable in zip(_names(variables), variables) if counts[id(variable)] > 1]:
+    if len(counts) < len(variables):
+        twice = [name for name, variable in zip(_names(variables), variables) if counts[id(variable)] > 1]
         raise ValueError(f"An update takes every variable once. Received more than once: {twice}.")
 
 

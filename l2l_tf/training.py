@@ -265,8 +265,7 @@ class Training:
         self.epoch = facts["epoch"]
         self.best = Validation(*facts["best"]) if facts["best"] else None
         self._validations_since_best = facts["validations_since_best"]
-        # Newer than the first checkpoints.
-        self._minimize.dropped_members = facts.get("dropped_members", 0)
+        self._minimize.dropped_members = facts.get("dropped_members", 0)  # Newer than the first checkpoints.
         self._dropped_in_a_row = facts.get("dropped_in_a_row", 0)
 
 
