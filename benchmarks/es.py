@@ -4,7 +4,7 @@
         [--len_unroll=20] [--variants=backpropagation,es,...]
 
 Each variant makes one outer gradient of one unroll, with the networks of the original code. A member is one unroll at
-perturbed weights; two for each perturbation.
+perturbed weights; two for each perturbation. "es-readable" and the like keep to the readable path.
 """
 
 import argparse
@@ -22,11 +22,15 @@ from l2l_tf import estimators, networks, presets, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.objectives import trajectory_objective
 
+READABLE = "-readable"
+VARIANTS = [*estimators.ESTIMATORS, *(name + READABLE for name in estimators.ESTIMATORS)]
 
-def outer_gradient(name, problem, network, len_unroll, perturbations):
+
+def outer_gradient(variant, problem, network, len_unroll, perturbations):
     """A function that makes one estimate and waits for it."""
     objective = trajectory_objective(len_unroll)
-    estimator = estimators.get(name, problem, network, len_unroll, objective, perturbations=perturbations)
+    options = {"perturbations": perturbations, "in_blocks": not variant.endswith(READABLE)}
+    estimator = estimators.get(variant.removesuffix(READABLE), problem, network, len_unroll, objective, **options)
     estimate = tf.function(estimator.__call__, autograph=False)
     run = estimator.begin(unroll.start(problem, network, seeds.root(0)))
 
@@ -49,8 +53,8 @@ def main():
     parser.add_argument("--data_dir", default=os.environ.get("L2L_DATA_DIR"))
     arguments = parser.parse_args()
     variants = arguments.variants.split(",")
-    if unknown := set(variants) - set(estimators.ESTIMATORS):
-        parser.error(f"variants are {list(estimators.ESTIMATORS)}. Received: {sorted(unknown)}.")
+    if unknown := set(variants) - set(VARIANTS):
+        parser.error(f"variants are {VARIANTS}. Received: {sorted(unknown)}.")
     if arguments.threads:
         tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
         tf.config.threading.set_inter_op_parallelism_threads(os.cpu_count() or 1)
@@ -69,7 +73,7 @@ def main():
     members = 2 * arguments.perturbations
     print(f"\nMembers a second ({members} members, and the unroll of phi itself, in each estimate):")
     for name in variants:
-        if name != "backpropagation":
+        if not name.startswith("backpropagation"):
             print(f"{name}: {members / np.median(timings[name].wall):.1f}")
 
 

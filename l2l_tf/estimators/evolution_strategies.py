@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from l2l_tf import unroll
+from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.moments import Moments
 from l2l_tf.estimators.perturbation import Perturbed, finite_or_nan, negative
@@ -17,6 +17,7 @@ def evolution_strategies(
     network: Network,
     len_unroll: int,
     objective: Objective,
+    in_blocks: bool = True,
     perturbation_std: float = 0.01,
     perturbations: int = 8,
 ) -> Estimator:
@@ -30,6 +31,7 @@ def evolution_strategies(
 
     Args:
       problem, network, len_unroll, objective: see `unroll`.
+      in_blocks: take the fast path where it has something to gain; it agrees with the readable one to rounding.
       perturbation_std: sigma.
       perturbations: how many epsilon_i, each with both signs.
 
@@ -41,7 +43,7 @@ def evolution_strategies(
     @tf.function(autograph=False)
     def member(run: Run, epsilon: list[tf.Tensor]) -> tf.Tensor:
         perturbed.assign(epsilon)
-        _, losses, _ = unroll.costs_along(problem, perturbed.network, run, len_unroll, objective)
+        _, losses, _ = fast.costs_along(problem, perturbed.network, run, len_unroll, objective, in_blocks)
         return finite_or_nan(objective(losses), losses)
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
@@ -50,7 +52,7 @@ def evolution_strategies(
             return moments.add(perturbed.directional(epsilon, difference))
 
         moments = perturbed.over_pairs(seed, add, Moments.of_none(perturbed.variables))
-        losses, outer_losses, end = unroll.costs_along(problem, network, run, len_unroll, objective)
+        losses, outer_losses, end = fast.costs_along(problem, network, run, len_unroll, objective, in_blocks)
         return OuterGradient(objective(outer_losses), moments.mean(), losses, end, perturbations - moments.count)
 
     return Estimator(estimate)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from l2l_tf import unroll
+from l2l_tf import fast
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.moments import Moments
@@ -53,7 +53,7 @@ def inverse_variance_mix(
 
         start = Moments.of_none(perturbed.variables)
         es, reparameterized = perturbed.over_pairs(seed, add, (start, start))
-        losses, outer_losses, end = unroll.costs_along(problem, network, run, len_unroll, objective)
+        losses, outer_losses, end = fast.costs_along(problem, network, run, len_unroll, objective, in_blocks)
         dropped = perturbations - tf.minimum(es.count, reparameterized.count)
         return OuterGradient(objective(outer_losses), mixed(es, reparameterized), losses, end, dropped)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from l2l_tf import unroll
+from l2l_tf import fast
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators.backpropagation import truncated_backpropagation
 from l2l_tf.estimators.estimator import Estimator
@@ -52,7 +52,7 @@ def reparameterization(
             return moments.add(average(up, down))
 
         moments = perturbed.over_pairs(seed, add, Moments.of_none(perturbed.variables))
-        losses, outer_losses, end = unroll.costs_along(problem, network, run, len_unroll, objective)
+        losses, outer_losses, end = fast.costs_along(problem, network, run, len_unroll, objective, in_blocks)
         return OuterGradient(objective(outer_losses), moments.mean(), losses, end, perturbations - moments.count)
 
     return Estimator(estimate)

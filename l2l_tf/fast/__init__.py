@@ -3,7 +3,8 @@
 Read `l2l_tf.unroll` to learn how it works; this package is how to do it in less time and memory.
 """
 
+from l2l_tf.fast.forward import costs_along
 from l2l_tf.fast.memory import DEFAULT_BUDGET, MODES
 from l2l_tf.fast.outer_gradient import applies, outer_gradient
 
-__all__ = ["DEFAULT_BUDGET", "MODES", "applies", "outer_gradient"]
+__all__ = ["DEFAULT_BUDGET", "MODES", "applies", "costs_along", "outer_gradient"]

@@ -1,3 +1,6 @@
+import functools
+import importlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -168,3 +171,35 @@ def test_an_unknown_memory_mode():
 def test_applies(name, options, num_coordinates, expected):
     network = AssignedNetworks({"only": networks.get(name, **options)})
     assert fast.applies(network, {"x": tf.zeros([num_coordinates])}) is expected
+
+
+@pytest.mark.parametrize("loss", ["training", "validation"])
+def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss):
+    """Blocked parts and a whole one, on the training and on the validation losses, twice in a row."""
+    monkeypatch.setattr(importlib.import_module("l2l_tf.fast.outer_gradient"), "_FEWEST_COORDINATES", 1)
+    problem, network = (
+        Network(),
+        AssignedNetworks(
+            {
+                "one": _lstm(),
+                "two": networks.get("RNNProp", layers=(3,)),
+                "adam": networks.get("Adam", learning_rate=0.01),
+            },
+            [("one", ["kernel", "b"]), ("two", ["w"]), ("adam", ["b"])],
+        ),
+    )
+    problem.validation_loss = lambda parameters, instance, seed: 2 * problem.loss(parameters, instance, seed)
+    objective = trajectory_objective(3, loss=loss)
+    readable, in_blocks = (
+        tf.function(functools.partial(costs_along, problem, network, num_steps=3, objective=objective), autograph=False)
+        for costs_along in (unroll.costs_along, functools.partial(fast.costs_along, rows_per_block=16))
+    )
+    run = unroll.start(problem, network, seeds.root(1))
+    for _ in range(2):
+        expected, actual = readable(run=run), in_blocks(run=run)
+        tf.nest.assert_same_structure(actual, expected)
+        for got, wanted in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
+        assert not np.allclose(run.parameters["w"], expected[2].parameters["w"], atol=1e-4)
+        run = expected[2]
+    assert in_blocks.experimental_get_tracing_count() == 1

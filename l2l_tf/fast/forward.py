@@ -1,0 +1,70 @@
+"""Steps that nothing is differentiated through: `unroll.costs_along`, with the networks in compiled blocks."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf import unroll
+from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.fast.outer_gradient import ROWS_PER_BLOCK, applies
+from l2l_tf.fast.parts import parts_of
+from l2l_tf.networks.network import Network, Observation, Tensors
+from l2l_tf.objectives import Objective
+from l2l_tf.unroll import Run
+from problems.problem import Problem
+
+
+class _InParts(Network):
+    """Networks in parts as one network; its state is in the parts' own form, between `enter` and `leave`."""
+
+    def __init__(self, network: AssignedNetworks, parameters: Tensors, rows_per_block: int):
+        super().__init__({}, name="in_parts")
+        self.observes = network.observes
+        self._network = network
+        self._parts = parts_of(network, parameters, rows_per_block)
+
+    def initial_state(self, parameters: Tensors) -> dict[str, Any]:
+        return self.enter(self._network.initial_state(parameters))
+
+    def enter(self, state: dict[str, Any]) -> dict[str, Any]:
+        return {name: part.enter(state[name]) for name, part in self._parts.items()}
+
+    def leave(self, state: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+        return {name: part.leave(state[name], like[name]) for name, part in self._parts.items()}
+
+    def __call__(self, observation: Observation, state: dict[str, Any]) -> tuple[Tensors, dict[str, Any]]:
+        total = {name: tf.zeros_like(gradient) for name, gradient in observation.gradients.items()}
+        next_state = {}
+        for name, part in self._parts.items():
+            seen: Any = part.see(observation)
+            updates, next_state[name] = part.step(seen, state[name])
+            for key, update in updates.items():
+                total[key] += update
+        return total, next_state
+
+
+def costs_along(
+    problem: Problem,
+    network: Network,
+    run: Run,
+    num_steps: int,
+    objective: Objective,
+    in_blocks: bool = True,
+    rows_per_block: int = ROWS_PER_BLOCK,
+) -> tuple[tf.Tensor, tf.Tensor, Run]:
+    """`unroll.costs_along`, in blocks where they have something to gain. Call it from a `tf.function`.
+
+    Args:
+      problem, network, run, num_steps, objective: see `unroll.costs_along`.
+      in_blocks: False takes the readable path everywhere. The two agree to rounding.
+      rows_per_block: about how many rows (coordinates) go into one compiled call.
+
+    Returns:
+      The losses `[num_steps + 1]`, those that the objective is of, and the run after the steps.
+    """
+    if not (in_blocks and applies(network, run.parameters)):
+        return unroll.costs_along(problem, network, run, num_steps, objective)
+    in_parts = _InParts(network, run.parameters, rows_per_block)
+    start = run._replace(state=in_parts.enter(run.state))
+    losses, outer_losses, end = unroll.costs_along(problem, in_parts, start, num_steps, objective)
+    return losses, outer_losses, end._replace(state=in_parts.leave(end.state, run.state))
