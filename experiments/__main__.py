@@ -13,6 +13,7 @@ NAMES = {
     "transfer": "the same optimizer on 40 units, two layers, ReLU (figure 5)",
     "sweep": "final losses by hidden units and layers (figure 6)",
     "horizons": "rules on MNIST after 100, 1,000 and 10,000 steps (beyond the paper)",
+    "convnet": "the same rules trained on a small convolutional network (beyond the paper)",
     "aids": "training aids, one at a time, on quadratics (beyond the paper)",
     "objectives": "training loss, validation loss, loss under noise as outer objective on MNIST (beyond the paper)",
     "cifar": "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)",

@@ -1,18 +1,32 @@
 """How rules go on past what they were trained on: MNIST after 100, 1,000 and 10,000 steps, by step and by time.
 
 The LSTM is trained as in the paper, on 100 steps in unrolls of 20; all others on 200 steps in unrolls of 100, as the
-preset for mnist has it, the MLPs at a smaller rate and for fewer epochs. Adam and NAG are tuned for each
-length; run times are in results.json. The MLPs' transfer is compared after 100 steps: 40 units, two layers, ReLU.
+preset for mnist has it, the MLPs at a smaller rate and for fewer epochs. "Long" ones are trained on from pretrained
+rules, on 200, 500 and then 1,000 steps. Adam and NAG are tuned for each length; run times are in results.json. The
+MLPs' transfer is compared after 100 steps: 40 units, two layers, ReLU.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+from experiments import mnist
 from experiments.study import Part, Study, Training
 from experiments.transfer import VARIANTS
 from l2l_tf import presets
 
-_ALIKE = presets.get("recommended", "mnist")
+ALIKE = presets.get("recommended", "mnist")
 _LSTM = {"layers": [20, 20], "preprocess_name": "LogAndSign", "preprocess_options": {"k": 10}, "scale": 0.1}
 _MLP = {"num_epochs": 150, "learning_rate": 0.001, "clip_norm": 0.1}
-RULES = {
+_LONG = {
+    "num_steps": 1000,
+    "num_steps_curriculum": [200, 500, 1000, 1000],
+    "num_epochs": 80,
+    "learning_rate": 0.0007,
+    "learning_rate_decay": 0.1,
+    "clip_norm": 0.1,
+    "evaluation_epochs": 4,
+}
+RULES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "LSTM": (
         "CoordinateWiseDeepLSTM",
         _LSTM,
@@ -22,37 +36,65 @@ RULES = {
     "LearnedMomentum": ("LearnedMomentum", {"layers": [20], "learning_rate": 0.5}, {}),
     "AdafactorMLP": ("AdafactorMLP", {}, _MLP),
     "PerParameterMLP": ("PerParameterMLP", {}, _MLP),
+    "HierarchicalLSTM": ("HierarchicalLSTM", {}, _MLP),
+    "RNNProp, long": ("RNNProp", {}, {**_LONG, "start_from": "mnist"}),
+    "AdafactorMLP, long": ("AdafactorMLP", {}, {**_LONG, "start_from": "mnist_adafactor"}),
 }
-TRAININGS = {
-    name: Training(
-        "mnist-learned_momentum" if name == "LearnedMomentum" else f"horizons-{name}",
-        "mnist",
-        {**_ALIKE, "networks": {"network": {"net": network, "net_options": options}}, **changes},
+
+
+def trainings(prefix: str, problem: str, settings: dict[str, Any], names: Sequence[str]) -> dict[str, Training]:
+    """Rule to its training on a problem, alike for all but for what `RULES` says."""
+    return {
+        name: Training(
+            f"{prefix}-{name.replace(', ', '-')}",
+            problem,
+            {
+                **settings,
+                "networks": {"network": {"net": RULES[name][0], "net_options": RULES[name][1]}},
+                **RULES[name][2],
+            },
+        )
+        for name in names
+    }
+
+
+def length(
+    prefix: str, title: str, problem: str, options: dict[str, Any], num_steps: int, learned: dict[str, str]
+) -> Part:
+    """A comparison after `num_steps`, with test losses at every twentieth of them."""
+    return Part(
+        name=f"{prefix}-{num_steps}",
+        title=f"{title}, {num_steps:,} steps",
+        problem=problem,
+        options=options,
+        num_steps=num_steps,
+        learned=learned,
+        split="test",
+        measured_at=tuple(range(num_steps // 20, num_steps, num_steps // 20)),
+        last=num_steps // 10,
+        by_time=True,
     )
-    for name, (network, options, changes) in RULES.items()
-}
+
+
+TRAININGS = {**trainings("horizons", "mnist", ALIKE, list(RULES)), "LearnedMomentum": mnist.TRAINING}
 LEARNED = {name: training.name for name, training in TRAININGS.items()}
 LENGTHS = (100, 1_000, 10_000)
-
-
-def _part(name, title, options, num_steps, rules):
-    return Part(
-        name=f"horizons-{name}",
-        title=f"MNIST, {title}",
-        problem="mnist",
-        options={"stddev": 0.1, **options},
-        num_steps=num_steps,
-        learned={rule: LEARNED[rule] for rule in rules},
-        split="test",
-    )
-
+OPTIONS = {"stddev": 0.1}
 
 STUDY = Study(
     trainings=tuple(TRAININGS.values()),
     parts=(
-        *(_part(str(length), f"20 units, {length:,} steps", {}, length, RULES) for length in LENGTHS),
+        *(length("horizons", "MNIST, 20 units", "mnist", OPTIONS, num_steps, LEARNED) for num_steps in LENGTHS),
         *(
-            _part(f"mlp-{name}", f"{title}, 100 steps", options, 100, ("AdafactorMLP", "PerParameterMLP"))
+            Part(
+                name=f"horizons-mlp-{name}",
+                title=f"MNIST, {title}, 100 steps",
+                problem="mnist",
+                options={**OPTIONS, **options},
+                num_steps=100,
+                learned={rule: LEARNED[rule] for rule in ("AdafactorMLP", "PerParameterMLP")},
+                split="test",
+            )
             for name, (title, options) in VARIANTS.items()
         ),
     ),

@@ -58,6 +58,8 @@ class Part(NamedTuple):
       split: held-out data that the loss is measured on; None takes it as the optimizee sees it.
       measured_at: steps to measure it at on the way.
       splits: other held-out splits, measured for the table.
+      last: of a long run, shows the mean loss over that many last steps in the table.
+      by_time: whether there is a figure over seconds, too.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Part(NamedTuple):
     split: str | None = None
     measured_at: tuple[int, ...] = ()
     splits: tuple[str, ...] = ()
+    last: int = 0
+    by_time: bool = False
 
 
 class Study(NamedTuple):
@@ -225,9 +229,11 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
         "num_draws": study.num_draws,
         "seconds": round(time.perf_counter() - began, 1),
     }
-    table = tables.table(results, part.split)
+    table = tables.table(results, part.split, part.last)
     report.write(results, about, folder, f"{part.title}\n\n{table}\n\n{_how(request, part, about)}\n")
-    report.write_figure(tables.figure(results, part.title, part.split), folder / "figure.png")
+    for file in ("figure.png", *(["figure-by-time.png"] if part.by_time else [])):
+        plot = tables.figure(results, part.title, part.split, by_time="time" in file)
+        report.write_figure(plot, folder / file)
     unfinished.finish()
     print(f"\n{table}\nWritten: {folder}", flush=True)
     return results
@@ -277,6 +283,7 @@ def shortened(study: Study) -> Study:
                 options={**part.options, **study.quick_options},
                 num_steps=_QUICK_STEPS,
                 measured_at=(2,) if part.measured_at else (),
+                last=min(part.last, 2),
             )
             for part in (*study.parts[:1], *study.parts[1:][-1:])
         ),

@@ -46,10 +46,11 @@ def comparisons(results: Sequence[Result], split: str | None) -> dict[str, verdi
     }
 
 
-def table(results: Sequence[Result], split: str | None) -> str:
+def table(results: Sequence[Result], split: str | None, last: int = 0) -> str:
     """A row for each seed, for the mean over seeds and for each baseline, in Markdown.
 
     Intervals are 95 % over draws; "better" counts the draws on which a row is below the best baseline.
+    With `last`, the mean loss over that many last steps is shown too, as the optimizee saw it.
     """
     best = next(iter(comparisons(results, split).values())).best
     reference = next(result for result in results if result.name == best).curves.final(split)
@@ -57,6 +58,7 @@ def table(results: Sequence[Result], split: str | None) -> str:
     others.remove(split)
     header = ["optimizer", "learning rate", f"{_loss(split)} (95 %)", "median", f"of {best}'s", f"better than {best}"]
     rows = [[*header, *(f"{_loss(other)} (95 %)" for other in others)]]
+    rows[0] += [f"loss of the last {last} steps (95 %)"] * bool(last)
     for result in _rows(results):
         final = result.curves.final(split)
         ratio = float(np.mean(final, dtype=np.float64) / np.mean(reference, dtype=np.float64))
@@ -71,15 +73,20 @@ def table(results: Sequence[Result], split: str | None) -> str:
                 *(report.plus_minus(report.interval(result.curves.final(other))) for other in others),
             ]
         )
+        if last:
+            rows[-1].append(report.plus_minus(report.interval(result.curves.losses[:, -last:].mean(1))))
     return report.aligned(rows)
 
 
-def figure(results: Sequence[Result], title: str, split: str | None) -> Any:
-    """Learning curves of the means over seeds and of the baselines; on the split where it was measured on the way."""
+def figure(results: Sequence[Result], title: str, split: str | None, by_time: bool = False) -> Any:
+    """Learning curves of the means over seeds and of the baselines; on the split where it was measured on the way.
+
+    `by_time`: over the seconds that a run takes, rather than over steps.
+    """
     shown = [pooled(name, seeds) for name, seeds in groups(results).items()]
     shown += [result for result in results if not result.learned]
     along = len(shown[0].curves.held_out_steps) > 2
-    return report.figure(shown, title, split if along else None)
+    return report.figure(shown, title, split if along else None, by_time)
 
 
 def _rows(results: Sequence[Result]) -> list[Result]:

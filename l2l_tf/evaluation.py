@@ -25,7 +25,7 @@ class Curves(NamedTuple):
       losses: `[draws, num_steps + 1]`, f(theta_0) to f(theta_T), on minibatches where there are any.
       held_out: split to `[draws, len(held_out_steps)]`, the mean loss over the split after those steps.
       held_out_steps: `[...]`, the last of them num_steps.
-      seconds: `[draws]`, wall-clock time of each run (the first includes compiling).
+      seconds: `[draws]`, wall-clock time of each run, without the held-out losses (the first includes compiling).
     """
 
     losses: np.ndarray
@@ -111,9 +111,8 @@ class Evaluator:
         rows, seconds = [], []
         held_out: dict[str, list[list[float]]] = {split: [] for split in self._held_out_splits}
         for draw in range(num_draws):
-            began = time.perf_counter()
-            losses, measured = self._run(seeds.fold(seed, draw))
-            seconds.append(time.perf_counter() - began)
+            losses, measured, taken = self._run(seeds.fold(seed, draw))
+            seconds.append(taken)
             rows.append(losses)
             for split in held_out:
                 held_out[split].append(measured[split])
@@ -125,16 +124,20 @@ class Evaluator:
             np.array(seconds),
         )
 
-    def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]]]:
+    def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]], float]:
+        began = time.perf_counter()
         run, averages = self._start(seed)
+        seconds = 0.0
         losses: list[np.ndarray] = []
         held_out: dict[str, list[float]] = {split: [] for split in self._held_out_splits}
         for begin, end in zip((0, *self._held_out_steps), self._held_out_steps):
             piece, run, averages = self._advance(run, end - begin, averages)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])
+            seconds += time.perf_counter() - began
             for split in self._held_out_splits:
                 held_out[split].append(float(self._held_out(run, split, averages)))
-        return np.concatenate(losses), held_out
+            began = time.perf_counter()
+        return np.concatenate(losses), held_out, seconds
 
 
 class _Averages(NamedTuple):

@@ -174,19 +174,19 @@ def as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
                 "details": result.details,
                 "final_losses": _finite(curves.final().tolist()),
                 "held_out_final_losses": {s: _finite(curves.final(s).tolist()) for s in curves.held_out},
-                "mean_curve": _finite(mean_curve.tolist()),
+                "mean_curve": _finite([float(f"{loss:.7g}") for loss in mean_curve]),  # as float32 has digits
                 "seconds": curves.seconds.tolist(),
             }
         )
     return {"format_version": _FORMAT_VERSION, **about, "results": entries}
 
 
-def figure(results: Sequence[Result], title: str = "", split: str | None = None) -> Any:
+def figure(results: Sequence[Result], title: str = "", split: str | None = None, by_time: bool = False) -> Any:
     """Learning curves as in the paper's figures 4 and 5, a `matplotlib.figure.Figure`.
 
     Means over draws with their 95 % intervals, on a logarithmic scale: learned optimizers solid, hand-designed ones
     dashed. Where a loss is 0 or below, the scale is linear. The loss is that on the held-out `split`, or as the
-    optimizee saw it.
+    optimizee saw it; `by_time` shows it over the mean seconds of a run up to each step.
     """
     from matplotlib.figure import Figure
 
@@ -198,21 +198,28 @@ def figure(results: Sequence[Result], title: str = "", split: str | None = None)
         )
     positive = all(np.all(mean[np.isfinite(mean)] > 0) for mean in means)
     for i, (result, mean, low, high) in enumerate(zip(results, means, lows, highs)):
-        steps = result.curves.held_out_steps if split else np.arange(len(mean))
+        curves = result.curves
+        along = np.asarray(curves.held_out_steps if split else np.arange(len(mean)))
+        if by_time:
+            along = along * (curves.mean_epoch_time / (curves.losses.shape[1] - 1))
         style: dict[str, Any] = {"color": f"C{i}", "zorder": 3 if result.learned else 2}
         axes.plot(
-            steps,
+            along,
             mean,
             linestyle="-" if result.learned else "--",
             linewidth=2 if result.learned else 1.4,
             label=result.name,
             **style,
         )
-        axes.fill_between(steps, low, high, alpha=0.2, linewidth=0, **style)
+        axes.fill_between(along, low, high, alpha=0.2, linewidth=0, **style)
     if positive:
         axes.set_yscale("log")
     _limit_height(axes, means, positive)
-    axes.set(xlabel="step", ylabel=f"{split} loss" if split else "loss", title=title, xmargin=0)
+    axes.set(
+        xlabel="seconds" if by_time else "step", ylabel=f"{split} loss" if split else "loss", title=title, xmargin=0
+    )
+    if by_time:
+        axes.set_xscale("log")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return plot

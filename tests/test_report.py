@@ -133,6 +133,14 @@ def test_figure_of_a_held_out_loss(results):
     np.testing.assert_allclose(axes.lines[0].get_ydata(), expected)
 
 
+def test_figure_by_time(results):
+    axes = report.figure(results, split="test", by_time=True).axes[0]
+    assert (axes.get_xlabel(), axes.get_xscale()) == ("seconds", "log")
+    for line, result in zip(axes.lines, results, strict=True):
+        expected = np.multiply((1, 3), result.curves.mean_epoch_time / 3)
+        np.testing.assert_allclose(line.get_xdata(), expected)
+
+
 def test_figure_of_losses_that_are_not_positive_is_linear():
     axes = report.figure([Result("L2L", _curves([[1.0, 0.0], [1.0, 0.0]]), True)]).axes[0]
     assert axes.get_yscale() == "linear"

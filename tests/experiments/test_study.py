@@ -43,7 +43,7 @@ TRAINING = Training(
 )
 STUDY = Study(
     trainings=(TRAINING,),
-    parts=(Part("tiny-4", "Tiny quadratics", "quadratic", OPTIONS, 4, {"LSTM": "tiny"}),),
+    parts=(Part("tiny-4", "Tiny quadratics", "quadratic", OPTIONS, 4, {"LSTM": "tiny"}, last=2, by_time=True),),
     seeds=(0, 1),
     num_draws=5,
     tuning_draws=2,
@@ -73,10 +73,10 @@ def written(folder):
     return folder / "results" / "tiny-4"
 
 
-def _finals(path):
-    """Optimizer to its losses at the last step, from curves.csv."""
+def _finals(path, step="4"):
+    """Optimizer to its losses at the last step, or at another, from curves.csv."""
     with open(path / "curves.csv") as file:
-        rows = [row for row in csv.DictReader(file) if row["step"] == "4"]
+        rows = [row for row in csv.DictReader(file) if row["step"] == step]
     return {
         name: np.array([float(row["loss"]) for row in rows if row["optimizer"] == name])
         for name in dict.fromkeys(row["optimizer"] for row in rows)
@@ -87,11 +87,12 @@ def test_table_holds_the_numbers_of_the_curves(written):
     lines = (written / "table.md").read_text().splitlines()
     assert lines[0] == "Tiny quadratics"
     table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
-    finals = _finals(written)
+    finals, before = _finals(written), _finals(written, "3")
     assert list(finals) == ["LSTM, seed 0", "LSTM, seed 1", "SGD", "Adam"]
     best = min(("SGD", "Adam"), key=lambda name: finals[name].mean())
-    assert table[0][-2:] == [f"of {best}'s", f"better than {best}"]
-    finals["LSTM, 2 seeds"] = (finals["LSTM, seed 0"] + finals["LSTM, seed 1"]) / 2
+    assert table[0][-3:] == [f"of {best}'s", f"better than {best}", "loss of the last 2 steps (95 %)"]
+    for losses in (finals, before):
+        losses["LSTM, 2 seeds"] = (losses["LSTM, seed 0"] + losses["LSTM, seed 1"]) / 2
     rows = {row[0]: row for row in table[2:]}
     assert list(rows) == ["LSTM, seed 0", "LSTM, seed 1", "LSTM, 2 seeds", "SGD", "Adam"]
     for name, losses in finals.items():
@@ -102,6 +103,8 @@ def test_table_holds_the_numbers_of_the_curves(written):
         )
         assert float(rows[name][3]) == pytest.approx(np.median(losses), rel=1e-3)
         assert float(rows[name][4]) == pytest.approx(losses.mean() / finals[best].mean(), abs=1e-3)
+        last_two = (losses + before[name]).mean() / 2
+        assert float(rows[name][6].partition(" ± ")[0]) == pytest.approx(last_two, rel=1e-3)
         assert rows[name][5] == ("-" if name == best else f"{np.sum(losses < finals[best])}/5")
 
 
@@ -124,7 +127,8 @@ def test_what_is_written_beside_the_table(written):
     learned = [result["details"] for result in results["results"] if result["learned"]]
     assert [(of["group"], of["seed"], of["path"]) for of in learned] == [("LSTM", 0, "tiny-0"), ("LSTM", 1, "tiny-1")]
     assert str(written) not in json.dumps(results)
-    assert matplotlib.image.imread(written / "figure.png").shape[2] == 4
+    for figure in ("figure.png", "figure-by-time.png"):
+        assert matplotlib.image.imread(written / figure).shape[2] == 4
 
 
 def test_seeds_start_from_weights_of_their_own(written, folder):
