@@ -14,6 +14,7 @@ ON_DATA = [
     ["benchmarks.unroll", "--problem=mnist", "--threads=1", *EXACT],
     [*UNROLL, "--problem=cifar-multi"],
     ["benchmarks.es", "--problem=mnist", "--threads=1"],
+    ["benchmarks.optimizees"],
 ]
 COMMANDS = [
     [*UNROLL, "--problem=quadratic", "--threads=1"],
