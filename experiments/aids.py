@@ -2,7 +2,8 @@
 
 Every training is that of the experiment quadratic with uniform draws, cut to 100 epochs, and one change. "rescaled" has
 each coordinate stretched by a factor exp(U[-3, 3]), which no training sees but for that with random scaling (of 1).
-Training takes as many epochs, not as long: four optimizees a step cost up to four times the time.
+Training takes as many epochs, not as long: four optimizees a step cost up to four times the time. "readable path" is no
+aid: it has the outer gradients of "none" from code that rounds differently, and shows what differs by chance.
 """
 
 from typing import Any
@@ -21,6 +22,7 @@ AIDS: dict[str, dict[str, Any]] = {
     "clipped by value": {"clip_norm": None, "clip_value": 0.1},
     "log loss": {"loss_transform": "log", "clip_norm": 1.0},
     "no second derivatives": {"second_derivatives": False},
+    "readable path": {"in_blocks": False},
 }
 _SETTINGS = {**quadratic.SETTINGS, "num_epochs": 100, "evaluation_period": 20}
 TRAININGS = {
