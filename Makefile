@@ -20,7 +20,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/python $(EVALUATE)
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
