@@ -82,6 +82,7 @@ TRAININGS = {**trainings("horizons", "mnist", ALIKE, list(RULES)), "LearnedMomen
 LEARNED = {name: training.name for name, training in TRAININGS.items()}
 LENGTHS = (100, 1_000, 10_000)
 OPTIONS = {"stddev": 0.1}
+MLPS = ("AdafactorMLP", "AdafactorMLP, validation", "PerParameterMLP")
 
 STUDY = Study(
     trainings=tuple(TRAININGS.values()),
@@ -94,7 +95,7 @@ STUDY = Study(
                 problem="mnist",
                 options={**OPTIONS, **options},
                 num_steps=100,
-                learned={rule: LEARNED[rule] for rule in ("AdafactorMLP", "AdafactorMLP, validation", "PerParameterMLP")},
+                learned={rule: LEARNED[rule] for rule in MLPS},
                 split="test",
             )
             for name, (title, options) in VARIANTS.items()
