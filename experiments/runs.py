@@ -1,6 +1,6 @@
 """The meta-trainings of a study: each seed in a folder of its own, resumed where it was interrupted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,26 +17,44 @@ class Training(NamedTuple):
       problem: what on.
       settings: all fields of `TrainingConfig` that are not at their defaults, but for the seed.
       seeded_weights: whether the networks' initial weights are drawn by the seed too.
+      after: name of the training whose optimizer of the same seed this one starts from.
     """
 
     name: str
     problem: str
     settings: dict[str, Any]
     seeded_weights: bool = True
+    after: str | None = None
 
-    def config(self, seed: int) -> TrainingConfig:
-        """The configuration of that seed."""
+    def config(self, parent: Path, seed: int) -> TrainingConfig:
+        """The configuration of that seed, where all trainings are in the folder `parent`."""
         networks = self.settings["networks"]
         if self.seeded_weights:
             networks = {
                 name: {**net, "net_options": {**net.get("net_options", {}), "seed": seed}}
                 for name, net in networks.items()
             }
-        return TrainingConfig(**{**self.settings, "problem": self.problem, "networks": networks, "seed": seed})
+        start = {"start_from": (parent / f"{self.after}-{seed}").as_posix()} if self.after else {}
+        return TrainingConfig(**{**self.settings, **start, "problem": self.problem, "networks": networks, "seed": seed})
 
     def folder(self, parent: Path, seed: int) -> Path:
         """Where that seed is trained."""
         return parent / f"{self.name}-{seed}"
+
+
+def needed(trainings: Sequence[Training], names: Iterable[str]) -> list[Training]:
+    """Those of these names, and before each of them those that it starts from."""
+    by_name = {training.name: training for training in trainings}
+    found: dict[str, Training] = {}
+
+    def add(name: str) -> None:
+        if by_name[name].after:
+            add(by_name[name].after)
+        found.setdefault(name, by_name[name])
+
+    for name in names:
+        add(name)
+    return list(found.values())
 
 
 def unfinished(trainings: Iterable[Training], parent: Path, seeds: Iterable[int]) -> list[tuple[Training, int]]:
@@ -58,7 +76,7 @@ def train(training: Training, parent: Path, seed: int, data: dict[str, Any]) -> 
     from l2l_tf import progress
     from l2l_tf.training import Training as Run
 
-    config, folder = training.config(seed), training.folder(parent, seed)
+    config, folder = training.config(parent, seed), training.folder(parent, seed)
     resume = (folder / checkpoint.FILE).exists()
     print(f"{'Resuming' if resume else 'Training'} {training.name}, seed {seed}, in {folder}", flush=True)
     run = Run(config, folder, resume, False, data, {"provenance": provenance(seed)})
@@ -84,7 +102,7 @@ def shortened(training: Training, problem_options: dict[str, Any]) -> Training:
 
 
 def _finished(training: Training, parent: Path, seed: int) -> bool:
-    folder, config = training.folder(parent, seed), training.config(seed)
+    folder, config = training.folder(parent, seed), training.config(parent, seed)
     if not (folder / checkpoint.FILE).exists():
         return False
     _, facts = checkpoint.read(folder)

@@ -154,8 +154,8 @@ def request_from_flags(name: str, study: Study) -> Request:
     data: dict[str, Any] = {}
     for part in study.parts:
         _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
-    needed = {training for part in study.parts for training in part.learned.values()}
-    trainings = [training for training in study.trainings if training.name in needed]
+    names = dict.fromkeys(training for part in study.parts for training in part.learned.values())
+    trainings = runs.needed(study.trainings, names)
     parent = Path("runs/quick" if FLAGS.quick and not FLAGS["folder"].present else FLAGS.folder)
     output = Path("runs/quick/results" if FLAGS.quick and not FLAGS["output"].present else FLAGS.output)
     todo = [] if given else runs.unfinished(trainings, parent, study.seeds)

@@ -15,13 +15,13 @@ import pytest
 from absl.testing import flagsaver
 from scipy import stats
 
-from experiments import cifar, quadratic, runs, study, tables
+from experiments import cifar, quadratic, study, tables
 from experiments.__main__ import NAMES
 from experiments.study import Part, Study, Training
 from l2l_tf import comparison, presets, seeds
 from l2l_tf.evaluation import Curves, Evaluator
 from l2l_tf.report import Result
-from l2l_tf.saved_optimizer import load
+from l2l_tf.saved_optimizer import load, read
 from l2l_tf.training import Training as Run
 from l2l_tf.training_events import Epoch
 from problems.quadratic import Quadratic
@@ -108,6 +108,18 @@ def test_table_holds_the_numbers_of_the_curves(written):
         assert rows[name][5] == ("-" if name == best else f"{np.sum(losses < finals[best])}/5")
 
 
+def test_a_training_starts_from_the_one_it_comes_after(tmp_path):
+    """Of the same seed, whichever of the two is named; nothing else is changed."""
+    second = TRAINING._replace(name="tiny-long", after="tiny", settings={**TRAINING.settings, "num_epochs": 3})
+    part = STUDY.parts[0]._replace(learned={"LSTM": "tiny-long"})
+    chain = STUDY._replace(trainings=(second, TRAINING), parts=(part,))
+    _run(tmp_path, "--train_only", "--seed=1", of=chain)
+    folders = [tmp_path / "runs" / name for name in ("tiny-1", "tiny-long-1")]
+    first, after = (read(folder)[0]["metadata"]["training"] for folder in folders)
+    assert first["start_from"] is None and after["start_from"] == folders[0].as_posix()
+    assert sorted(path.name for path in folders[0].parent.iterdir()) == ["tiny-1", "tiny-long-1"]
+
+
 def test_draws_are_fresh_and_those_of_an_evaluation(written, folder):
     problem = Quadratic(**OPTIONS)
     network = load(folder / "runs" / "tiny-1", function_axis=problem.function_axis)
@@ -168,7 +180,7 @@ def test_a_comparison_that_was_cut_short_goes_on(written, folder, tmp_path, monk
 def test_a_training_that_was_cut_short_goes_on(written, folder, tmp_path, capsys):
     """Two epochs in two goes are two epochs in one."""
     whole = load(folder / "runs" / "tiny-0").trainable_variables
-    run = Run(TRAINING.config(0), TRAINING.folder(tmp_path / "runs", 0))
+    run = Run(TRAINING.config(tmp_path / "runs", 0), TRAINING.folder(tmp_path / "runs", 0))
 
     def interrupt(event):
         if isinstance(event, Epoch):
@@ -219,7 +231,7 @@ def test_quick_is_the_first_and_last_part_in_miniature(tmp_path, monkeypatch):
     assert [part.name for part in short.parts] == ["quadratic-uniform-100", "quadratic-gaussian-200"]
     assert {part.num_steps for part in short.parts} == {4}
     assert study.shortened(cifar.STUDY).parts[1].options["conv_channels"] == [2]
-    assert all(runs.Training.config(training, 0).num_epochs == 2 for training in short.trainings)
+    assert all(training.config(Path("runs"), 0).num_epochs == 2 for training in short.trainings)
 
 
 def test_settings_on_the_quadratic_are_the_preset():
@@ -235,7 +247,7 @@ def test_every_part_names_a_training_and_settings_are_sound():
         names = {training.name for training in experiment.trainings}
         assert {name for part in experiment.parts for name in part.learned.values()} == names
         for training in experiment.trainings:
-            assert training.config(3).seed == 3
+            assert training.config(Path("runs"), 3).seed == 3
 
 
 def test_pooled_is_the_mean_over_seeds_draw_by_draw():
