@@ -48,7 +48,6 @@ SUBSETS: dict[str, list[int] | None] = {"cifar-10": None, "cifar-5": [0, 1, 2, 3
 NUM_STEPS = 1000
 
 
-
 def _trained(name: str, options: dict[str, Any]) -> tuple[Training, Training]:
     """The two trainings that follow one another."""
     first = Training(name, "cifar-multi", {**SETTINGS, "problem_options": options})

@@ -91,7 +91,7 @@ def start(problem: Problem, network: Network, seed: tf.Tensor) -> Run:
 
 def observe(problem: Problem, network: Network, run: Run) -> Observation:
     """f(theta_t) and its gradient, and what else the network observes at theta_t."""
-    loss, gradients = _value_and_gradient(problem.loss, run)
+    loss, gradients = value_and_gradient(problem.loss, run)
     observation = Observation(gradients=gradients, loss=loss)
     if "parameters" in network.observes:
         observation = observation._replace(parameters=run.parameters)
@@ -120,7 +120,7 @@ def roll_out(
     """Takes `len_unroll` steps and records what a replay needs; with `validation`, of an objective of those losses."""
 
     def record(run, observation):
-        outer = _value_and_gradient(problem.validation_loss, run) if validation else ()
+        outer = value_and_gradient(problem.validation_loss, run) if validation else ()
         return observation, run.parameters if record_parameters else (), run.state, outer
 
     run, (observations, parameters, states, outer) = _steps(problem, network, run, len_unroll, record)
@@ -256,7 +256,8 @@ def _at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:
     return loss(run.parameters, run.instance, seeds.fold(run.seed, run.step))
 
 
-def _value_and_gradient(loss: Callable[..., tf.Tensor], run: Run) -> tuple[tf.Tensor, Tensors]:
+def value_and_gradient(loss: Callable[..., tf.Tensor], run: Run) -> tuple[tf.Tensor, Tensors]:
+    """One of the problem's losses at theta_t, on the minibatch of step t, and its gradient."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(run.parameters)
         value = _at_step(loss, run)

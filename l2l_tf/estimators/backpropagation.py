@@ -27,13 +27,15 @@ def truncated_backpropagation(
     Args:
       problem, network, len_unroll, objective, second_derivatives: see `unroll`.
       in_blocks: take the fast path where it has something to gain. It agrees with the readable one to rounding.
-        Objectives of the validation losses take the readable one.
+        Objectives of the validation losses take the readable one unless second derivatives are asked for.
       memory_budget: bytes that the fast path may keep of an unroll's states; it recomputes them beyond.
     """
 
+    in_blocks = in_blocks and (second_derivatives or not objective.of_validation)
+
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         del seed
-        if in_blocks and not objective.of_validation and fast.applies(network, run.parameters):
+        if in_blocks and fast.applies(network, run.parameters):
             return fast.outer_gradient(
                 problem, network, run, len_unroll, objective, second_derivatives, memory_budget=memory_budget
             )

@@ -54,18 +54,22 @@ def outer_gradient(
       rows_per_block: about how many rows (coordinates) go into one compiled call.
 
     Raises:
-      ValueError: an unknown memory mode.
+      ValueError: an unknown memory mode; an objective of validation losses without second derivatives, which blocks do
+        not have.
     """
+    if objective.of_validation and not second_derivatives:
+        raise ValueError("In blocks, objectives of the validation losses need second_derivatives=True.")
     parts = parts_of(network, run.parameters, rows_per_block)
     if memory is None:
         memory = memory_modes.choose(run.state, len_unroll, memory_budget)
     recompute = memory_modes.checked(memory) == "recompute" and not second_derivatives
-    records, end = roll_out(problem, network, parts, run, len_unroll, second_derivatives, recompute)
+    validation = objective.of_validation
+    records, end = roll_out(problem, network, parts, run, len_unroll, second_derivatives, recompute, validation)
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(records.losses)
-        meta_loss = objective(records.losses)
-    loss_cotangents = tape.gradient(meta_loss, records.losses)
+        tape.watch(records.outer_losses)
+        meta_loss = objective(records.outer_losses)
+    loss_cotangents = tape.gradient(meta_loss, records.outer_losses)
 
     if second_derivatives:
         by_variable = replay.exact(problem, network, parts, run, end, records, loss_cotangents)

@@ -38,10 +38,13 @@ def exact(
 ) -> GradientsByVariable:
     """With second derivatives: all parts together, and at each step one Hessian-vector product of the optimizee.
 
-    lambda_t, the cotangent of theta_t, is lambda_{t+1} and what the observations at theta_t pass back.
+    lambda_t, the cotangent of theta_t, is lambda_{t+1} and what the observations at theta_t pass back; where the
+    objective is of validation losses, their recorded gradients are in it in place of that of the loss.
     """
     len_unroll = loss_cotangents.shape[0] - 1
     last = unroll.observe(problem, network, end)
+    outer = records.outer_gradients
+    gradients_at_end = read(outer, len_unroll) if outer else last.gradients
 
     def body(t, cotangents, state_cotangents, totals):
         observed = tf.nest.map_structure(tf.zeros_like, last)
@@ -52,10 +55,14 @@ def exact(
                 seen, state, cotangents, state_cotangents[name], totals[name]
             )
             observed = _add_observations(observed, by_part)
-        observed = observed._replace(loss=observed.loss + loss_cotangents[t])
+        if not outer:
+            observed = observed._replace(loss=observed.loss + loss_cotangents[t])
         at_t = run._replace(step=run.step + t, parameters=read(records.parameters, t))
         back = unroll.pull_back(problem, network, at_t, observed)
         cotangents = {key: value + back[key] for key, value in cotangents.items()}
+        if outer:
+            gradients = read(outer, t)
+            cotangents = {key: value + loss_cotangents[t] * gradients[key] for key, value in cotangents.items()}
         return t - 1, cotangents, next_state_cotangents, next_totals
 
     *_, totals = tf.while_loop(
@@ -63,7 +70,7 @@ def exact(
         body,
         (
             tf.constant(len_unroll - 1),
-            {key: loss_cotangents[len_unroll] * gradient for key, gradient in last.gradients.items()},
+            {key: loss_cotangents[len_unroll] * gradient for key, gradient in gradients_at_end.items()},
             {name: _zeros_like_first(states) for name, states in records.states.items()},
             {name: part.zeros() for name, part in parts.items()},
         ),

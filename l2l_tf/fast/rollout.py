@@ -21,6 +21,8 @@ class Records(NamedTuple):
       states: part name to h_0 to h_{T-1}, of the parts that keep them.
       starts: part name to h_0, tensors, of the parts that compute the others again.
       parameters: theta_0 to theta_{T-1}; `()` unless second derivatives are asked for.
+      outer_losses: a tensor `[T + 1]`, what the outer objective is of: `losses`, or the validation losses.
+      outer_gradients: of the validation losses for theta_0 to theta_T; `()` where the objective is of `losses`.
     """
 
     losses: tf.Tensor
@@ -28,6 +30,8 @@ class Records(NamedTuple):
     states: dict[str, Any]
     starts: dict[str, Any]
     parameters: Any
+    outer_losses: tf.Tensor
+    outer_gradients: Any
 
 
 def roll_out(
@@ -38,6 +42,7 @@ def roll_out(
     len_unroll: int,
     second_derivatives: bool,
     recompute: bool,
+    validation: bool = False,
 ) -> tuple[Records, Run]:
     """The records of `len_unroll` steps from `run`, and the run after them.
 
@@ -46,23 +51,24 @@ def roll_out(
       parts: the parts of `network`.
       second_derivatives: whether to record the parameters, and the parts that have no weights to learn.
       recompute: whether the parts that can compute their states again keep only the first.
+      validation: whether to record the validation losses and their gradients.
     """
     recorded = [name for name, part in parts.items() if part.learns or second_derivatives]
     with_states = [name for name in recorded if not (recompute and parts[name].recomputes)]
 
     def observe(step, parameters):
-        observation = unroll.observe(problem, network, run._replace(step=step, parameters=parameters))
-        return observation.loss, {name: part.see(observation) for name, part in parts.items()}
-
-    def after(loss, seen):
-        return loss, _only(recorded, seen)
+        at_step = run._replace(step=step, parameters=parameters)
+        observation = unroll.observe(problem, network, at_step)
+        outer = unroll.value_and_gradient(problem.validation_loss, at_step) if validation else ()
+        seen = {name: part.see(observation) for name, part in parts.items()}
+        return seen, (observation.loss, _only(recorded, seen), outer)
 
     def before(states, parameters):
         return _only(with_states, states), parameters if second_derivatives else ()
 
     states = {name: part.enter(run.state[name]) for name, part in parts.items()}
-    loss, seen = observe(run.step, run.parameters)
-    observed = write(arrays_like(after(loss, seen), len_unroll + 1), 0, after(loss, seen))
+    seen, record = observe(run.step, run.parameters)
+    observed = write(arrays_like(record, len_unroll + 1), 0, record)
     left = arrays_like(before(states, run.parameters), len_unroll)
 
     def body(t, parameters, states, seen, observed, left):
@@ -72,10 +78,10 @@ def roll_out(
             updates, next_states[name] = part.step(seen[name], states[name])
             for key, update in updates.items():
                 parameters[key] += update
-        loss, seen = observe(run.step + t + 1, parameters)
-        return t + 1, parameters, next_states, seen, write(observed, t + 1, after(loss, seen)), left
+        seen, record = observe(run.step + t + 1, parameters)
+        return t + 1, parameters, next_states, seen, write(observed, t + 1, record), left
 
-    _, parameters, next_states, _, (losses, seen), (kept_states, kept_parameters) = tf.while_loop(
+    _, parameters, next_states, _, (losses, seen, outer), (kept_states, kept_parameters) = tf.while_loop(
         lambda t, *_: t < len_unroll,
         body,
         (tf.constant(0), run.parameters, states, seen, observed, left),
@@ -88,7 +94,9 @@ def roll_out(
     )
     with tf.control_dependencies(tf.nest.flatten(end.state)):  # cut once more: blocks kept all along would be memory
         starts = {name: parts[name].enter(run.state[name]) for name in recorded if name not in with_states}
-    return Records(losses.stack(), seen, kept_states, starts, kept_parameters), end
+    stacked = losses.stack()
+    outer_losses, outer_gradients = (outer[0].stack(), outer[1]) if outer else (stacked, ())
+    return Records(stacked, seen, kept_states, starts, kept_parameters, outer_losses, outer_gradients), end
 
 
 def _only(names: list[str], of_parts: dict[str, Any]) -> dict[str, Any]:

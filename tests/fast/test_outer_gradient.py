@@ -33,15 +33,20 @@ class Network(Problem):
         outputs = tf.tanh(tf.reshape(features, [4, 12]) @ parameters["w"] + parameters["b"])
         return tf.reduce_mean(tf.square(outputs - 0.5)) + 0.1 * tf.reduce_sum(tf.square(parameters["b"]))
 
+    def validation_loss(self, parameters, instance, seed):
+        return 2 * self.loss(parameters, instance, seeds.fold(seed, 7))
+
 
 def _lstm(name="CoordinateWiseDeepLSTM", seed=0, **options):
     return networks.get(name, **{**LSTM, "seed": seed, **options})
 
 
-def _assert_agrees(network, len_unroll=3, second_derivatives=False, transform="identity", weights="all", **options):
+def _assert_agrees(
+    network, len_unroll=3, second_derivatives=False, transform="identity", weights="all", loss="training", **options
+):
     """The fast path and the tape: meta-loss, losses, gradients, and the run they leave, twice in a row."""
     problem = Network()
-    objective = trajectory_objective(len_unroll, weights, transform)
+    objective = trajectory_objective(len_unroll, weights, transform, loss)
 
     @tf.function(autograph=False)
     def readable(run):
@@ -117,6 +122,20 @@ def test_objectives(objective):
     _assert_agrees(AssignedNetworks({"cw": _lstm(preprocess_name="identity", preprocess_options={})}), **objective)
 
 
+@pytest.mark.parametrize(("other", "len_unroll"), [("RNNProp", 4), ("Adam", 1), ("HierarchicalLSTM", 2)])
+def test_objectives_of_validation_losses(other, len_unroll):
+    """The gradients of other losses than the networks see; one of the networks sees validation losses too."""
+    network = AssignedNetworks({"one": _lstm(), "two": networks.get(other)}, [("one", ["kernel", "b"]), ("two", ["w"])])
+    _assert_agrees(network, len_unroll, True, "log", loss="validation", rows_per_block=16)
+
+
+def test_objectives_of_validation_losses_need_second_derivatives():
+    network = AssignedNetworks({"cw": _lstm()})
+    run = unroll.start(Network(), network, seeds.root(0))
+    with pytest.raises(ValueError, match="validation losses need second_derivatives=True"):
+        fast.outer_gradient(Network(), network, run, 2, trajectory_objective(2, loss="validation"))
+
+
 @pytest.mark.parametrize("options", MODES, ids=str)
 def test_one_step(options):
     _assert_agrees(AssignedNetworks({"cw": _lstm(layers=(2,))}), len_unroll=1, **options)
@@ -188,7 +207,6 @@ def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss):
             [("one", ["kernel", "b"]), ("two", ["w"]), ("adam", ["b"])],
         ),
     )
-    problem.validation_loss = lambda parameters, instance, seed: 2 * problem.loss(parameters, instance, seed)
     objective = trajectory_objective(3, loss=loss)
     readable, in_blocks = (
         tf.function(functools.partial(costs_along, problem, network, num_steps=3, objective=objective), autograph=False)
