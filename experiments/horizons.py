@@ -2,13 +2,13 @@
 
 The LSTM is trained as in the paper, on 100 steps in unrolls of 20; all others on 200 steps in unrolls of 100, as the
 preset for mnist has it, the MLPs at a smaller rate and for fewer epochs. "AdafactorMLP, long" goes on from there, on
-200, 500 and then 1,000 steps; "AdafactorMLP, validation" does so too, but for the losses of validation minibatches.
+200, 500 and then 1,000 steps; those with "validation" do so too, but for the losses of validation minibatches.
 Adam and NAG are tuned for each length; run times are in results.json. The MLPs' transfer is compared after 100 steps:
 40 units, two layers, ReLU.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments import mnist
 from experiments.study import Part, Study, Training
@@ -26,35 +26,53 @@ _LONG = {
     "learning_rate_decay": 0.1,
     "clip_norm": 0.1,
     "evaluation_epochs": 4,
-    "start_from": "results/optimizers/mnist-adafactor_mlp-0",
 }
-RULES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
-    "LSTM": (
+_VALIDATION = {**_LONG, "objective": "validation"}
+
+
+class Rule(NamedTuple):
+    """What is trained: a network, what its training changes about that of all, and the rule that it starts from."""
+
+    net: str
+    net_options: dict[str, Any]
+    settings: dict[str, Any]
+    after: str | None = None
+
+
+RULES = {
+    "LSTM": Rule(
         "CoordinateWiseDeepLSTM",
         _LSTM,
         {"num_epochs": 60, "num_steps": 100, "unroll_length": 20, "learning_rate": 0.001, "clip_norm": 1.0},
     ),
-    "RNNProp": ("RNNProp", {"layers": [20]}, {}),
-    "LearnedMomentum": ("LearnedMomentum", {"layers": [20], "learning_rate": 0.5}, {}),
-    "AdafactorMLP": ("AdafactorMLP", {}, _MLP),
-    "PerParameterMLP": ("PerParameterMLP", {}, _MLP),
-    "HierarchicalLSTM": ("HierarchicalLSTM", {}, _MLP),
-    "AdafactorMLP, long": ("AdafactorMLP", {}, _LONG),
-    "AdafactorMLP, validation": ("AdafactorMLP", {}, {**_LONG, "objective": "validation"}),
+    "RNNProp": Rule("RNNProp", {"layers": [20]}, {"num_epochs": 100}),
+    "LearnedMomentum": Rule("LearnedMomentum", {"layers": [20], "learning_rate": 0.5}, {}),
+    "AdafactorMLP": Rule("AdafactorMLP", {}, _MLP),
+    "PerParameterMLP": Rule("PerParameterMLP", {}, _MLP),
+    "HierarchicalLSTM": Rule("HierarchicalLSTM", {}, _MLP),
+    "AdafactorMLP, long": Rule("AdafactorMLP", {}, _LONG, "AdafactorMLP"),
+    "RNNProp, validation": Rule("RNNProp", {"layers": [20]}, _VALIDATION, "RNNProp"),
+    "LearnedMomentum, validation": Rule(
+        "LearnedMomentum", {"layers": [20], "learning_rate": 0.5}, _VALIDATION, "LearnedMomentum"
+    ),
+    "AdafactorMLP, validation": Rule("AdafactorMLP", {}, _VALIDATION, "AdafactorMLP"),
+    "PerParameterMLP, validation": Rule("PerParameterMLP", {}, _VALIDATION, "PerParameterMLP"),
 }
 
 
 def trainings(prefix: str, problem: str, settings: dict[str, Any], names: Sequence[str]) -> dict[str, Training]:
     """Rule to its training on a problem, alike for all but for what `RULES` says."""
+    names_of = {name: f"{prefix}-{name.replace(', ', '-')}" for name in RULES}
     return {
         name: Training(
-            f"{prefix}-{name.replace(', ', '-')}",
+            names_of[name],
             problem,
             {
                 **settings,
-                "networks": {"network": {"net": RULES[name][0], "net_options": RULES[name][1]}},
-                **RULES[name][2],
+                "networks": {"network": {"net": RULES[name].net, "net_options": RULES[name].net_options}},
+                **RULES[name].settings,
             },
+            after=names_of.get(RULES[name].after or ""),
         )
         for name in names
     }
@@ -78,7 +96,9 @@ def length(
     )
 
 
-TRAININGS = {**trainings("horizons", "mnist", ALIKE, list(RULES)), "LearnedMomentum": mnist.TRAINING}
+TRAININGS = trainings("horizons", "mnist", ALIKE, list(RULES))
+TRAININGS["LearnedMomentum"] = mnist.TRAINING
+TRAININGS["LearnedMomentum, validation"] = TRAININGS["LearnedMomentum, validation"]._replace(after=mnist.TRAINING.name)
 LEARNED = {name: training.name for name, training in TRAININGS.items()}
 LENGTHS = (100, 1_000, 10_000)
 OPTIONS = {"stddev": 0.1}

@@ -245,7 +245,8 @@ def test_every_part_names_a_training_and_settings_are_sound():
     assert len(studies) >= 8
     for experiment in studies:
         compared = [name for part in experiment.parts for name in part.learned.values()]
-        assert set(runs.needed(experiment.trainings, compared)) == set(experiment.trainings)
+        needed = {training.name for training in runs.needed(experiment.trainings, compared)}
+        assert needed == {training.name for training in experiment.trainings}
         for training in experiment.trainings:
             assert training.config(Path("runs"), 3).seed == 3
 
