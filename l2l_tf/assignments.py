@@ -24,10 +24,10 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def check_networks(networks: Mapping[str, Any]) -> None:
-    """Checks networks as data: `{"name": {"net": ..., "net_options": {...}}}`, options by their names only.
+    """Checks networks as data: `{"name": {"net": ..., "net_options": {...}}}`. Needs no TensorFlow.
 
     Raises:
-      ValueError: something else, an unknown network, or an option that it does not take.
+      ValueError: something else, an unknown network, an option that it does not take or a value that one cannot have.
     """
     check_names(networks)
     for name, network in networks.items():
@@ -41,7 +41,9 @@ def check_networks(networks: Mapping[str, Any]) -> None:
                 f'A network is given as {{"net": "Adam", "net_options": {{"learning_rate": 0.1}}}}, say. '
                 f"Received for {name!r}: {network!r}."
             )
-        catalogue.check_options(network["net"], network.get("net_options", {}))
+        options = network.get("net_options", {})
+        catalogue.check_options(network["net"], options)
+        catalogue.check_values(network["net"], options)
 
 
 def check(assignments: Any, networks: Iterable[str]) -> None:

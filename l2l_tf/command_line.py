@@ -123,13 +123,15 @@ def check_problem(
       The options that say what it is, and those that say where its data is.
 
     Raises:
-      ValueError: an unknown name or option, or a file that an option names is missing.
+      ValueError: an unknown name, option or value, or a file that an option names is missing.
       DatasetNotPreparedError: data that is missing, without `download`.
     """
     catalogue.check(name, options)
+    catalogue.check_values(name, options)
     found = []
     for part, own_options in catalogue.parts(name, options):
         catalogue.check(part, own_options)
+        catalogue.check_values(part, own_options)
         catalogue.check_files(part, own_options)
         entry = catalogue.CATALOGUE.get(part)
         if entry and entry.dataset:

@@ -1,7 +1,7 @@
 """The problems by name: where each is, which options it takes, what data it needs. Needs no TensorFlow.
 
 Commands check names and options against this table before they import anything heavy. A test holds it to the
-constructors' signatures.
+constructors' signatures, and to what they refuse.
 """
 
 import importlib
@@ -10,6 +10,9 @@ import os
 import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from problems import option_values
+from problems.option_values import Value, flag, list_of, number, one_of, or_none, whole
 
 
 class Entry(NamedTuple):
@@ -80,6 +83,31 @@ CATALOGUE: dict[str, Entry] = {
 }
 
 
+# An option means the same wherever it is taken.
+VALUES: dict[str, Value] = {
+    "activation": one_of("elu", "relu", "sigmoid", "softplus", "tanh"),
+    "batch_norm": flag(),
+    "batch_size": whole(1),
+    "condition_number": number(1),
+    "content_weight": number(0),
+    "conv_channels": list_of(whole(1), fewest=1),
+    "dtype": one_of("bfloat16", "float16", "float32", "float64"),
+    "draw": one_of("uniform", "gaussian", "ill_conditioned"),
+    "input_noise": number(0),
+    "labels": or_none(list_of(whole(0), fewest=1)),
+    "layers": list_of(whole(1)),
+    "linear_layers": list_of(whole(1)),
+    "log_range": number(0),
+    "mode": one_of("train", "test"),
+    "num_dims": whole(1),
+    "start": one_of("noise", "content"),
+    "stddev": number(0),
+    "style_weight": number(0),
+    "validation_size": whole(1),
+    "variation_weight": number(0),
+}
+
+
 def names() -> list[str]:
     """The names of the problems."""
     return sorted(CATALOGUE)
@@ -101,6 +129,16 @@ def check(name: str, options: Mapping[str, Any]) -> None:
         )
     elif not _is_importable(name.partition(":")[0]):
         raise missing_module(name)
+
+
+def check_values(name: str, options: Mapping[str, Any]) -> None:
+    """Checks such values of a problem's options as `VALUES` knows, so that commands need not import TensorFlow for it.
+
+    Raises:
+      ValueError: one that the option cannot have.
+    """
+    if name in CATALOGUE:
+        option_values.check(name, VALUES, options)
 
 
 def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -158,9 +158,17 @@ BAD = {
     "problem": (["--problem=quadratik"], r"A problem is one of ['cifar', "),
     "module": (["--problem=nowhere.at_all:problem"], "There is no module 'nowhere.at_all'"),
     "problem option": (["--problem=quadratic", '--problem_options={"dims": 1}'], "takes the options ['batch_size', "),
+    "problem option's value": (
+        ["--problem=quadratic", '--problem_options={"draw": "cauchy"}'],
+        "draw is one of ['uniform",
+    ),
     "broken JSON": (["--problem_options={"], "Must be a JSON object"),
     "network": (["--network=nothing"], "Networks are ['AdafactorMLP', 'Adam', "),
     "network option": (["--network=Adam", '--network_options={"beta": 1}'], "it takes ['learning_rate', "),
+    "network option's value": (
+        ["--network=RNNProp", '--network_options={"layers": 20}'],
+        "layers is a list of 1 or more",
+    ),
     "both networks": (["--network=Adam", '--networks={"a": {"net": "Adam"}}'], "Give --network or --networks"),
     "flag": (["--num_epoch=3"], "Unknown command line flag 'num_epoch'. Did you mean: num_epochs"),
     "flag value": (["--num_epochs=many"], "--num_epochs=many"),

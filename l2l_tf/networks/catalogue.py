@@ -1,19 +1,30 @@
 """The networks by name: where each is and which options it takes. Needs no TensorFlow.
 
 Commands check names and options against this table before they import anything heavy. A test holds it to the
-constructors' signatures.
+constructors' signatures, and to what they refuse.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from problems import option_values
+from problems.option_values import Value, above, decay, flag, list_of, number, one_of, whole
+
 
 class Entry(NamedTuple):
-    """A network: the module of the class, the keyword arguments it takes, and those it cannot do without."""
+    """A network.
+
+    Attributes:
+      module: of the class.
+      options: the keyword arguments it takes.
+      required: those it cannot do without.
+      values: what they may be, where that is not what `VALUES` says.
+    """
 
     module: str
     options: tuple[str, ...]
     required: tuple[str, ...] = ()
+    values: Mapping[str, Value] = {}
 
 
 _LSTM = ("layers", "preprocess_name", "preprocess_options", "scale", "initializer", "seed", "dtype")
@@ -21,24 +32,57 @@ _AVERAGING = ("global_cells", "function_axis", *_LSTM)
 _MEMORY = ("read_heads", "write_heads", "heads", "output", "initial_scale", "learned_scale", *_AVERAGING)
 _MLP = ("layers", "decays", "scale", "magnitude_scale", "function_axis", "initializer", "seed", "dtype")
 
+# An option means the same wherever it is taken.
+VALUES: dict[str, Value] = {
+    "beta_1": decay(),
+    "beta_2": decay(),
+    "cells": whole(1),
+    "decays": list_of(decay(), fewest=1),
+    "dtype": one_of("bfloat16", "float16", "float32", "float64"),
+    "epsilon": number(0),
+    "global_cells": whole(0),
+    "heads": one_of("bfgs", "secant", "linear"),
+    "history": whole(1),
+    "initial_scale": above(0),
+    "kernel_shape": list_of(whole(1), fewest=1),
+    "layers": list_of(whole(1)),
+    "learned_scale": flag(),
+    "learning_rate": number(0),
+    "losses": list_of(one_of("training", "validation")),
+    "magnitude": flag(),
+    "messages": whole(1),
+    "output": one_of("read", "controller", "both"),
+    "output_size": whole(1),
+    "preprocess_name": one_of("identity", "Clamp", "LogAndSign"),
+    "read_heads": whole(1),
+    "second_moment_decay": decay(),
+    "write_heads": whole(1),
+}
+_AT_LEAST_ONE_LAYER = {"layers": list_of(whole(1), fewest=1)}
+_HIDDEN_LAYERS = {"layers": list_of(whole(2), fewest=1)}
+
 CATALOGUE: dict[str, Entry] = {
     "StandardDeepLSTM": Entry("l2l_tf.networks.lstm", ("output_size", *_LSTM), ("output_size",)),
     "CoordinateWiseDeepLSTM": Entry("l2l_tf.networks.lstm", _LSTM),
     "KernelDeepLSTM": Entry("l2l_tf.networks.lstm", ("kernel_shape", *_LSTM), ("kernel_shape",)),
-    "GlobalAveragingLSTM": Entry("l2l_tf.networks.global_averaging", _AVERAGING),
-    "NtmBfgs": Entry("l2l_tf.networks.ntm_bfgs", _MEMORY),
-    "NtmLBfgs": Entry("l2l_tf.networks.ntm_l_bfgs", ("history", *_MEMORY)),
+    "GlobalAveragingLSTM": Entry("l2l_tf.networks.global_averaging", _AVERAGING, values=_AT_LEAST_ONE_LAYER),
+    "NtmBfgs": Entry("l2l_tf.networks.ntm_bfgs", _MEMORY, values=_AT_LEAST_ONE_LAYER),
+    "NtmLBfgs": Entry("l2l_tf.networks.ntm_l_bfgs", ("history", *_MEMORY), values=_AT_LEAST_ONE_LAYER),
     "LearnedMomentum": Entry(
         "l2l_tf.networks.learned_momentum",
         ("layers", "learning_rate", "beta_1", "beta_2", "epsilon", "initializer", "seed", "dtype"),
+        values={**_AT_LEAST_ONE_LAYER, "learning_rate": above(0), "epsilon": above(0)},
     ),
     "RNNProp": Entry(
         "l2l_tf.networks.rnnprop",
         ("layers", "beta_1", "beta_2", "epsilon", "scale", "magnitude", "initializer", "seed", "dtype"),
+        values={**_AT_LEAST_ONE_LAYER, "epsilon": above(0)},
     ),
-    "PerParameterMLP": Entry("l2l_tf.networks.per_parameter_mlp", _MLP),
-    "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP)),
-    "HierarchicalLSTM": Entry("l2l_tf.networks.hierarchical_lstm", ("cells", "messages", "losses", *_MLP)),
+    "PerParameterMLP": Entry("l2l_tf.networks.per_parameter_mlp", _MLP, values=_HIDDEN_LAYERS),
+    "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP), values=_HIDDEN_LAYERS),
+    "HierarchicalLSTM": Entry(
+        "l2l_tf.networks.hierarchical_lstm", ("cells", "messages", "losses", *_MLP), values=_HIDDEN_LAYERS
+    ),
     "Sgd": Entry("l2l_tf.networks.classic", ("learning_rate",)),
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
@@ -88,6 +132,16 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     else:
         return
     raise ValueError(f"{name} does not take these options: {why}. Received: {dict(options)}.")
+
+
+def check_values(name: str, options: Mapping[str, Any]) -> None:
+    """Checks such values of a network's options as the table knows, so that commands need not import TensorFlow for it.
+
+    Raises:
+      ValueError: an unknown network, or a value that an option cannot have.
+    """
+    name = find(name)
+    option_values.check(name, {**VALUES, **CATALOGUE[name].values}, options)
 
 
 def _plain(name: str) -> str:

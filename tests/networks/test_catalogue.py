@@ -1,13 +1,15 @@
 """The table of networks against the classes it describes."""
 
 import inspect
+import re
 import subprocess
 import sys
 
 import pytest
 
 from l2l_tf import networks
-from l2l_tf.networks import catalogue
+from l2l_tf.networks import catalogue, loss_features, ntm, preprocess
+from problems import option_values
 
 
 def _signature(network) -> tuple[set[str], set[str]]:
@@ -49,9 +51,54 @@ def test_find_overlooks_case_and_hyphens(written, meant):
 def test_names_options_and_errors_need_no_tensorflow():
     code = (
         "import sys; from l2l_tf import networks; from l2l_tf.networks import catalogue; networks.names();"
-        "catalogue.check_options('adam', {'beta_1': 0}); assert 'tensorflow' not in sys.modules"
+        "catalogue.check_options('adam', {'beta_1': 0});"
+        "catalogue.check_values('adam', {'beta_1': 0}); assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "bad"),
+    [
+        ("CoordinateWiseDeepLSTM", "layers", [0]),
+        ("CoordinateWiseDeepLSTM", "preprocess_name", "log"),
+        ("RNNProp", "layers", []),
+        ("RNNProp", "beta_1", 1.0),
+        ("RNNProp", "epsilon", 0.0),
+        ("LearnedMomentum", "learning_rate", 0.0),
+        ("GlobalAveragingLSTM", "global_cells", -1),
+        ("NtmBfgs", "heads", "dfp"),
+        ("NtmBfgs", "initial_scale", 0),
+        ("NtmBfgs", "output", "write"),
+        ("NtmBfgs", "write_heads", 0),
+        ("NtmLBfgs", "history", 0),
+        ("PerParameterMLP", "layers", [1]),
+        ("PerParameterMLP", "decays", []),
+        ("AdafactorMLP", "second_moment_decay", 1.5),
+        ("HierarchicalLSTM", "cells", 0),
+        ("HierarchicalLSTM", "losses", ["test"]),
+        ("Adam", "learning_rate", -1.0),
+    ],
+)
+def test_values_that_are_refused_are_refused_by_the_constructor_too(name, option, bad):
+    with pytest.raises(ValueError, match=rf"^{name}: {option} is .*\. Received: {option}={re.escape(repr(bad))}\.$"):
+        catalogue.check_values(name, {option: bad})
+    with pytest.raises((ValueError, TypeError)):
+        networks.NETWORKS[name](**{option: bad})
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_what_a_network_keeps_of_its_options_are_values_that_they_may_have(name):
+    required = {"output_size": 2, "kernel_shape": [2, 2]}
+    options = {option: required[option] for option in catalogue.CATALOGUE[name].required}
+    catalogue.check_values(name, networks.NETWORKS[name](**options).options)
+
+
+def test_words_are_those_of_the_modules():
+    words = {"heads": ntm._HEADS, "output": ntm._OUTPUTS, "preprocess_name": preprocess.PREPROCESSORS}
+    for option, known in words.items():
+        assert catalogue.VALUES[option].what == option_values.one_of(*known).what
+    assert all(catalogue.VALUES["losses"].fits([loss]) for loss in loss_features.FIELDS)
 
 
 def test_check_options_names_what_is_missing():

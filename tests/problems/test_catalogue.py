@@ -2,13 +2,18 @@
 
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import tensorflow as tf
 
 import problems
-from problems import catalogue
+from problems import catalogue, layers, neural_art
+
+_WORDS = {*layers.ACTIVATIONS, *neural_art.STARTS, "gaussian", "ill_conditioned", "uniform", "test", "train", "other"}
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -25,6 +30,59 @@ def test_options_are_those_of_the_constructor(name):
         assert constructor.name == name
 
 
+@pytest.mark.parametrize(
+    ("name", "option", "bad"),
+    [
+        ("quadratic", "draw", "normal"),
+        ("quadratic", "num_dims", 0),
+        ("quadratic", "num_dims", 2.5),
+        ("quadratic", "condition_number", 0.5),
+        ("quadratic", "dtype", "float99"),
+        ("simple-multi", "num_dims", 0),
+        ("mnist", "activation", "step"),
+        ("mnist", "batch_size", 0),
+        ("mnist", "input_noise", -1),
+        ("mnist", "layers", [0]),
+        ("mnist", "layers", 20),
+        ("mnist", "mode", "eval"),
+        ("mnist", "stddev", -0.1),
+        ("mnist", "validation_size", 0),
+        ("cifar", "conv_channels", ["a"]),
+        ("cifar", "labels", []),
+        ("cifar", "linear_layers", [-1]),
+    ],
+)
+def test_values_that_are_refused_are_refused_by_the_constructor_too(name, option, bad):
+    with pytest.raises(ValueError, match=rf"^{name}: {option} is .*\. Received: {option}={re.escape(repr(bad))}\.$"):
+        catalogue.check_values(name, {option: bad})
+    with pytest.raises((ValueError, TypeError, tf.errors.InvalidArgumentError)):
+        problem = problems.PROBLEMS[name](**{option: bad})
+        problem.initial_parameters(problem.sample(tf.constant([0, 0])), tf.constant([0, 0]))
+
+
+def test_words_are_those_of_the_constructors():
+    def words(option):
+        return sorted(word for word in _WORDS if catalogue.VALUES[option].fits(word))
+
+    assert words("activation") == sorted(layers.ACTIVATIONS)
+    assert words("draw") == ["gaussian", "ill_conditioned", "uniform"]
+    assert words("mode") == ["test", "train"]
+    assert words("start") == sorted(neural_art.STARTS)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_defaults_are_values_that_an_option_may_have(name):
+    parameters = inspect.signature(problems.PROBLEMS[name]).parameters.values()
+    defaults = {
+        parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty
+    }
+    catalogue.check_values(name, defaults)
+
+
+def test_values_that_json_cannot_say_are_left_to_the_constructor():
+    catalogue.check_values("quadratic", {"dtype": tf.float64, "stddev": np.float32(-1), "num_dims": np.int64(3)})
+
+
 def test_check_names_what_is_missing():
     with pytest.raises(ValueError, match=r"^The problem ensemble needs the options \['problems'\]\. Received: \[\]\.$"):
         catalogue.check("ensemble", {})
@@ -36,6 +94,7 @@ import sys, problems
 from problems import catalogue, datasets
 problems.names()
 catalogue.check("quadratic", {{"num_dims": 2}})
+catalogue.check_values("quadratic", {{"num_dims": 2}})
 for name, options in (("quadradic", {{}}), ("quadratic", {{"dims": 2}}), ("not_there:x", {{}}), (":x", {{}})):
     try:
         problems.get(name, **options)
