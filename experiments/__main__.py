@@ -19,6 +19,7 @@ NAMES = {
     "cifar": "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)",
     "neural_art": "neural art, or a picture of your own (figures 8 and 9)",
     "updates": "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's",
+    "outer_gradients": "how alike outer gradients are, from run to run and along a run",
     "claims": "the table of the paper's claims, from what the others wrote to results/",
 }
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> None:
     """Runs the experiment that the first argument names."""
     if len(argv) < 2 or argv[1].lstrip("-") in ("h", "help"):
         print("Usage: python -m experiments NAME [--flag=value ...] (NAME --help lists the flags)\n")
-        print("\n".join(f"  {name:12}{about}" for name, about in NAMES.items()))
+        print("\n".join(f"  {name:16}{about}" for name, about in NAMES.items()))
         return
     name = argv[1]
     if name not in NAMES:
