@@ -48,10 +48,13 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "NTM-BFGS": ("NtmBfgs", {**_MEMORY, "heads": "bfgs"}),
     "NTM-L-BFGS": ("NtmLBfgs", {**_MEMORY, "heads": "bfgs", "history": 20}),
 }
-# For --architectures: an LSTM that sees what the memory networks see, and heads that do not start as those of BFGS.
+# For --architectures: an LSTM that sees what the memory networks see, heads that do not start as those of BFGS, and
+# averaging cells beside as many others as the LSTM has, or fewer of them.
 _OTHERS = {
     "LSTM-log": ("CoordinateWiseDeepLSTM", _MAGNITUDES),
     "LSTM+GAC-log": ("GlobalAveragingLSTM", _MAGNITUDES),
+    "LSTM+GAC-25": ("GlobalAveragingLSTM", {**_GRADIENTS, "layers": [25, 25]}),
+    "LSTM+GAC-2": ("GlobalAveragingLSTM", {**_GRADIENTS, "global_cells": 2}),
     "NTM-BFGS-secant": ("NtmBfgs", {**_MEMORY, "heads": "secant", "scale": 0.3}),
     "NTM-BFGS-linear": ("NtmBfgs", {**_MEMORY, "heads": "linear", "output": "both"}),
 }
