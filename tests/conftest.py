@@ -1,7 +1,8 @@
-"""What holds for every test: nothing reaches beyond this machine."""
+"""What holds for every test: nothing reaches beyond this machine, and Ctrl-C is heard."""
 
 import os
 import pathlib
+import signal
 import sys
 
 import numpy as np
@@ -22,6 +23,10 @@ def _refuse_network(event, arguments):
 
 
 sys.addaudithook(_refuse_network)
+
+# A shell starts what goes to its background with SIGINT ignored, and the commands that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
