@@ -1,8 +1,8 @@
 """How rules go on past what they were trained on: MNIST after 100, 1,000 and 10,000 steps, by step and by time.
 
 The LSTM is trained as in the paper, on 100 steps in unrolls of 20; all others on 200 steps in unrolls of 100, as the
-preset for mnist has it, the MLPs at a smaller rate and for fewer epochs. "AdafactorMLP, long" goes on from there, on
-200, 500 and then 1,000 steps; those with "validation" do so too, but for the losses of validation minibatches.
+preset for mnist has it, RNNProp for fewer epochs, the MLPs at a smaller rate too. "AdafactorMLP, long" goes on from
+there, on 200, 500 and then 1,000 steps; those with "validation" do so too, for the losses of validation minibatches.
 Adam and NAG are tuned for each length; run times are in results.json. The MLPs' transfer is compared after 100 steps:
 40 units, two layers, ReLU.
 """

@@ -59,8 +59,7 @@ _OTHERS = {
     "NTM-BFGS-secant": ("NtmBfgs", {**_MEMORY, "heads": "secant", "scale": 0.3}),
     "NTM-BFGS-linear": ("NtmBfgs", {**_MEMORY, "heads": "linear", "output": "both"}),
 }
-# BFGS's own heads diverge on minibatches from some initial scales, as noise is in the change of the gradient: untrained
-# and from 0.1, the loss is above 10^7 after 20 steps.
+# Untrained, BFGS's own heads diverge on minibatches from an initial scale of 0.1.
 _ON_MNIST = {
     "LSTM": ("CoordinateWiseDeepLSTM", _MAGNITUDES),
     "LSTM+GAC": ("GlobalAveragingLSTM", _MAGNITUDES),

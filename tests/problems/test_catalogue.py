@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 
 import problems
-from problems import catalogue, layers, neural_art
+from problems import catalogue, image, layers, neural_art, quadratic
 
-_WORDS = {*layers.ACTIVATIONS, *neural_art.STARTS, "gaussian", "ill_conditioned", "uniform", "test", "train", "other"}
+_WORDS = {*layers.ACTIVATIONS, *neural_art.STARTS, *quadratic._DRAWS, *image._MODES, "other"}
 
 
 @pytest.mark.parametrize("name", catalogue.names())
@@ -65,8 +65,8 @@ def test_words_are_those_of_the_constructors():
         return sorted(word for word in _WORDS if catalogue.VALUES[option].fits(word))
 
     assert words("activation") == sorted(layers.ACTIVATIONS)
-    assert words("draw") == ["gaussian", "ill_conditioned", "uniform"]
-    assert words("mode") == ["test", "train"]
+    assert words("draw") == sorted(quadratic._DRAWS)
+    assert words("mode") == sorted(image._MODES)
     assert words("start") == sorted(neural_art.STARTS)
 
 
