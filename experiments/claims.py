@@ -66,8 +66,8 @@ def main():
     folder = Path(FLAGS.results)
     if not folder.is_dir():
         raise ValueError(f"--results is the folder that the experiments wrote to. There is none at {str(folder)!r}.")
-    with files.replacing(folder / FILE) as stream:
-        stream.write((text := render(folder)).encode())
+    text = render(folder)
+    files.write(folder / FILE, text)
     print(text + f"\nWritten: {folder / FILE}")
 
 

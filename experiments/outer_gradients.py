@@ -59,8 +59,7 @@ def main():
         (f"{name}.md", f"{text}\n\n{how}\n"),
         (f"{name}.json", json.dumps({**about, "rows": _rows(found)}, indent=1) + "\n"),
     ):
-        with files.replacing(output / file) as stream:
-            stream.write(content.encode())
+        files.write(output / file, content)
     print(f"\n{text}\nWritten: {output / name}.md")
 
 

@@ -25,8 +25,7 @@ def finish(folder: Path) -> None:
     """Writes `sweep/table.md` and `sweep/figure.png` from the results of the architectures that were run."""
     folder = folder / "sweep"
     losses = read(folder)
-    with files.replacing(folder / "table.md") as stream:
-        stream.write(table(losses).encode())
+    files.write(folder / "table.md", table(losses))
     report.write_figure(figure(losses), folder / "figure.png")
     print(f"\n{table(losses)}\nWritten: {folder}")
 

@@ -1,7 +1,6 @@
 """What an unfinished comparison has measured: an interrupted one goes on with the optimizers that are left."""
 
 import hashlib
-import io
 import json
 import shutil
 from pathlib import Path
@@ -50,12 +49,10 @@ class Unfinished:
         Raises:
           OSError: it cannot be written.
         """
-        buffer = io.BytesIO()
         held_out = {_HELD_OUT + name: values for name, values in curves.held_out.items()}
         steps = np.array(curves.held_out_steps, np.int64)
-        np.savez(buffer, losses=curves.losses, seconds=curves.seconds, held_out_steps=steps, **held_out)
         with files.replacing(self._file(contender)) as stream:
-            stream.write(buffer.getvalue())
+            np.savez(stream, losses=curves.losses, seconds=curves.seconds, held_out_steps=steps, **held_out)
 
     def finish(self) -> None:
         """Forgets all: the comparison is written down as a whole."""

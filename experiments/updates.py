@@ -96,8 +96,7 @@ def measure(folders: Mapping[str, Path], experiment: study.Study, part: study.Pa
         ("curves.csv", curves_csv(measured)),
         ("results.json", json.dumps({**about, "means": means(measured)}, indent=1) + "\n"),
     ):
-        with files.replacing(output / name) as stream:
-            stream.write(content.encode())
+        files.write(output / name, content)
     report.write_figure(figure(measured), output / "figure.png")
     print(f"\n{text}\nWritten: {output}")
 

@@ -41,6 +41,16 @@ def replacing(path: str | os.PathLike) -> Iterator[IO[bytes]]:
                 os.unlink(temporary)
 
 
+def write(path: str | os.PathLike, content: str | bytes) -> None:
+    """Writes a whole file in place of what stood at `path`; a text as UTF-8.
+
+    Raises:
+      OSError: as `replacing`.
+    """
+    with replacing(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
 def make_folder(path: str | os.PathLike) -> None:
     """Makes a folder that can be written to.
 

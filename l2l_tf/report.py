@@ -257,8 +257,7 @@ def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path, 
         json.dumps(as_json(results, about), indent=1, allow_nan=False) + "\n",
     )
     for name, content in zip(FILES, contents, strict=True):
-        with files.replacing(folder / name) as stream:
-            stream.write(content.encode())
+        files.write(folder / name, content)
 
 
 def _band(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

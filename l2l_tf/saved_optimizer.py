@@ -45,8 +45,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
         data = buffer.getvalue()
         digest = hashlib.sha256(data).hexdigest()
         file = path / f"{name}.{digest[:12]}.npz"
-        with files.replacing(file) as stream:
-            stream.write(data)
+        files.write(file, data)
         stale.discard(file)
         networks[name] = {
             "net": type(member).__name__,
@@ -60,8 +59,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
         "net_assignments": network.net_assignments,
         "metadata": metadata or {},
     }
-    with files.replacing(path / CONFIG) as stream:
-        stream.write((json.dumps(config, indent=2) + "\n").encode())
+    files.write(path / CONFIG, json.dumps(config, indent=2) + "\n")
     for file in stale:
         with contextlib.suppress(OSError):
             file.unlink()

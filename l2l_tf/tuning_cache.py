@@ -41,8 +41,7 @@ class TuningCache:
         record = json.loads(json.dumps(record))
         searches = [other for other in self._read() if other["key"] != record["key"]]
         content = {"format_version": _FORMAT_VERSION, "searches": [*searches, record]}
-        with files.replacing(self.path) as stream:
-            stream.write((json.dumps(content, indent=1) + "\n").encode())
+        files.write(self.path, json.dumps(content, indent=1) + "\n")
 
     def _read(self) -> list[dict[str, Any]]:
         try:

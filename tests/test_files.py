@@ -60,3 +60,12 @@ def test_a_folder_in_the_way_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="Cannot write"), files.replacing(tmp_path / "file" / "inner"):
         pass
+
+
+@pytest.mark.parametrize(("content", "expected"), [("θ\n", "θ\n".encode()), (b"\x00\xff", b"\x00\xff")])
+def test_a_whole_file_at_once_replaces_what_was_there(tmp_path, content, expected):
+    path = tmp_path / "folder" / "file"
+    for _ in range(2):
+        files.write(path, content)
+    assert path.read_bytes() == expected
+    assert os.listdir(path.parent) == ["file"]

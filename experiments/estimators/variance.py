@@ -196,8 +196,7 @@ def main():
         "table.md": f"{text}\n{table(measured)}\n\n{facts}",
         "curves.csv": curves_csv(measured),
     }.items():
-        with files.replacing(arguments.output / name) as stream:
-            stream.write(content.encode())
+        files.write(arguments.output / name, content)
     report.write_figure(figure(measured), arguments.output / "figure.png")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import networks, provenance, seeds
+from l2l_tf import files, networks, provenance, seeds
 from l2l_tf.networks import Observation
 
 COORDINATES = 10
@@ -89,8 +89,7 @@ def main():
         errors = [fit(global_cells, arguments.steps, seed) for seed in range(arguments.seeds)]
         results[f"global_cells={global_cells}"] = errors
         print(f"{global_cells} averaging cells: {errors}", flush=True)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(results, indent=2) + "\n")
+    files.write(arguments.output, json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

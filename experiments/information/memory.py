@@ -58,7 +58,7 @@ def main():
     if arguments.measure:
         print(measure(arguments.measure[0], int(arguments.measure[1])))
         return
-    from l2l_tf import provenance
+    from l2l_tf import files, provenance
 
     lines = [
         "# Memory of NTM-BFGS and NTM-L-BFGS",
@@ -80,8 +80,7 @@ def main():
             row = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
             print(name, row, flush=True)
             lines.append(row)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text("\n".join(lines) + "\n")
+    files.write(arguments.output, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

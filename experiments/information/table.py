@@ -17,7 +17,7 @@ import tensorflow as tf
 
 import problems
 from experiments.information.runs import FAMILIES, everything
-from l2l_tf import networks, provenance, saved_optimizer, seeds, tuning
+from l2l_tf import files, networks, provenance, saved_optimizer, seeds, tuning
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.networks import Network
 from l2l_tf.tuning_cache import TuningCache
@@ -117,7 +117,6 @@ def main():
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(FAMILIES))
     arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
     cache = TuningCache(arguments.output / "tuning.json")
     kept = arguments.output / "losses.json"
     results = json.loads(kept.read_text())["results"] if kept.exists() else {}
@@ -125,8 +124,8 @@ def main():
         if (arguments.folder / family).is_dir():
             results[family] = measure(family, arguments.folder, cache)
     facts = {"command": "python -m experiments.information.table", "date": provenance.date(), "results": results}
-    kept.write_text(json.dumps(facts, indent=2) + "\n")
-    (arguments.output / "losses.md").write_text("\n".join([_TITLE, *render(results)]) + "\n")
+    files.write(kept, json.dumps(facts, indent=2) + "\n")
+    files.write(arguments.output / "losses.md", "\n".join([_TITLE, *render(results)]) + "\n")
 
 
 _TITLE = f"""# Information between coordinates: final losses
