@@ -1,8 +1,7 @@
 """Rules meta-trained alike on a small convolutional network, after 100, 1,000 and 10,000 steps, by step and by time.
 
 Two convolutions of 8 channels on CIFAR-10 without batch normalisation, 7,346 parameters. The rules and their settings
-are those of `horizons`, all trained for 100 epochs: the LSTM on 100 steps in unrolls of 20, the others on 200 in
-unrolls of 100. Adam and NAG are tuned for each length.
+are those of `horizons`, all trained for 100 epochs. Adam and NAG are tuned for each length.
 """
 
 from experiments import horizons
