@@ -200,3 +200,18 @@ def test_no_running_averages_without_batch_normalisation():
         problem.statistics(problem.initial_parameters((), SEED), (), SEED)
     with pytest.raises(ValueError, match=r"has no split 'test' for running averages; it has \[\]\.$"):
         problem.averaged_loss({}, (), "test", {})
+
+
+@pytest.mark.parametrize("stddev", [0.01, 0.1])
+def test_most_gradients_on_mnist_are_too_small_for_k_of_5(data_dir, stddev):
+    """Why the presets have k = 10: README, "Why MNIST did not reproduce"."""
+    problem = problems.get("mnist", stddev=stddev, data_dir=data_dir)
+    parameters = problem.initial_parameters((), SEED)
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        loss = problem.loss(parameters, (), SEED)
+    gradients = np.concatenate([np.abs(g).ravel() for g in tape.gradient(loss, parameters).values()])
+    moving = gradients[gradients > 0]
+    assert 0.25 < 1 - len(moving) / len(gradients) < 0.4  # pixels that are black in all of the minibatch
+    assert 0.97 < (moving < np.exp(-5)).mean() < 0.995
+    assert (moving < np.exp(-10)).mean() < 0.5
