@@ -114,7 +114,8 @@ def _folders() -> dict[str, Path]:
         # A single folder may have an = in its own name.
         if len(entries) == 1 and (not equals or "/" in name or Path(entry).is_dir()):
             return {LEARNED: pretrained.folder(entry)}
-        if not name or not folder or name in folders or name.lower() in map(str.lower, CLASSICS):
+        taken = {LEARNED, *CLASSICS, *CLASSICS.values(), *folders}
+        if not name or not folder or name.lower() in map(str.lower, taken):
             raise ValueError(
                 "--path is a folder, or name=folder,name=folder,... with names of their own for several. "
                 f"Received: {','.join(entries)!r}."
@@ -190,7 +191,7 @@ def compare(request: Request) -> None:
             )
         curves = results[-1].curves
         print(f"{name}, epoch {FLAGS.num_epochs}")
-        print(f"Log Mean Final Error: {curves.log_mean_final_error:.2f}")
+        print(report.log10_line(curves.final().mean(), 2))
         print(f"Mean epoch time: {curves.mean_epoch_time:.2f} s", flush=True)
     print(f"\n{report.table(results)}")
     _write(request, problem, results)

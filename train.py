@@ -12,6 +12,7 @@ from l2l_tf import (
     files,
     presets,
     pretrained,
+    report,
     saved_optimizer,
     training_config,
     trajectory_weights,
@@ -202,8 +203,10 @@ def main():
     elif not FLAGS.overwrite:
         checkpoint.check_free(FLAGS.save_path)
     if FLAGS.export:
-        export_folder.check(FLAGS.export)
+        export_folder.check(FLAGS.export, FLAGS.save_path)
     files.make_folder(FLAGS.save_path)
+    if FLAGS.summary_dir:
+        files.make_folder(FLAGS.summary_dir)
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
     train(config, data)
 
@@ -237,7 +240,7 @@ def train(config, data):
         )
     print(f"Training {outcome.reason} after {outcome.epochs} epochs; the best optimizer is in {where}.")
     curves = training.evaluate(config.evaluation_epochs)
-    print(f"Log Mean Final Error: {curves.log_mean_final_error:.3f} (fresh problems, evaluate.py --seed={config.seed})")
+    print(f"{report.log10_line(curves.final().mean())} (fresh problems, evaluate.py --seed={config.seed})")
     if FLAGS.export:
         from l2l_tf.fitting import shapes_of
         from l2l_tf.saved_model import export_saved_model

@@ -127,7 +127,7 @@ def style_picture(folder: Path, shape: Sequence[int]) -> None:
     if FLAGS.grid:
         adam = comparison.classic("Adam", "Adam", FLAGS.adam_learning_rate)
         other = stylise.Painter(problem, adam.network)(FLAGS.num_steps, FLAGS.seed)
-        _write_grid(problem, FLAGS.style, [(ours, other)], FLAGS.grid)
+        _write_grid(FLAGS.style, [(ours, other)], FLAGS.grid)
     if FLAGS.show:
         from PIL import Image
 
@@ -183,7 +183,7 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
         for draw in range(min(_PICTURED, FLAGS.num_draws))
     ]
     # Photographs may not be ours to hand on, so their pictures stay where nothing is committed.
-    _write_grid(test, part.style, rows, _runs() / f"{part.folder.name}.png")
+    _write_grid(part.style, rows, _runs() / f"{part.folder.name}.png")
 
 
 def _parts() -> list[Part]:
@@ -249,7 +249,7 @@ def _options(style: str, size: Any, split: str) -> dict[str, Any]:
     }
 
 
-def _write_grid(problem: Any, style: str, rows: Sequence[tuple[Any, Any]], path: str | Path) -> None:
+def _write_grid(style: str, rows: Sequence[tuple[Any, Any]], path: str | Path) -> None:
     from experiments import stylise
 
     (file,) = pictures.find("style", style, "all")

@@ -135,6 +135,7 @@ class Whole:
         initial = network.initial_state(_zeros(parameters))
         self._like = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), initial)
         self._paths = list(_paths(self._like))
+        self._owners = list(_owners(self._like, parameters))
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         initial = self._network.initial_state(_zeros(self._parameters))
@@ -154,10 +155,9 @@ class Whole:
 
     def _kept(self, usable: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
         kept = []
-        for path, before, after in zip(self._paths, state, next_state):
-            owner = self._parameters.get(path[-1]) if path else None
-            if owner is not None and before.shape == owner.shape:
-                after = tf.where(usable[path[-1]], after, before)
+        for owner, before, after in zip(self._owners, state, next_state):
+            if owner is not None and before.shape == self._parameters[owner].shape:
+                after = tf.where(usable[owner], after, before)
             elif before.shape.rank and before.shape[0] == self._num_coordinates:
                 rows = tf.concat([tf.reshape(mask, [-1]) for mask in usable.values()], 0)
                 after = tf.where(tf.reshape(rows, [-1] + [1] * (before.shape.rank - 1)), after, before)
@@ -175,6 +175,19 @@ def _paths(nest: Any, path: tuple = ()) -> Iterator[tuple]:
             yield from _paths(part, (*path, i))
     else:
         yield path
+
+
+def _owners(nest: Any, parameters: Mapping[str, tf.TensorSpec], owner: str | None = None) -> Iterator[str | None]:
+    """For each leaf the parameter that it is a slot of: the key in a dictionary by parameters' names, or None."""
+    if isinstance(nest, Mapping):
+        by_name = set(nest) <= set(parameters)
+        for key in sorted(nest):
+            yield from _owners(nest[key], parameters, key if by_name else None)
+    elif isinstance(nest, (tuple, list)):
+        for part in nest:
+            yield from _owners(part, parameters)
+    else:
+        yield owner
 
 
 def _zeros(parameters: Mapping[str, tf.TensorSpec]) -> Tensors:

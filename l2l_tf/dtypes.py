@@ -14,6 +14,22 @@ def at_least_float32(dtype: Any) -> tf.DType:
     return dtype if dtype.size >= 4 else tf.float32
 
 
+def of_network(dtype: Any) -> tf.DType:
+    """The type of a network's weights and state.
+
+    Raises:
+      ValueError: one whose epsilons are 0 or whose decays are 1: half precision.
+    """
+    if tf.as_dtype(dtype) not in (tf.float32, tf.float64):
+        raise ValueError(f"The dtype of a network is float32 or float64. Received: {dtype!r}.")
+    return tf.as_dtype(dtype)
+
+
+def scaled(tensors: Any, factor: tf.Tensor) -> Any:
+    """Each of a nest of tensors times `factor`, in its own type."""
+    return tf.nest.map_structure(lambda x: tf.cast(factor, x.dtype) * x, tensors)
+
+
 def is_usable(gradient: tf.Tensor) -> tf.Tensor:
     """Where `gradient` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
     # Not the comparison alone: graphs are rewritten from "not below" to "at least", which NaN is not either.

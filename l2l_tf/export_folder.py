@@ -12,13 +12,24 @@ from pathlib import Path
 MARKER = "l2l_tf_export.json"
 
 
-def check(path: str | Path) -> None:
-    """Checks that an export may take the place of what is at `path`.
+# What training keeps in its folder beside the best optimizer.
+OF_TRAINING = ("last", "learning_rate_trials")
+
+
+def check(path: str | Path, training: str | Path | None = None) -> None:
+    """Checks that an export may take the place of what is at `path`, now and once `training`'s folder is written.
 
     Raises:
-      ValueError: something else than an export of ours or an empty folder is there.
+      ValueError: something else than an export of ours or an empty folder is there, or will be.
     """
     path = Path(path)
+    if training is not None:
+        here, there = path.resolve(), Path(training).resolve()
+        if here in (there, *there.parents, *(there / name for name in OF_TRAINING)):
+            raise ValueError(
+                "An export goes to a folder of its own, not to one that the training writes to. "
+                f"Received: {str(path)!r}, and {str(training)!r} for the training."
+            )
     if path.exists() and not _is_replaceable(path):
         raise ValueError(
             "An export goes to a new or an empty folder, or replaces an earlier export; other files are kept. "

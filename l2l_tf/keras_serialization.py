@@ -8,6 +8,7 @@ import numpy as np
 
 from l2l_tf import networks
 from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.networks.network import class_name
 
 
 def flat_weights(network: AssignedNetworks) -> dict[str, np.ndarray]:
@@ -36,14 +37,18 @@ def assign_flat_weights(network: AssignedNetworks, weights: dict[str, Any]) -> N
 
 
 def to_config(network: AssignedNetworks) -> dict[str, Any]:
-    """JSON-able: all that `from_config` needs to make the networks again, weights included."""
+    """JSON-able: all that `from_config` needs to make the networks again, weights included.
+
+    Raises:
+      ValueError: a network that `networks.get` does not know.
+    """
     config = {}
     for name, member in network.networks.items():
         buffer = io.BytesIO()
         arrays: dict[str, Any] = networks.weights_of(member)
         np.savez_compressed(buffer, **arrays)
         weights = base64.b64encode(buffer.getvalue()).decode()
-        config[name] = {"net": type(member).__name__, "net_options": member.options, "weights": weights}
+        config[name] = {"net": class_name(member), "net_options": member.options, "weights": weights}
     return {"networks": config, "net_assignments": [list(pair) for pair in network.net_assignments]}
 
 

@@ -36,7 +36,7 @@ def search(
     """`config` with the learning rate that gave the lowest validation loss in `num_trials` short runs.
 
     Rates are drawn log-uniformly within a decade of the configured one. Each trial is a run of its own in
-    `learning_rate_trials/<i>/` and is taken up where it stopped, or with `overwrite` begun anew.
+    `learning_rate_trials/<i>/` and is taken up where it stopped; with `overwrite`, one of other settings is begun anew.
 
     Raises:
       ValueError: fewer than 1 trial or epoch, or no trial with a finite validation loss.
@@ -53,7 +53,8 @@ def search(
         rate = float(f"{config.learning_rate * 10**exponent:.3g}")
         trial_folder = Path(folder) / FOLDER / str(i)
         trial_config = dataclasses.replace(config, learning_rate=rate, num_epochs=num_epochs)
-        resume = not overwrite and (trial_folder / checkpoint.FILE).exists()
+        begun = (trial_folder / checkpoint.FILE).exists()
+        resume = begun and not (overwrite and _is_another(trial_config, trial_folder))
         training = Training(trial_config, trial_folder, resume=resume, overwrite=not resume, data=data)
         try:
             if training.run(watch).reason == "interrupted":
@@ -67,3 +68,12 @@ def search(
         rates = ", ".join(f"{trial.learning_rate:g}" for trial in trials)
         raise ValueError(f"No trial gave a finite validation loss (learning rates {rates}). Lower --learning_rate.")
     return dataclasses.replace(config, learning_rate=best.learning_rate)
+
+
+def _is_another(config: TrainingConfig, folder: Path) -> bool:
+    """Whether the folder holds a run with other settings, or one that is not whole."""
+    try:
+        checkpoint.check_same_run(config, checkpoint.read(folder)[1], folder)
+    except ValueError:
+        return True
+    return False

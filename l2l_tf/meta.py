@@ -76,8 +76,14 @@ class MetaOptimizer:
         net_assignments: Assignments | None = None,
         second_derivatives: bool = False,
     ) -> "MetaMinimize":
-        """Unrolls of `len_unroll` steps on `problem`, and one Adam step on phi after each."""
+        """Unrolls of `len_unroll` steps on `problem`, and one Adam step on phi after each.
+
+        Raises:
+          ValueError: there is no phi to learn.
+        """
         network = self._assigned(net_assignments, problem)
+        if not network.trainable_variables:
+            raise ValueError(f"None of the networks {list(network.networks)} has weights to learn.")
         objective = trajectory_objective(len_unroll)
         estimator = truncated_backpropagation(problem, network, len_unroll, objective, second_derivatives)
         outer_optimizer = OuterOptimizer(network.trainable_variables, learning_rate)

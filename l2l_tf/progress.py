@@ -1,11 +1,11 @@
 """How a training run is shown: a progress bar, the original code's log lines, and TensorBoard."""
 
 import contextlib
-import math
 import sys
 
 import tqdm
 
+from l2l_tf import report
 from l2l_tf.training import Training
 from l2l_tf.training_events import Epoch, Outcome, Validation
 
@@ -47,7 +47,7 @@ class Progress:
             self._summarise(event.epoch, event._asdict())
         else:
             remark = " (best so far)" if event.best else " (back to the best)" if event.rewound else ""
-            self._write(f"Epoch {event.epoch} validation: {_log10(event.final_loss)}{remark}")
+            self._write(f"Epoch {event.epoch} validation: {report.log10_line(event.final_loss)}{remark}")
             self._summarise(event.epoch, {"validation_loss": event.final_loss})
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Progress:
         seconds = [epoch.seconds for epoch in self._epochs]
         dropped = f", {event.dropped} outer gradients dropped" if event.dropped else ""
         self._write(f"Epoch {event.epoch}")
-        self._write(_log10(sum(losses) / len(losses)))
+        self._write(report.log10_line(sum(losses) / len(losses)))
         self._write(f"Mean epoch time: {sum(seconds) / len(seconds):.2f} s{dropped}")
         self._epochs.clear()
 
@@ -84,7 +84,3 @@ def _writer(folder: str):
     import tensorflow as tf
 
     return tf.summary.create_file_writer(folder)
-
-
-def _log10(loss: float) -> str:
-    return f"Log Mean Final Error: {math.log10(loss):.3f}" if loss > 0 else f"Mean Final Error: {loss}"

@@ -142,6 +142,11 @@ def table(results: Sequence[Result], markdown: bool = False) -> str:
     return aligned(rows, markdown)
 
 
+def log10_line(loss: float, digits: int = 3) -> str:
+    """A mean loss as the original code logs it; one that has no logarithm as it is."""
+    return f"Log Mean Final Error: {math.log10(loss):.{digits}f}" if loss > 0 else f"Mean Final Error: {loss:.4g}"
+
+
 def curves_csv(results: Sequence[Result]) -> str:
     """One line for each optimizer, draw and step: the loss, and the held-out losses at the steps that have them."""
     stream = io.StringIO()

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from l2l_tf import export_folder, provenance, sources
 from l2l_tf.dtypes import is_usable
-from l2l_tf.networks.averaging_lstm import AveragingLSTM
+from l2l_tf.fast.rules import updates_rows
 from l2l_tf.networks.lstm import DeepLSTM
 from l2l_tf.networks.network import Network, Observation
 
@@ -211,9 +211,10 @@ def _parameters(network: Network, n: int, size: int | None, shapes: Shapes | Non
 def _step(
     network: Network, gradients: tf.Tensor, state: Any, seen: Mapping[str, tf.Tensor], shapes: Shapes | None
 ) -> tuple[tf.Tensor, Any]:
-    if shapes is None and isinstance(network, (DeepLSTM, AveragingLSTM)):
+    if shapes is None and updates_rows(network):
         rows = gradients[:, None] if network.coordinatewise else gradients
-        updates, next_state = network.update_rows(rows, state)
+        updates, next_state = network.update_rows(tf.cast(rows, network.linear.w.dtype), state)
+        updates = tf.cast(updates, gradients.dtype)
         return updates[:, 0] if network.coordinatewise else updates, next_state
     observation = Observation(_parts(gradients, shapes))._replace(**seen)
     if "parameters" in seen:

@@ -32,11 +32,13 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
     """Writes the networks, their assignments and `metadata` (JSON-able) to the folder `path`.
 
     Raises:
+      ValueError: a network that `networks.get` does not know.
       OSError: the folder cannot be written; an optimizer saved there before is still whole.
     """
-    from l2l_tf.networks import weights_of
+    from l2l_tf.networks.network import class_name, weights_of
 
     path = Path(path)
+    nets = {name: class_name(member) for name, member in network.networks.items()}
     stale = _weight_files(path)
     networks = {}
     for name, member in network.networks.items():
@@ -48,7 +50,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
         files.write(file, data)
         stale.discard(file)
         networks[name] = {
-            "net": type(member).__name__,
+            "net": nets[name],
             "net_options": member.options,
             "weights": file.name,
             "sha256": digest,
@@ -88,11 +90,14 @@ def load(path: str | Path, **options: Any) -> "AssignedNetworks":
 
     Raises:
       SavedOptimizerError: see `read`; also weights that do not fit their network.
+      ValueError: an option that no network there is takes.
     """
     from l2l_tf import networks
     from l2l_tf.coordinates import AssignedNetworks
     from l2l_tf.networks import catalogue
 
+    if unknown := [option for option in options if not any(option in e.options for e in catalogue.CATALOGUE.values())]:
+        raise ValueError(f"No network takes these options: {unknown}.")
     config, weights = read(path)
     members = {}
     for name, entry in config["networks"].items():

@@ -10,12 +10,12 @@ what the network's input passes back enters that sum too: one Hessian-vector pro
 losses, g_s is theirs: the roll-out records it beside the gradient that the network sees.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from l2l_tf import seeds
+from l2l_tf import optimizee, seeds
+from l2l_tf.dtypes import scaled
 from l2l_tf.networks.network import Network, Observation, Tensors
 from l2l_tf.objectives import Objective
 from problems.problem import Problem
@@ -82,23 +82,28 @@ class OuterGradient(NamedTuple):
 
 
 def start(problem: Problem, network: Network, seed: tf.Tensor) -> Run:
-    """A fresh run: f, theta_0 and h_0."""
+    """A fresh run: f, theta_0 and h_0.
+
+    Raises:
+      ValueError: theta_0 is not floating-point tensors by name.
+    """
     instance = problem.sample(seeds.fold(seed, seeds.Purpose.PROBLEM))
     parameters = problem.initial_parameters(instance, seeds.fold(seed, seeds.Purpose.INITIAL_PARAMETERS))
+    optimizee.check_parameters(parameters)
     minibatches = seeds.fold(seed, seeds.Purpose.MINIBATCH)
     return Run(instance, minibatches, tf.constant(0), parameters, network.initial_state(parameters))
 
 
 def observe(problem: Problem, network: Network, run: Run) -> Observation:
     """f(theta_t) and its gradient, and what else the network observes at theta_t."""
-    loss, gradients = value_and_gradient(problem.loss, run)
+    loss, gradients = optimizee.value_and_gradient(problem.loss, run)
     observation = Observation(gradients=gradients, loss=loss)
     if "parameters" in network.observes:
         observation = observation._replace(parameters=run.parameters)
     if "step" in network.observes:
         observation = observation._replace(step=tf.cast(run.step, loss.dtype))
     if "validation_loss" in network.observes:
-        observation = observation._replace(validation_loss=_at_step(problem.validation_loss, run))
+        observation = observation._replace(validation_loss=optimizee.loss_at_step(problem.validation_loss, run))
     return observation
 
 
@@ -120,7 +125,7 @@ def roll_out(
     """Takes `len_unroll` steps and records what a replay needs; with `validation`, of an objective of those losses."""
 
     def record(run, observation):
-        outer = value_and_gradient(problem.validation_loss, run) if validation else ()
+        outer = optimizee.value_and_gradient(problem.validation_loss, run) if validation else ()
         return observation, run.parameters if record_parameters else (), run.state, outer
 
     run, (observations, parameters, states, outer) = _steps(problem, network, run, len_unroll, record)
@@ -138,7 +143,7 @@ def statistics_along(problem: Problem, network: Network, run: Run, num_steps: in
     """`losses_along`, with the problem's statistics at theta_0 to theta_{T-1}, stacked, in between."""
 
     def record(run, observation):
-        return observation.loss, _at_step(problem.statistics, run)
+        return observation.loss, optimizee.at_step(problem.statistics, run)
 
     run, (losses, statistics) = _steps(problem, network, run, num_steps, record)
     return losses, tf.nest.map_structure(lambda statistic: statistic[:-1], statistics), run
@@ -193,7 +198,7 @@ def replay(
             output_gradients=(cotangents, state_cotangents),
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
-        back = _scale(_at(trajectory.outer_gradients, t), loss_cotangents[t])
+        back = scaled(_at(trajectory.outer_gradients, t), loss_cotangents[t])
         if second_derivatives:
             run = start_run._replace(step=start_run.step + t, parameters=_at(trajectory.parameters, t))
             back = _add(back, pull_back(problem, network, run, observation_cotangents))
@@ -204,7 +209,7 @@ def replay(
         body,
         (
             tf.constant(len_unroll - 1),
-            _scale(_at(trajectory.outer_gradients, len_unroll), loss_cotangents[len_unroll]),
+            scaled(_at(trajectory.outer_gradients, len_unroll), loss_cotangents[len_unroll]),
             tf.nest.map_structure(tf.zeros_like, trajectory.run.state),
             [tf.zeros_like(variable) for variable in variables],
         ),
@@ -243,29 +248,17 @@ def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observat
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(run.parameters)
         observation = observe(problem, network, run)
-    return tape.gradient(
+    pulled = tape.gradient(
         observation,
         run.parameters,
         output_gradients=cotangents,
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
-
-
-def _at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:
-    """A problem's loss at theta_t, on the minibatch of step t."""
-    return loss(run.parameters, run.instance, seeds.fold(run.seed, run.step))
-
-
-def value_and_gradient(loss: Callable[..., tf.Tensor], run: Run) -> tuple[tf.Tensor, Tensors]:
-    """One of the problem's losses at theta_t, on the minibatch of step t, and its gradient."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(run.parameters)
-        value = _at_step(loss, run)
-    return value, tape.gradient(value, run.parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    return optimizee.dense(pulled)
 
 
 def _outer_loss(problem: Problem, run: Run, observation: Observation, objective: Objective) -> tf.Tensor:
-    return _at_step(problem.validation_loss, run) if objective.of_validation else observation.loss
+    return optimizee.loss_at_step(problem.validation_loss, run) if objective.of_validation else observation.loss
 
 
 def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation):
@@ -295,10 +288,6 @@ def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record,
 
 def _at(records: Any, t: tf.Tensor | int) -> Any:
     return tf.nest.map_structure(lambda record: record[t], records)
-
-
-def _scale(tensors: Any, factor: tf.Tensor) -> Any:
-    return tf.nest.map_structure(lambda x: factor * x, tensors)
 
 
 def _add(left: Any, right: Any) -> Any:

@@ -14,8 +14,9 @@ from problems.catalogue import names
 from problems.datasets import DatasetNotPreparedError
 
 if TYPE_CHECKING:
-    from problems.adapters import from_function, from_keras, from_sonnet
+    from problems.adapters import from_keras, from_sonnet
     from problems.ensemble import Ensemble
+    from problems.function import from_function
     from problems.image import ImageClassification
     from problems.problem import Parameters, Problem
 
@@ -40,7 +41,7 @@ _HOMES = {
     "ImageClassification": "problems.image",
     "Parameters": "problems.problem",
     "Problem": "problems.problem",
-    "from_function": "problems.adapters",
+    "from_function": "problems.function",
     "from_keras": "problems.adapters",
     "from_sonnet": "problems.adapters",
 }

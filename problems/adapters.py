@@ -1,75 +1,16 @@
-"""Problems of the user's own: from a plain function, a Keras model, or a Sonnet module.
+"""Problems of the user's own: from a Keras model or a Sonnet module."""
 
-To train on one from the command line, put it in a module of yours and name it: `--problem=package.module:name`.
-"""
-
-import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from problems.model import ModelProblem, in_memory
-from problems.problem import Parameters, Problem, split_seed
+from problems.problem import Problem, split_seed
 
 # Sonnet's variable getter replaces a property of all modules at once, so two threads may not use it together.
 _SONNET_LOCK = threading.RLock()
-
-
-class FunctionProblem(Problem):
-    """What `from_function` makes."""
-
-    def __init__(self, loss, initial_parameters, sample, name):
-        self.name = name
-        self.options = {}
-        self._loss = _by_count("loss", loss, 3)
-        if callable(initial_parameters):
-            self._initial_parameters = initial_parameters
-        elif isinstance(initial_parameters, Mapping):
-            start = {key: tf.convert_to_tensor(value) for key, value in initial_parameters.items()}
-            self._initial_parameters = lambda seed: dict(start)
-        else:
-            raise ValueError(
-                "initial_parameters is a dictionary of arrays by name, or a function from a seed to one. "
-                f"Received: {type(initial_parameters).__name__}."
-            )
-        self._sample = sample
-
-    def sample(self, seed):
-        return self._sample(seed) if self._sample else ()
-
-    def initial_parameters(self, instance, seed) -> Parameters:
-        return self._initial_parameters(seed)
-
-    def loss(self, parameters, instance, seed):
-        return self._loss(parameters, instance, seed)
-
-
-def from_function(
-    loss: Callable[..., tf.Tensor],
-    initial_parameters: Mapping[str, Any] | Callable[[tf.Tensor], Parameters],
-    sample: Callable[[tf.Tensor], Any] | None = None,
-    name: str | None = None,
-) -> Problem:
-    """A problem from a plain function.
-
-        rosenbrock = from_function(
-            lambda p: (1 - p["x"]) ** 2 + 100 * (p["y"] - p["x"] ** 2) ** 2, {"x": -1.0, "y": 1.0}
-        )
-
-    Args:
-      loss: `loss(parameters)`, `loss(parameters, instance)` or `loss(parameters, instance, seed)`, to a scalar.
-        Parameters are a dictionary of tensors by name.
-      initial_parameters: where every run starts, as arrays by name; or a function from a seed to one, with
-        `tf.random.stateless_*` draws.
-      sample: from a seed to the `instance` that `loss` is given; by default it is `()`.
-      name: by default the function's.
-
-    Raises:
-      ValueError: a function of another number of arguments, or initial parameters that are not by name.
-    """
-    return FunctionProblem(loss, initial_parameters, sample, name or getattr(loss, "__name__", "function"))
 
 
 def from_keras(
@@ -97,7 +38,8 @@ def from_keras(
       model: built.
       dataset: `(x, y)` arrays, or a finite `tf.data.Dataset` of batches of them as `model.fit` takes it; it is
         read into memory, and minibatches are drawn from it with replacement.
-      loss: as in `model.compile`. The model's own losses (regularisers) are added.
+      loss: one loss, by name or as a function or object, as in `model.compile`. The model's own losses
+        (regularisers) are added.
       validation_dataset: the same, for `validation_loss` and the held-out split "validation".
       batch_size: of the minibatches.
       redraw: False starts every run from the model's present weights.
@@ -222,19 +164,6 @@ def from_sonnet(
         return tf.reduce_mean(loss(y, outputs))
 
     return ModelProblem(draw, forward, dataset, validation_dataset, batch_size, name or module.name)
-
-
-def _by_count(what: str, function: Callable, most: int) -> Callable:
-    """`function` as one of `most` arguments, of which it takes the first few."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
-    count = sum(p.default is p.empty for p in parameters)
-    if not 1 <= count <= most:
-        raise ValueError(
-            f"{what} takes (parameters), (parameters, instance) or (parameters, instance, seed). "
-            f"Received: {inspect.signature(function)}."
-        )
-    return lambda *arguments: function(*arguments[:count])
 
 
 def _check_keras(model) -> None:

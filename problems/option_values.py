@@ -28,6 +28,11 @@ def whole(least: int) -> Value:
     return Value(f"a whole number of at least {least}", lambda value: _is_whole(value) and value >= least)
 
 
+def finite() -> Value:
+    """Any number."""
+    return Value("a number", _is_number)
+
+
 def number(least: float) -> Value:
     """A number of at least `least`."""
     return Value(f"a number of at least {least:g}", lambda value: _is_number(value) and value >= least)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from l2l_tf.dtypes import scaled
 from l2l_tf.fast import lstm_kernels
 from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.rules import Rule
@@ -64,7 +65,7 @@ def calls(rule: Rule) -> Calls:
         features, _, basis = rule.see(gradients, state[: rule.num_own])
         pulled, _, layers = layers_back(weights, features, basis, state[rule.num_own :], cotangents, layers)
         total = tf.nest.map_structure(tf.add, total, pulled)
-        return cotangents + loss_cotangent * gradients, (*own, *layers), total
+        return cotangents + scaled(gradients, loss_cotangent), (*own, *layers), total
 
     def pull_back(weights, gradients, state, cotangents, state_cotangents, total):
         observed = (gradients, tuple(state[: rule.num_own]))

@@ -11,6 +11,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf.dtypes import scaled
 from l2l_tf.fast import blocks, compiled, lstm_kernels
 from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.rules import Rule, rule_of
@@ -139,7 +140,8 @@ class Whole:
 
     def replay_step(self, seen, state, cotangents, state_cotangents, loss_cotangent, total):
         _, state_cotangents, total = self.pull_back(seen, state, cotangents.gradients, state_cotangents, total)
-        gradients = {name: cotangents.gradients[name] + loss_cotangent * seen.gradients[name] for name in self._names}
+        back = scaled(self._own(seen.gradients), loss_cotangent)
+        gradients = {name: cotangents.gradients[name] + back[name] for name in self._names}
         return cotangents._replace(gradients=gradients), state_cotangents, total
 
     def pull_back(self, seen, state, cotangents: Tensors, state_cotangents, total):

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from l2l_tf.dtypes import scaled
 from l2l_tf.fast.arrays import arrays_like, read, write
 from l2l_tf.fast.parts import Blocked
 
@@ -96,7 +97,7 @@ def _replay_group(part: Blocked, seen: Any, start: Any, loss_cotangents: tf.Tens
         back,
         (
             tf.constant(num_segments - 1),
-            tf.nest.map_structure(lambda x: loss_cotangents[len_unroll] * x, last),
+            scaled(last, loss_cotangents[len_unroll]),
             tf.nest.map_structure(tf.zeros_like, start),
             part.zeros(len(start)),
         ),

@@ -5,6 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf import unroll
+from l2l_tf.dtypes import scaled
 from l2l_tf.fast import recompute
 from l2l_tf.fast.arrays import read
 from l2l_tf.fast.parts import Blocked, GradientsByVariable, Part
@@ -61,8 +62,8 @@ def exact(
         back = unroll.pull_back(problem, network, at_t, observed)
         cotangents = {key: value + back[key] for key, value in cotangents.items()}
         if outer:
-            gradients = read(outer, t)
-            cotangents = {key: value + loss_cotangents[t] * gradients[key] for key, value in cotangents.items()}
+            gradients = scaled(read(outer, t), loss_cotangents[t])
+            cotangents = {key: value + gradients[key] for key, value in cotangents.items()}
         return t - 1, cotangents, next_state_cotangents, next_totals
 
     *_, totals = tf.while_loop(
@@ -70,7 +71,7 @@ def exact(
         body,
         (
             tf.constant(len_unroll - 1),
-            {key: loss_cotangents[len_unroll] * gradient for key, gradient in gradients_at_end.items()},
+            scaled(gradients_at_end, loss_cotangents[len_unroll]),
             {name: _zeros_like_first(states) for name, states in records.states.items()},
             {name: part.zeros() for name, part in parts.items()},
         ),
@@ -103,7 +104,7 @@ def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor
         body,
         (
             tf.constant(len_unroll - 1),
-            tf.nest.map_structure(lambda x: loss_cotangents[len_unroll] * x, last),
+            scaled(last, loss_cotangents[len_unroll]),
             _zeros_like_first(states),
             part.zeros(),
         ),

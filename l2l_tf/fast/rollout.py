@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from l2l_tf import unroll
+from l2l_tf import optimizee, unroll
 from l2l_tf.fast.arrays import arrays_like, write
 from l2l_tf.fast.parts import Part
 from l2l_tf.networks.network import Network
@@ -59,7 +59,7 @@ def roll_out(
     def observe(step, parameters):
         at_step = run._replace(step=step, parameters=parameters)
         observation = unroll.observe(problem, network, at_step)
-        outer = unroll.value_and_gradient(problem.validation_loss, at_step) if validation else ()
+        outer = optimizee.value_and_gradient(problem.validation_loss, at_step) if validation else ()
         seen = {name: part.see(observation) for name, part in parts.items()}
         return seen, (observation.loss, _only(recorded, seen), outer)
 

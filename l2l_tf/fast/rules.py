@@ -72,9 +72,21 @@ class Averaged:
 Rule = Preprocessed | Averaged
 
 
+def updates_rows(network: Network) -> bool:
+    """Whether `update_rows` is all that the network does: no subclass of a user's own has changed what is around it."""
+    return isinstance(network, DeepLSTM | AveragingLSTM) and _are_ours(network, ("__call__", "to_rows", "from_rows"))
+
+
+def _are_ours(network: Network, methods: tuple[str, ...]) -> bool:
+    """Whether the methods are those of this package."""
+    classes = type(network).__mro__
+    homes = [next(cls.__module__ for cls in classes if method in vars(cls)) for method in methods]
+    return all(home.startswith("l2l_tf.") for home in homes)
+
+
 def rule_of(network: Network) -> Rule | None:
     """The rule of a network in single precision whose rows are independent; None where the kernels do not know it."""
-    if not isinstance(network, DeepLSTM | AveragingLSTM):
+    if not updates_rows(network) or not _are_ours(network, ("initial_state", "update_rows")):
         return None
     if any(variable.dtype != tf.float32 for variable in network.trainable_variables):
         return None

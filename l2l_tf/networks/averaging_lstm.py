@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from l2l_tf import dtypes
 from l2l_tf.networks import lstm_layers
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors
@@ -65,7 +66,7 @@ class AveragingLSTM(Network):
         kept = {"initializer": json_able(initializer), "seed": seed, "dtype": dtype}
         super().__init__({"layers": list(layers), **options, **kept}, name=name)
         self.law = law
-        self._dtype = tf.as_dtype(dtype)
+        self._dtype = dtypes.of_network(dtype)
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
         self.cores = lstm_layers.build_cores(law.num_features, layers, initializers, self._dtype)
         self.linear = lstm_layers.build_linear("linear", layers[-1], law.num_outputs, initializers, self._dtype)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from problems import option_values
-from problems.option_values import Value, above, decay, flag, list_of, number, one_of, whole
+from problems.option_values import Value, above, decay, finite, flag, list_of, number, one_of, whole
 
 
 class Entry(NamedTuple):
@@ -38,8 +38,9 @@ VALUES: dict[str, Value] = {
     "beta_2": decay(),
     "cells": whole(1),
     "decays": list_of(decay(), fewest=1),
-    "dtype": one_of("bfloat16", "float16", "float32", "float64"),
+    "dtype": one_of("float32", "float64"),
     "epsilon": number(0),
+    "function_axis": Value("0, or null", lambda value: value is None or (value == 0 and not isinstance(value, bool))),
     "global_cells": whole(0),
     "heads": one_of("bfgs", "secant", "linear"),
     "history": whole(1),
@@ -50,12 +51,17 @@ VALUES: dict[str, Value] = {
     "learning_rate": number(0),
     "losses": list_of(one_of("training", "validation")),
     "magnitude": flag(),
+    "magnitude_scale": finite(),
     "messages": whole(1),
+    "momentum": decay(),
     "output": one_of("read", "controller", "both"),
     "output_size": whole(1),
     "preprocess_name": one_of("identity", "Clamp", "LogAndSign"),
     "read_heads": whole(1),
+    "rho": decay(),
+    "scale": finite(),
     "second_moment_decay": decay(),
+    "seed": whole(0),
     "write_heads": whole(1),
 }
 _AT_LEAST_ONE_LAYER = {"layers": list_of(whole(1), fewest=1)}
@@ -122,7 +128,7 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
       ValueError: an unknown network, an option it does not take, or one missing that it needs.
     """
     name = find(name)
-    taken, required = {*CATALOGUE[name].options, "name"}, CATALOGUE[name].required
+    taken, required = CATALOGUE[name].options, CATALOGUE[name].required
     unknown = [option for option in options if option not in taken]
     missing = [option for option in required if option not in options]
     if unknown:

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from l2l_tf import dtypes
 from l2l_tf.networks import coordinate_features, functions, lstm_layers, mlp_layers
 from l2l_tf.networks.coordinate_features import Slots
 from l2l_tf.networks.initializers import WeightInitializers, json_able
@@ -76,7 +77,7 @@ class CoordinateMLP(Network):
         )
         self._rule = mlp_layers.Rule(kind, scale, magnitude_scale)
         self._function_axis = function_axis
-        self._dtype = tf.as_dtype(dtype)
+        self._dtype = dtypes.of_network(dtype)
         names = mlp_layers.layer_names(layers)
         known = dict.fromkeys(names, lstm_layers.LINEAR_WEIGHTS) | dict(other_layers or {})
         self._initializers = WeightInitializers(initializer, seed, known)

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from l2l_tf import dtypes
 from l2l_tf.networks import functions, lstm_layers, preprocess
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation
@@ -66,7 +67,7 @@ class GlobalAveragingLSTM(Network):
         self._function_axis = function_axis
         self._global_cells = global_cells
         self._scale = scale
-        self._dtype = tf.as_dtype(dtype)
+        self._dtype = dtypes.of_network(dtype)
         self._preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
         features = self._preprocess.features

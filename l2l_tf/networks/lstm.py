@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from l2l_tf import dtypes
 from l2l_tf.networks import lstm_layers, preprocess
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors
@@ -67,7 +68,7 @@ class DeepLSTM(Network):
             name=name,
         )
         self._size = size
-        self._dtype = tf.as_dtype(dtype)
+        self._dtype = dtypes.of_network(dtype)
         self.scale = scale
         self.preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
         self._build(layers, initializer, seed)

@@ -8,6 +8,8 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
+from l2l_tf.networks import catalogue
+
 Tensors = dict[str, tf.Tensor]
 
 
@@ -69,8 +71,27 @@ class Network(snt.Module, abc.ABC):
         """Maps one observation to the updates u_t, shaped as the parameters, and the next state."""
 
 
+def class_name(network: Network) -> str:
+    """The name that `networks.get` builds it by, together with its `options`.
+
+    Raises:
+      ValueError: a network of a user's own, which a saved optimizer could not name.
+    """
+    cls = type(network)
+    if catalogue.CATALOGUE.get(cls.__name__, (None,))[0] != cls.__module__:
+        raise ValueError(
+            f"An optimizer is saved by its networks' names, which are {catalogue.names()}. Of others keep the weights: "
+            f"networks.weights_of and assign_weights. Received: {cls.__module__}.{cls.__qualname__}."
+        )
+    return cls.__name__
+
+
 def weights_of(network: Network) -> dict[str, np.ndarray]:
-    """phi by name, e.g. `lstm_1/w_i`: the variables' names within the network."""
+    """phi by name, e.g. `lstm_1/w_i`: the variables' names within the network.
+
+    Raises:
+      ValueError: two variables have the same name.
+    """
     return {name: variable.numpy() for name, variable in _named_variables(network).items()}
 
 
@@ -95,4 +116,9 @@ def assign_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
 
 def _named_variables(network: Network) -> dict[str, tf.Variable]:
     prefix = network.name + "/"
-    return {v.name.removeprefix(prefix).removesuffix(":0"): v for v in network.trainable_variables}
+    variables = network.trainable_variables
+    by_name = {variable.name.removeprefix(prefix).removesuffix(":0"): variable for variable in variables}
+    if len(by_name) < len(variables):
+        names = [variable.name for variable in variables]
+        raise ValueError(f"The weights of {type(network).__name__} need names of their own. Received: {names}.")
+    return by_name

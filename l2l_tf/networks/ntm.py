@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from l2l_tf import dtypes
 from l2l_tf.networks import functions, lstm_layers, preprocess, secant
 from l2l_tf.networks.global_averaging import check_global_cells
 from l2l_tf.networks.initializers import WeightInitializers, json_able
@@ -130,7 +131,7 @@ class MemoryNetwork(Network):
         self._output = output
         self._function_axis = function_axis
         self._scale = scale
-        self._dtype = tf.as_dtype(dtype)
+        self._dtype = dtypes.of_network(dtype)
         self._preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
         self._log_scale = tf.Variable(
             math.log(initial_scale), trainable=learned_scale, dtype=self._dtype, name="log_scale"
