@@ -93,6 +93,9 @@ def command(capsys):
         ),
         (["--path=a=x,y"], "--path is a folder, or name=folder,name=folder,... with names of their own .*: 'a=x,y'."),
         (["--path=adam=x"], "--path is a folder, or name=folder,.* Received: 'adam=x'."),
+        (["--path=nesterov=x,b=y"], "--path is a folder, or name=folder,.* Received: 'nesterov=x,b=y'."),
+        (["--path=A=x,a=y"], "--path is a folder, or name=folder,.* Received: 'A=x,a=y'."),
+        (["--path=l2l=x,b=y"], "--path is a folder, or name=folder,.* Received: 'l2l=x,b=y'."),
         (
             ["--path=a={saved}/good,b={saved}/mnist"],
             "The optimizers of --path were trained on different problems, ['quadratic', 'mnist'], .* --problem.",

@@ -1,11 +1,14 @@
 """Learning curves: paired, reproducible, and fresh in every run."""
 
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from l2l_tf import networks, seeds, unroll
 from l2l_tf.evaluation import Curves, Evaluator
+from problems import from_function
 from problems.problem import Problem
 from problems.quadratic import Quadratic
 
@@ -163,3 +166,19 @@ def test_running_averages_along_a_run():
         expected = np.sum(weights * thetas[:steps]) / np.sum(weights)
         assert curves.held_out["averaged"][0, column] == pytest.approx(expected, rel=1e-5)
     np.testing.assert_array_equal(curves.losses, Evaluator(problem, network, 5)(seeds.root(3), 1).losses)
+
+
+def test_the_time_of_a_run_is_that_of_its_steps():
+    """A loss that sleeps 5 ms in each of its 5 calls."""
+
+    def slow(value):
+        time.sleep(0.005)
+        return value
+
+    def loss(parameters):
+        value = tf.py_function(slow, [tf.reduce_sum(parameters["x"] ** 2)], tf.float32)
+        return tf.ensure_shape(value, [])
+
+    curves = Evaluator(from_function(loss, {"x": [1.0]}), networks.get("Sgd", learning_rate=0.0), 4)(SEED, 3)
+    assert np.all(curves.seconds >= 0.025)
+    assert curves.mean_epoch_time == pytest.approx(curves.seconds[1:].mean())

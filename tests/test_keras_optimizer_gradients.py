@@ -217,3 +217,17 @@ def test_a_gradient_whose_square_is_no_float_spoils_nothing(rule):
         _step(optimizer, [variable], gradient)
     assert np.all(np.isfinite(variable.numpy()))
     assert optimizer.nonfinite_gradients.numpy() == 1
+
+
+def test_a_parameter_may_be_named_as_an_entry_of_the_state():
+    """Adam's count of steps goes on where the gradient of a scalar called "step" is NaN."""
+    moved = []
+    for name in ("step", "other"):
+        variables = [keras.Variable(0.0, name=name), keras.Variable(1.0, name="x")]
+        optimizer = LearnedOptimizer(networks.get("Adam", learning_rate=0.1))
+        optimizer.build(variables)
+        for gradient in (np.nan, 1.0, np.nan):
+            _step(optimizer, variables, gradient, 0.5)
+        moved.append([float(variable) for variable in variables])
+    assert moved[0] == moved[1]
+    assert moved[0][1] == pytest.approx(0.7, abs=1e-5)

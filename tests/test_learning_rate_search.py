@@ -50,5 +50,26 @@ def test_where_all_diverge_it_says_so(tmp_path, monkeypatch):
         _search(tmp_path)
 
 
-def _search(folder, report=lambda trial: None):
-    return learning_rate_search.search(CONFIG, folder, 3, 1, report=report)
+def test_trials_that_are_done_are_not_run_again(tmp_path, monkeypatch):
+    """With `overwrite` neither, unless their settings have changed."""
+    chosen = _search(tmp_path)
+    epochs = []
+
+    class Counted(Training):
+        def run(self, report=lambda event: None):
+            epochs.append(self.epoch)
+            return super().run(report)
+
+    monkeypatch.setattr(learning_rate_search, "Training", Counted)
+    for overwrite in (False, True):
+        assert _search(tmp_path, overwrite=overwrite) == chosen
+    assert epochs == [1] * 6
+    other = dataclasses.replace(CONFIG, average_decay=0.5)
+    with pytest.raises(ValueError, match="other settings"):
+        _search(tmp_path, config=other)
+    _search(tmp_path, config=other, overwrite=True)
+    assert epochs[6:] == [0] * 3
+
+
+def _search(folder, report=lambda trial: None, config=CONFIG, overwrite=False):
+    return learning_rate_search.search(config, folder, 3, 1, report=report, overwrite=overwrite)

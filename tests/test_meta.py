@@ -167,3 +167,8 @@ def test_the_problem_says_which_axis_counts_functions():
     optimizer.meta_loss(problems.get("simple"), 2, assignments)
     assert optimizer.networks["shared"].options["function_axis"] is None
     assert [v.ref() for v in optimizer.networks["shared"].trainable_variables] == [v.ref() for v in before]
+
+
+def test_networks_without_weights_cannot_learn():
+    with pytest.raises(ValueError, match=r"None of the networks \['adam'\] has weights to learn"):
+        MetaOptimizer(adam={"net": "Adam"}).meta_minimize(problems.get("simple"), 2)

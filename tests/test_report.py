@@ -176,3 +176,21 @@ def test_needs_neither_tensorflow_nor_a_display():
         "assert not {'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "line"),
+    [(0.01, "Log Mean Final Error: -2.000"), (0.0, "Mean Final Error: 0"), (-3.25, "Mean Final Error: -3.25")],
+)
+def test_a_loss_without_a_logarithm_is_shown_as_it_is(loss, line):
+    assert report.log10_line(loss) == line
+
+
+def test_the_interval_of_a_figure_does_not_go_below_the_least_draw():
+    draws = np.array([[1.0, 1.0], [1.0, 1.1], [9.0, 1.2]])
+    mean, low, high = report._band(draws)
+    np.testing.assert_allclose(mean, [11 / 3, 1.1])
+    assert low[0] == 1.0  # mean - half would be negative
+    assert 1.0 <= low[1] < 1.1 < high[1]
+    half = report.t_quantile(2) * np.std(draws[:, 0], ddof=1) / np.sqrt(3)
+    assert high[0] == pytest.approx(mean[0] + half)

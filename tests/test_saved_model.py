@@ -368,3 +368,21 @@ def test_converts_to_onnx(loaded, tmp_path):
     outputs = dict(zip(names, session.run(names, feed)))
     updates, _ = loaded.update(feed["gradients"], state)
     np.testing.assert_allclose(outputs["updates"], updates, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["CoordinateWiseDeepLSTM", "RNNProp", "LearnedMomentum", "AdafactorMLP"])
+def test_a_network_of_double_precision_takes_single_precision_gradients(name, tmp_path):
+    options = {"shapes": {"x": (5,)}} if name == "AdafactorMLP" else {}
+    export_saved_model(networks.get(name, dtype="float64"), tmp_path, **options)
+    loaded = tf.saved_model.load(str(tmp_path))
+    network = networks.get(name, dtype="float64")
+    expected_state = network.initial_state({"x": tf.zeros([5])})
+    state = loaded.initial_state(5)
+    for step in range(3):
+        observed = {"parameters": {"x": tf.zeros([5])}, "step": tf.constant(float(step))}
+        seen = {field: value for field, value in observed.items() if field in network.observes}
+        expected, expected_state = network(Observation({"x": _gradients(step)}, **seen), expected_state)
+        flat = [value["x"] if isinstance(value, dict) else value for value in seen.values()]
+        updates, state = loaded.update(_gradients(step), state, *flat)
+        assert updates.dtype == tf.float32
+        np.testing.assert_allclose(updates, expected["x"], rtol=1e-5, atol=1e-8)

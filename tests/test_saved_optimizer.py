@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from l2l_tf import networks, saved_optimizer
+from l2l_tf import LearnedOptimizer, networks, saved_optimizer
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.saved_optimizer import SavedOptimizerError
 
@@ -152,3 +153,39 @@ def test_damaged_entries_are_refused_and_lead_to_no_other_file(entries, tmp_path
     saved_optimizer.save(optimizer(), folder)
     assert (tmp_path / "precious.npz").exists()
     assert (folder / "notes.txt").exists()
+
+
+class Adam(networks.Network):
+    """A user's own, by a name that the library has too."""
+
+    def __init__(self, names=("left", "right")):
+        super().__init__({})
+        self.left, self.right = (tf.Variable(value, name=name) for value, name in zip((1.0, 2.0), names))
+
+    def initial_state(self, parameters):
+        return ()
+
+    def __call__(self, observation, state):
+        return {name: -self.left * gradient for name, gradient in observation.gradients.items()}, state
+
+
+def test_a_network_that_could_not_be_loaded_is_not_saved(tmp_path):
+    saved_optimizer.save(optimizer(), tmp_path)
+    own = AssignedNetworks({"own": Adam()})
+    for save in (lambda: saved_optimizer.save(own, tmp_path), LearnedOptimizer(own).get_config):
+        with pytest.raises(
+            ValueError, match=r"saved by its networks' names.* Received: tests\.test_saved_opt.*\.Adam\."
+        ):
+            save()
+    assert set(saved_optimizer.load(tmp_path).networks) == {"conv", "fc", "bias"}
+
+
+def test_weights_of_the_same_name_are_refused():
+    with pytest.raises(ValueError, match=r"The weights of Adam need names of their own\. Received: \['.*Var.*'\]"):
+        networks.weights_of(Adam(names=("Variable", "Variable")))
+
+
+def test_an_option_that_no_network_takes_is_refused(tmp_path):
+    saved_optimizer.save(optimizer(), tmp_path)
+    with pytest.raises(ValueError, match=r"No network takes these options: \['losess'\]\."):
+        saved_optimizer.load(tmp_path, losess=[])

@@ -182,6 +182,14 @@ BAD = {
     "resume from nothing": (["--resume"], "There is no checkpoint.npz in"),
     "no data": (["--problem=mnist", "--data_dir={folder}"], "was looked for in"),
     "folder that cannot be": (["--save_path=/dev/null/folder"], "Cannot make the folder (Not a directory)"),
+    "summaries that cannot be": (["--summary_dir=/dev/null/x"], "Cannot make the folder (Not a directory)"),
+    "export over the run": (["--export={folder}/run"], "An export goes to a folder of its own, not to one that"),
+    "export around the run": (["--export={folder}"], "An export goes to a folder of its own, not to one that"),
+    "export over the last": (["--export={folder}/run/last"], "An export goes to a folder of its own, not to one that"),
+    "network of half precision": (
+        ["--network=RNNProp", '--network_options={"dtype": "bfloat16"}'],
+        "dtype is one of ['float32', 'float64']",
+    ),
 }
 
 

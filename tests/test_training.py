@@ -346,3 +346,26 @@ def test_resuming_from_a_checkpoint_without_weights(undisturbed, tmp_path):
     checkpoint.write(tmp_path, arrays, facts)
     with pytest.raises(CheckpointError, match=r"is not of this run: 'phi/0'"):
         Training(CONFIG, tmp_path, resume=True)
+
+
+def test_what_is_validated_and_saved_is_the_average_of_the_weights(undisturbed, tmp_path):
+    folder, training, _, events = undisturbed
+    raw = [variable.numpy() for variable in training.network.trainable_variables]
+    averages = [variable.numpy() for variable in training._outer_optimizer.averages]
+    assert any(np.any(np.abs(a - r) > 1e-4) for a, r in zip(averages, raw))
+    saved = saved_optimizer.load(folder / "last").trainable_variables
+    for average, variable in zip(averages, saved, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), average)
+    *_, validation = (event for event in events if isinstance(event, Validation))
+    evaluator = Evaluator(training.problem, saved_optimizer.load(folder / "last"), CONFIG.num_steps)
+    curves = evaluator(seeds.fold(seeds.root(CONFIG.seed), seeds.Purpose.VALIDATION), CONFIG.evaluation_epochs)
+    assert validation.final_loss == pytest.approx(float(np.mean(curves.final())), rel=1e-6)
+
+
+def test_gradients_dropped_before_a_stop_count_after_it(tmp_path):
+    training = Training(CONFIG, tmp_path)
+    for _ in range(5):
+        training._count_dropped(finite=False)
+    training.save()
+    resumed = Training(CONFIG, tmp_path, resume=True)
+    assert resumed._dropped_in_a_row == 5

@@ -144,3 +144,22 @@ def test_the_mix_takes_the_parent_that_is_finite():
     assert np.isnan(mixed(none, none)[0].numpy())
     constant = moments_of(np.array([[5.0], [5.0]]))
     assert mixed(some, constant)[0].numpy() == mixed(constant, some)[0].numpy() == mixed(constant, constant)[0] == [5.0]
+
+
+def test_members_have_what_the_network_holds_beside_its_weights():
+    """A rate that is no weight is that of the network when the members run, not when they were made."""
+
+    class Scaled(Drift):
+        def __init__(self, phi):
+            super().__init__(phi)
+            self.rate = tf.Variable(1.0, trainable=False, dtype=tf.float64, name="rate")
+
+        def __call__(self, observation, state):
+            return dict.fromkeys(observation.gradients, self.rate * self.phi), state
+
+    problem, network = Bowl(START), Scaled(PHI)
+    es, call = estimator_on(problem, network, "es", LEN_UNROLL, perturbation_std=STD, perturbations=4)
+    run = es.begin(unroll.start(problem, network, seeds.root(0)))
+    assert np.any(np.abs(call(run, seeds.root(1)).gradients[0]) > 0.1)
+    network.rate.assign(0.0)
+    np.testing.assert_allclose(call(run, seeds.root(1)).gradients[0], np.zeros(3), atol=1e-9)

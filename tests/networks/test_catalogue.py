@@ -78,6 +78,12 @@ def test_names_options_and_errors_need_no_tensorflow():
         ("HierarchicalLSTM", "cells", 0),
         ("HierarchicalLSTM", "losses", ["test"]),
         ("Adam", "learning_rate", -1.0),
+        ("RNNProp", "dtype", "bfloat16"),
+        ("CoordinateWiseDeepLSTM", "dtype", "float16"),
+        ("NtmBfgs", "dtype", "bfloat16"),
+        ("AdafactorMLP", "dtype", "float16"),
+        ("GlobalAveragingLSTM", "function_axis", 1),
+        ("PerParameterMLP", "seed", -1),
     ],
 )
 def test_values_that_are_refused_are_refused_by_the_constructor_too(name, option, bad):
@@ -104,3 +110,19 @@ def test_words_are_those_of_the_modules():
 def test_check_options_names_what_is_missing():
     with pytest.raises(ValueError, match=r"^KernelDeepLSTM does not take these options: it needs 'kernel_shape'\. Rec"):
         catalogue.check_options("KernelDeepLSTM", {"scale": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "bad"),
+    [("RNNProp", "scale", None), ("RNNProp", "scale", "a"), ("HierarchicalLSTM", "magnitude_scale", [1])],
+)
+def test_values_that_commands_refuse(name, option, bad):
+    with pytest.raises(
+        ValueError, match=rf"^{name}: {option} is a number\. Received: {option}={re.escape(repr(bad))}\.$"
+    ):
+        catalogue.check_values(name, {option: bad})
+
+
+def test_a_name_is_no_option():
+    with pytest.raises(ValueError, match=r"it takes \['learning_rate', 'momentum'\], not 'name'"):
+        catalogue.check_options("NAG", {"name": "x"})

@@ -179,3 +179,12 @@ def test_a_tf_data_dataset_is_the_same_as_arrays():
 def test_datasets_that_cannot_be_used(dataset, message):
     with pytest.raises(ValueError, match=message):
         problems.from_keras(_keras_model(), dataset, "mse")
+
+
+def test_a_default_in_place_of_the_instance_is_refused():
+    with pytest.raises(
+        ValueError, match=r"There is a sample, and loss has a default .* Received: \(p, instance=None\)"
+    ):
+        problems.from_function(lambda p, instance=None: p["x"], {"x": 1.0}, sample=lambda seed: 2.0)
+    problem = problems.from_function(lambda p, *, scale=3.0: scale * p["x"], lambda seed: {"x": 1.0}, lambda seed: ())
+    assert float(problem.loss(problem.initial_parameters((), SEED), (), SEED)) == 3.0
