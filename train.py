@@ -204,9 +204,8 @@ def main():
         checkpoint.check_free(FLAGS.save_path)
     if FLAGS.export:
         export_folder.check(FLAGS.export, FLAGS.save_path)
-    files.make_folder(FLAGS.save_path)
-    if FLAGS.summary_dir:
-        files.make_folder(FLAGS.summary_dir)
+    for folder in filter(None, (FLAGS.summary_dir, FLAGS.save_path)):
+        files.make_folder(folder)
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
     train(config, data)
 

@@ -381,7 +381,7 @@ def test_a_network_of_double_precision_takes_single_precision_gradients(name, tm
     for step in range(3):
         observed = {"parameters": {"x": tf.zeros([5])}, "step": tf.constant(float(step))}
         seen = {field: value for field, value in observed.items() if field in network.observes}
-        expected, expected_state = network(Observation({"x": _gradients(step)}, **seen), expected_state)
+        expected, expected_state = network(Observation({"x": tf.constant(_gradients(step))}, **seen), expected_state)
         flat = [value["x"] if isinstance(value, dict) else value for value in seen.values()]
         updates, state = loaded.update(_gradients(step), state, *flat)
         assert updates.dtype == tf.float32

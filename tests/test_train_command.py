@@ -249,8 +249,9 @@ def test_flags_change_the_preset(tmp_path):
 
 
 def test_an_export_goes_nowhere_where_files_are(tmp_path):
-    (tmp_path / "thesis.tex").write_text("...")
-    code, _, errors = train(*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "thesis.tex").write_text("...")
+    code, _, errors = train(*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}/work")
     assert code == 2
     assert errors.startswith("Error: An export goes to a new or an empty folder, or replaces an earlier export; ")
     assert not (tmp_path / "run").exists()
