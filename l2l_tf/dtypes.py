@@ -9,8 +9,14 @@ _LARGEST = 1e15
 
 
 def at_least_float32(dtype: Any) -> tf.DType:
-    """A type that holds the constants of optimizers: in bfloat16, Adam's beta_2 of 0.999 is 1."""
+    """A type that holds the constants of optimizers: in bfloat16, Adam's beta_2 of 0.999 is 1.
+
+    Raises:
+      ValueError: `dtype` is not of floating-point numbers.
+    """
     dtype = tf.as_dtype(dtype)
+    if not dtype.is_floating:
+        raise ValueError(f"Optimizers update floating-point numbers. Received: {dtype.name}.")
     return dtype if dtype.size >= 4 else tf.float32
 
 
