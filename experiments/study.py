@@ -29,6 +29,7 @@ def _define(kind, name, help_text, default=None, **limits):
 _define(flags.DEFINE_string, "folder", "Of the meta-trainings; the seed k is trained in NAME-k.", "runs")
 _define(flags.DEFINE_list, "seed", "Seeds of the meta-trainings; by default the experiment's own.")
 _define(flags.DEFINE_bool, "train_only", "Train, and leave it at that.", False)
+_define(flags.DEFINE_list, "trainings", "Those of --train_only; by default all that the parts need.")
 _define(
     flags.DEFINE_list,
     "optimizer",
@@ -145,6 +146,11 @@ def request_from_flags(name: str, study: Study) -> Request:
         raise ValueError(f"The parts of {name} are {list(parts)}. Received: {unknown}.")
     if FLAGS.optimizer and FLAGS.train_only:
         raise ValueError("Give --optimizer or --train_only, not both: optimizers that are given are not trained.")
+    if FLAGS.trainings and not FLAGS.train_only:
+        raise ValueError("--trainings go with --train_only: comparisons need all that their parts name.")
+    known = [training.name for training in study.trainings]
+    if unknown := [training for training in FLAGS.trainings or () if training not in known]:
+        raise ValueError(f"The trainings of {name} are {known}. Received: {unknown}.")
     study = study._replace(
         parts=tuple(parts[part] for part in FLAGS.parts or parts),
         seeds=_seeds(study.seeds),
@@ -154,8 +160,8 @@ def request_from_flags(name: str, study: Study) -> Request:
     data: dict[str, Any] = {}
     for part in study.parts:
         _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
-    names = dict.fromkeys(training for part in study.parts for training in part.learned.values())
-    trainings = runs.needed(study.trainings, names)
+    names = FLAGS.trainings or [training for part in study.parts for training in part.learned.values()]
+    trainings = runs.needed(study.trainings, dict.fromkeys(names))
     parent = Path("runs/quick" if FLAGS.quick and not FLAGS["folder"].present else FLAGS.folder)
     output = Path("runs/quick/results" if FLAGS.quick and not FLAGS["output"].present else FLAGS.output)
     todo = [] if given else runs.unfinished(trainings, parent, study.seeds)

@@ -113,6 +113,8 @@ def test_a_training_starts_from_the_one_it_comes_after(tmp_path):
     second = TRAINING._replace(name="tiny-long", after="tiny", settings={**TRAINING.settings, "num_epochs": 3})
     part = STUDY.parts[0]._replace(learned={"LSTM": "tiny-long"})
     chain = STUDY._replace(trainings=(second, TRAINING), parts=(part,))
+    _run(tmp_path, "--train_only", "--seed=1", "--trainings=tiny", of=chain)
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["tiny-1"]
     _run(tmp_path, "--train_only", "--seed=1", of=chain)
     folders = [tmp_path / "runs" / name for name in ("tiny-1", "tiny-long-1")]
     first, after = (read(folder)[0]["metadata"]["training"] for folder in folders)
@@ -212,6 +214,8 @@ def test_given_optimizers_are_compared_without_training(written, folder, tmp_pat
         (["--optimizer=nowhere"], r"^There is no saved optimizer at 'nowhere': no such folder\.$"),
         (["--optimizer=mnist,mnist"], r"^Folders of optimizers have names of their own\. Received: 'mnist' twice\.$"),
         (["--train_only", "--optimizer=mnist"], r"^Give --optimizer or --train_only, not both"),
+        (["--trainings=tiny"], r"^--trainings go with --train_only"),
+        (["--train_only", "--trainings=tin"], r"^The trainings of tiny are \['tiny'\]\. Received: \['tin'\]\.$"),
     ],
 )
 def test_errors(folder, words, message):
