@@ -9,10 +9,10 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import checkpoint, networks, saved_optimizer, seeds
+from l2l_tf import checkpoint, export_folder, learning_rate_search, networks, saved_optimizer, seeds
 from l2l_tf.checkpoint import CheckpointError
 from l2l_tf.evaluation import Evaluator
-from l2l_tf.training import Training, TrainingDivergedError
+from l2l_tf.training import LAST, Training, TrainingDivergedError
 from l2l_tf.training_config import TrainingConfig
 from l2l_tf.training_events import Epoch, Validation
 
@@ -369,3 +369,7 @@ def test_gradients_dropped_before_a_stop_count_after_it(tmp_path):
     training.save()
     resumed = Training(CONFIG, tmp_path, resume=True)
     assert resumed._dropped_in_a_row == 5
+
+
+def test_exports_keep_away_from_what_training_keeps():
+    assert export_folder.OF_TRAINING == (LAST, learning_rate_search.FOLDER)
