@@ -18,8 +18,8 @@ LEN_UNROLL = 3
     [
         ("mnist", {}, 1e-5),
         ("cifar-multi", {"preprocess_name": "identity", "preprocess_options": {}}, 1e-5),
-        # Gradients of pure round-off, as of biases before batch norm, reach LogAndSign's networks times e^10: under 1e-3
-        # on two cores, on one, where sums go in another order, 0.02.
+        # Gradients of pure round-off, as of biases before batch norm, reach LogAndSign's networks times e^10: on two
+        # cores that leaves less than 1e-3, on one, where sums go in another order, 0.02.
         ("cifar-multi", {}, 0.05),
     ],
 )
