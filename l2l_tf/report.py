@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from l2l_tf.evaluation import Curves
 
 _FORMAT_VERSION = 1
+_CURVE_POINTS = 1001
 FIGURE_SUFFIXES = (".pdf", ".png", ".svg")
 FILES = ("table.md", "curves.csv", "results.json")
 
@@ -167,19 +168,24 @@ def curves_csv(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
-    """All of the comparison but the single curves. `about`: the problem, the command, the seed and the like."""
+    """All of the comparison but the single curves. `about`: the problem, the command, the seed and the like.
+
+    A mean curve of more than `_CURVE_POINTS` has each `mean_curve_every`-th step; `curves_csv` has them all.
+    """
     entries = []
     for result in results:
         curves = result.curves
         with np.errstate(invalid="ignore"):
             mean_curve = curves.losses.astype(np.float64).mean(axis=0)
+        every = math.ceil(len(mean_curve) / _CURVE_POINTS)
         entries.append(
             {
                 **summary(result, results[0]),
                 "details": result.details,
                 "final_losses": _finite(curves.final().tolist()),
                 "held_out_final_losses": {s: _finite(curves.final(s).tolist()) for s in curves.held_out},
-                "mean_curve": _finite([float(f"{loss:.7g}") for loss in mean_curve]),  # as float32 has digits
+                "mean_curve": _finite([float(f"{loss:.7g}") for loss in mean_curve[::every]]),  # as float32 has digits
+                "mean_curve_every": every,
                 "seconds": curves.seconds.tolist(),
             }
         )

@@ -84,6 +84,15 @@ def test_a_loss_that_is_not_finite_loses_and_is_said():
     assert json.loads(json.dumps(report.as_json(results, {}), allow_nan=False))["results"][1]["mean_curve"] == [1, None]
 
 
+def test_long_mean_curves_are_thinned_to_their_last_step():
+    losses = np.arange(10_001, dtype=np.float32)[None]
+    (entry,) = report.as_json([Result("L2L", _curves(losses), True)], {})["results"]
+    assert entry["mean_curve_every"] == 10
+    assert entry["mean_curve"] == list(range(0, 10_001, 10))
+    (short,) = report.as_json([Result("L2L", _curves(losses[:, :1001]), True)], {})["results"]
+    assert (short["mean_curve_every"], len(short["mean_curve"])) == (1, 1001)
+
+
 def test_files_read_back(results, tmp_path):
     about = {"command": "python evaluate.py", "seed": 3, "date": "2026-01-01", "versions": {"python": "3"}}
     report.write(results, about, tmp_path / "new")

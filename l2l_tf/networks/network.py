@@ -78,7 +78,8 @@ def class_name(network: Network) -> str:
       ValueError: a network of a user's own, which a saved optimizer could not name.
     """
     cls = type(network)
-    if catalogue.CATALOGUE.get(cls.__name__, (None,))[0] != cls.__module__:
+    entry = catalogue.CATALOGUE.get(cls.__name__)
+    if entry is None or entry.module != cls.__module__:
         raise ValueError(
             f"An optimizer is saved by its networks' names, which are {catalogue.names()}. Of others keep the weights: "
             f"networks.weights_of and assign_weights. Received: {cls.__module__}.{cls.__qualname__}."
