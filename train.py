@@ -18,12 +18,13 @@ from l2l_tf import (
     trajectory_weights,
     unroll_schedule,
 )
+from l2l_tf.networks import catalogue
 from l2l_tf.provenance import provenance
 from l2l_tf.training_config import TrainingConfig
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
-Settings that are not given come from the --preset for the problem, then from the defaults of
-l2l_tf/training_config.py. Ctrl-C saves; --resume goes on."""
+Settings that are not given come from the --preset for the problem (l2l_tf/presets.py; some networks have their own on
+mnist), then from the defaults of l2l_tf/training_config.py. Ctrl-C saves; --resume goes on."""
 
 FLAGS = flags.FlagValues()
 command_line.define_common(FLAGS)
@@ -137,7 +138,8 @@ def config_from_flags() -> TrainingConfig:
     for one, other in (("network", "networks"), ("network_options", "networks"), ("resume", "overwrite")):
         if FLAGS[one].value and FLAGS[other].value:
             raise ValueError(f"Give --{one} or --{other}, not both.")
-    settings = {**presets.get(FLAGS.preset, FLAGS.problem), "problem": FLAGS.problem}
+    network = catalogue.find(FLAGS.network) if FLAGS.network else None
+    settings = {**presets.get(FLAGS.preset, FLAGS.problem, network), "problem": FLAGS.problem}
     given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
     given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
     if "loss_weights" in given:

@@ -17,20 +17,7 @@ from l2l_tf import presets
 
 ALIKE = presets.get("recommended", "mnist")
 _LSTM = {"layers": [20, 20], "preprocess_name": "LogAndSign", "preprocess_options": {"k": 10}, "scale": 0.1}
-# As the pretrained `mnist`, an RNNProp: 0.30 after 200 steps on validation images, PerParameterMLP 0.26 (seed 0). In
-# unrolls of 100 as the others, one layer of RNNProp had 0.38 (100 epochs), and PerParameterMLP stood still at 0.31.
-_SHORT_UNROLLS = {
-    "num_epochs": 120,
-    "unroll_length": 20,
-    "loss_weights": "all",
-    "learning_rate": 0.001,
-    "learning_rate_decay": 0.05,
-    "clip_norm": 1.0,
-    "average_decay": 0.98,
-    "evaluation_period": 20,
-    "evaluation_epochs": 6,
-    "rewind": None,
-}
+_OWN = presets.NETWORKS["mnist"]
 _LONG = {
     "num_steps": 1000,
     "num_steps_curriculum": [200, 500, 1000, 1000],
@@ -58,11 +45,11 @@ RULES = {
         _LSTM,
         {"num_epochs": 60, "num_steps": 100, "unroll_length": 20, "learning_rate": 0.001, "clip_norm": 1.0},
     ),
-    "RNNProp": Rule("RNNProp", {}, _SHORT_UNROLLS),
+    "RNNProp": Rule("RNNProp", {}, _OWN["RNNProp"]),
     "LearnedMomentum": Rule("LearnedMomentum", {"layers": [20], "learning_rate": 0.5}, {}),
-    "AdafactorMLP": Rule("AdafactorMLP", {}, {"num_epochs": 150, "learning_rate": 0.001, "clip_norm": 0.1}),
-    "PerParameterMLP": Rule("PerParameterMLP", {}, _SHORT_UNROLLS),
-    "HierarchicalLSTM": Rule("HierarchicalLSTM", {}, _SHORT_UNROLLS),
+    "AdafactorMLP": Rule("AdafactorMLP", {}, _OWN["AdafactorMLP"]),
+    "PerParameterMLP": Rule("PerParameterMLP", {}, _OWN["PerParameterMLP"]),
+    "HierarchicalLSTM": Rule("HierarchicalLSTM", {}, _OWN["HierarchicalLSTM"]),
     "AdafactorMLP, long": Rule("AdafactorMLP", {}, _LONG, "AdafactorMLP"),
     "RNNProp, validation": Rule("RNNProp", {}, _VALIDATION, "RNNProp"),
     "LearnedMomentum, validation": Rule(
