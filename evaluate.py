@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import tqdm
 from absl import flags
 
-from l2l_tf import baselines, command_line, pretrained, report, saved_optimizer
+from l2l_tf import baselines, command_line, figures, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 from l2l_tf.tuning_cache import TuningCache
 from problems import catalogue
@@ -57,7 +57,7 @@ _define(
     f"JSON file that searches are written to and looked up in; by default {TUNING} in --output, or beside --plot.",
 )
 _define(flags.DEFINE_boolean, "held_out", "Measure the loss on the problem's held-out data too.", False)
-_define(flags.DEFINE_string, "plot", f"File for the learning curves ({', '.join(report.FIGURE_SUFFIXES)}).")
+_define(flags.DEFINE_string, "plot", f"File for the learning curves ({', '.join(figures.SUFFIXES)}).")
 _define(flags.DEFINE_string, "output", f"Folder for {', '.join(report.FILES)}.")
 command_line.define_common(FLAGS)
 
@@ -100,7 +100,7 @@ def request_from_flags() -> Request:
     ):
         raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
     if FLAGS.plot:
-        report.check_figure_path(FLAGS.plot)
+        figures.check_path(FLAGS.plot)
     for folder in filter(None, (FLAGS.output, FLAGS.plot and os.path.dirname(FLAGS.plot))):
         Path(folder).mkdir(parents=True, exist_ok=True)
     return Request(problem, options, data, contenders, _cache() if FLAGS.tune else None)
@@ -237,7 +237,7 @@ def _write(request, problem, results):
         print(f"Written: {', '.join(report.FILES)} in {FLAGS.output}")
     if FLAGS.plot:
         title = f"{request.problem}, {FLAGS.num_epochs} fresh draws"
-        report.write_figure(report.figure(results, title), FLAGS.plot)
+        figures.write(figures.learning_curves(results, title), FLAGS.plot)
         print(f"Learning curves: {FLAGS.plot}")
 
 

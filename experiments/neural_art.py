@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from l2l_tf import checkpoint, command_line, presets, pretrained, report, saved_optimizer
+from l2l_tf import checkpoint, command_line, figures, presets, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 from problems import catalogue, pictures
 
@@ -99,7 +99,7 @@ def main():
         folder = pretrained.folder(FLAGS.optimizer[0]) if FLAGS.optimizer else _pretrained()
         shape = _shape(content)
         if FLAGS.grid:
-            report.check_figure_path(FLAGS.grid)
+            figures.check_path(FLAGS.grid)
         command_line.import_tensorflow()
         style_picture(folder, shape)
 
@@ -172,8 +172,8 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
     }
     report.write(results, about, part.folder)
     style = pictures.expand(part.style).stem
-    plot = report.figure(results, f"{part.size} x {part.size}, {style}, {FLAGS.num_draws} test photographs")
-    report.write_figure(plot, part.folder / "figure.png")
+    plot = figures.learning_curves(results, f"{part.size} x {part.size}, {style}, {FLAGS.num_draws} test photographs")
+    figures.write(plot, part.folder / "figure.png")
     print(f"\n{part.size} x {part.size}, {style}\n{report.table(results)}")
     for name, ratio in about["ratio_to_best_baseline"].items():
         print(f"{name}: {ratio:.3f} times the best baseline")
@@ -258,7 +258,7 @@ def _write_grid(style: str, rows: Sequence[tuple[Any, Any]], path: str | Path) -
     captions = [["", "", *(f"loss {run.losses[-1]:.4f}" for run in pair)] for pair in rows]
     steps = len(rows[0][0].losses) - 1
     columns = ["content", "style", f"learned, {steps} steps", f"Adam, {steps} steps"]
-    report.write_figure(stylise.grid(columns, cells, captions), path)
+    figures.write(stylise.grid(columns, cells, captions), path)
     print(f"Pictures: {path}")
 
 

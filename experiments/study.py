@@ -9,7 +9,7 @@ from absl import flags
 
 from experiments import runs, tables
 from experiments.runs import Training
-from l2l_tf import baselines, command_line, pretrained, report, saved_optimizer
+from l2l_tf import baselines, command_line, figures, pretrained, report, saved_optimizer
 from l2l_tf.provenance import provenance
 
 BASELINES = ("SGD", "RMSprop", "Adam", "NAG")
@@ -239,7 +239,7 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     report.write(results, about, folder, f"{part.title}\n\n{table}\n\n{_how(request, part, about)}\n")
     for file in ("figure.png", *(["figure-by-time.png"] if part.by_time else [])):
         plot = tables.figure(results, part.title, part.split, by_time="time" in file)
-        report.write_figure(plot, folder / file)
+        figures.write(plot, folder / file)
     unfinished.finish()
     print(f"\n{table}\nWritten: {folder}", flush=True)
     return results

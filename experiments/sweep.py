@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.mnist import LEARNED, TRAINING
 from experiments.study import Part, Study
-from l2l_tf import files, report
+from l2l_tf import figures, files, report
 
 UNITS = (5, 10, 20, 40, 80, 200)
 LAYERS = (1, 2)
@@ -26,7 +26,7 @@ def finish(folder: Path) -> None:
     folder = folder / "sweep"
     losses = read(folder)
     files.write(folder / "table.md", table(losses))
-    report.write_figure(figure(losses), folder / "figure.png")
+    figures.write(figure(losses), folder / "figure.png")
     print(f"\n{table(losses)}\nWritten: {folder}")
 
 

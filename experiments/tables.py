@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments import verdict
-from l2l_tf import report
+from l2l_tf import figures, report
 from l2l_tf.report import Result
 
 
@@ -86,7 +86,7 @@ def figure(results: Sequence[Result], title: str, split: str | None, by_time: bo
     shown = [pooled(name, seeds) for name, seeds in groups(results).items()]
     shown += [result for result in results if not result.learned]
     along = len(shown[0].curves.held_out_steps) > 2
-    return report.figure(shown, title, split if along else None, by_time)
+    return figures.learning_curves(shown, title, split if along else None, by_time)
 
 
 def _rows(results: Sequence[Result]) -> list[Result]:

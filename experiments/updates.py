@@ -11,7 +11,7 @@ import numpy as np
 from absl import flags
 
 from experiments import mnist, study
-from l2l_tf import baselines, command_line, files, report
+from l2l_tf import baselines, command_line, figures, files, report
 from l2l_tf.provenance import provenance
 
 DESCRIPTION = """Sizes and directions of a learned optimizer's updates on MNIST along its run, and of the updates that
@@ -97,7 +97,7 @@ def measure(folders: Mapping[str, Path], experiment: study.Study, part: study.Pa
         ("results.json", json.dumps({**about, "means": means(measured)}, indent=1) + "\n"),
     ):
         files.write(output / name, content)
-    report.write_figure(figure(measured), output / "figure.png")
+    figures.write(figure(measured), output / "figure.png")
     print(f"\n{text}\nWritten: {output}")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from l2l_tf import report
+from l2l_tf import figures, report
 from l2l_tf.evaluation import Curves
 from l2l_tf.report import Result
 
@@ -121,7 +121,7 @@ def test_files_read_back(results, tmp_path):
 
 
 def test_figure_is_in_the_papers_style(results):
-    axes = report.figure(results, "title").axes[0]
+    axes = figures.learning_curves(results, "title").axes[0]
     learned, hand_designed = axes.get_lines()
     assert (learned.get_linestyle(), hand_designed.get_linestyle()) == ("-", "--")
     assert [line.get_label() for line in (learned, hand_designed)] == ["L2L", "Adam"]
@@ -135,7 +135,7 @@ def test_figure_is_in_the_papers_style(results):
 
 
 def test_figure_of_a_held_out_loss(results):
-    axes = report.figure(results, split="test").axes[0]
+    axes = figures.learning_curves(results, split="test").axes[0]
     assert axes.get_ylabel() == "test loss"
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), (1, 3))
     expected = results[0].curves.held_out["test"].mean(axis=0)
@@ -143,7 +143,7 @@ def test_figure_of_a_held_out_loss(results):
 
 
 def test_figure_by_time(results):
-    axes = report.figure(results, split="test", by_time=True).axes[0]
+    axes = figures.learning_curves(results, split="test", by_time=True).axes[0]
     assert (axes.get_xlabel(), axes.get_xscale()) == ("seconds", "log")
     for line, result in zip(axes.lines, results, strict=True):
         expected = np.multiply((1, 3), result.curves.mean_epoch_time / 3)
@@ -151,37 +151,37 @@ def test_figure_by_time(results):
 
 
 def test_figure_of_losses_that_are_not_positive_is_linear():
-    axes = report.figure([Result("L2L", _curves([[1.0, 0.0], [1.0, 0.0]]), True)]).axes[0]
+    axes = figures.learning_curves([Result("L2L", _curves([[1.0, 0.0], [1.0, 0.0]]), True)]).axes[0]
     assert axes.get_yscale() == "linear"
 
 
 def test_a_divergence_does_not_flatten_the_others():
     steady = _curves([[2.0, 1.0, 0.5]] * 2)
     diverging = _curves([[2.0, 1e20, np.inf]] * 2)
-    axes = report.figure([Result("L2L", steady, True), Result("SGD", diverging, False)]).axes[0]
+    axes = figures.learning_curves([Result("L2L", steady, True), Result("SGD", diverging, False)]).axes[0]
     assert axes.get_ylim()[1] == pytest.approx(20)
     nothing = _curves([[np.nan, np.nan]])
-    report.figure([Result("L2L", nothing, True)])
+    figures.learning_curves([Result("L2L", nothing, True)])
 
 
 @pytest.mark.parametrize(("suffix", "begins"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("PDF", b"%PDF")])
 def test_figure_files(suffix, begins, results, tmp_path):
     path = tmp_path / "new" / f"curves.{suffix}"
-    report.write_figure(report.figure(results), path)
+    figures.write(figures.learning_curves(results), path)
     assert path.read_bytes().startswith(begins)
 
 
 def test_another_suffix_is_refused(results, tmp_path):
     with pytest.raises(ValueError, match=r"^A figure's file name ends in one of \['\.pdf', '\.png', '\.svg'\]\. Rec"):
-        report.write_figure(report.figure(results), tmp_path / "curves.jpg")
+        figures.write(figures.learning_curves(results), tmp_path / "curves.jpg")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_needs_neither_tensorflow_nor_a_display():
     code = (
-        "import sys, numpy as np; from types import SimpleNamespace as S; from l2l_tf import report;"
+        "import sys, numpy as np; from types import SimpleNamespace as S; from l2l_tf import figures, report;"
         "c = S(losses=np.ones((2, 2)), held_out={});"
-        "report.figure([report.Result('L2L', c, True)]);"
+        "figures.learning_curves([report.Result('L2L', c, True)]);"
         "assert not {'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -197,7 +197,7 @@ def test_a_loss_without_a_logarithm_is_shown_as_it_is(loss, line):
 
 def test_the_interval_of_a_figure_does_not_go_below_the_least_draw():
     draws = np.array([[1.0, 1.0], [1.0, 1.1], [9.0, 1.2]])
-    mean, low, high = report._band(draws)
+    mean, low, high = figures._band(draws)
     np.testing.assert_allclose(mean, [11 / 3, 1.1])
     assert low[0] == 1.0  # mean - half would be negative
     assert 1.0 <= low[1] < 1.1 < high[1]

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 import problems
-from l2l_tf import files, networks, provenance, report, seeds, unroll
+from l2l_tf import figures, files, networks, provenance, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators.mix import mixed
 from l2l_tf.estimators.moments import Moments
@@ -197,7 +197,7 @@ def main():
         "curves.csv": curves_csv(measured),
     }.items():
         files.write(arguments.output / name, content)
-    report.write_figure(figure(measured), arguments.output / "figure.png")
+    figures.write(figure(measured), arguments.output / "figure.png")
 
 
 _ABOUT = """# Variance of outer gradients against the length of the unroll
