@@ -10,6 +10,8 @@ import numpy as np
 from l2l_tf import files, report
 
 SUFFIXES = (".pdf", ".png", ".svg")
+# Of more optimizers than this the bands would hide the lines, and the legend would hide both.
+_FEW = 6
 
 
 def learning_curves(
@@ -19,11 +21,15 @@ def learning_curves(
 
     Means over draws with their 95 % intervals, on a logarithmic scale: learned optimizers solid, hand-designed ones
     dashed. Where a loss is 0 or below, the scale is linear. The loss is that on the held-out `split`, or as the
-    optimizee saw it; `by_time` shows it over the mean seconds of a run up to each step.
+    optimizee saw it; `by_time` shows it over the mean seconds of a run up to each step. More than six optimizers are
+    shown without intervals, and named beside the curves.
     """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    plot = Figure(figsize=(6, 4.5), layout="constrained")
+    few = len(results) <= _FEW
+    palette = colormaps["tab10" if len(results) <= 10 else "tab20"]
+    plot = Figure(figsize=(6 if few else 9, 4.5), layout="constrained")
     axes = plot.add_subplot()
     with np.errstate(invalid="ignore", over="ignore"):
         means, lows, highs = zip(
@@ -35,7 +41,7 @@ def learning_curves(
         along = np.asarray(curves.held_out_steps if split else np.arange(len(mean)))
         if by_time:
             along = along * (curves.mean_epoch_time / (curves.losses.shape[1] - 1))
-        style: dict[str, Any] = {"color": f"C{i}", "zorder": 3 if result.learned else 2}
+        style: dict[str, Any] = {"color": palette(i % palette.N), "zorder": 3 if result.learned else 2}
         axes.plot(
             along,
             mean,
@@ -44,7 +50,8 @@ def learning_curves(
             label=result.name,
             **style,
         )
-        axes.fill_between(along, low, high, alpha=0.2, linewidth=0, **style)
+        if few:
+            axes.fill_between(along, low, high, alpha=0.2, linewidth=0, **style)
     if positive:
         axes.set_yscale("log")
     _limit_height(axes, means, positive)
@@ -54,7 +61,10 @@ def learning_curves(
     if by_time:
         axes.set_xscale("log")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    if few:
+        axes.legend(frameon=False)
+    else:
+        plot.legend(frameon=False, loc="outside right upper")
     return plot
 
 

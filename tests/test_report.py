@@ -150,6 +150,17 @@ def test_figure_by_time(results):
         np.testing.assert_allclose(line.get_xdata(), expected)
 
 
+def test_many_optimizers_have_lines_of_their_own_color_and_names_beside_them(results):
+    many = [results[0]._replace(name=str(i)) for i in range(13)]
+    plot = figures.learning_curves(many)
+    (axes,) = plot.axes
+    assert len({line.get_color() for line in axes.lines}) == 13
+    assert not axes.collections
+    assert axes.get_legend() is None
+    (legend,) = plot.legends
+    assert [text.get_text() for text in legend.get_texts()] == [result.name for result in many]
+
+
 def test_figure_of_losses_that_are_not_positive_is_linear():
     axes = figures.learning_curves([Result("L2L", _curves([[1.0, 0.0], [1.0, 0.0]]), True)]).axes[0]
     assert axes.get_yscale() == "linear"
