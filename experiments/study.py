@@ -199,7 +199,7 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     from l2l_tf.tuning_cache import TuningCache
 
     study = request.study
-    began = time.perf_counter()
+    began, origin = time.perf_counter(), provenance(EVALUATION_SEED)
     print(f"\n{part.title}", flush=True)
     problem = problems.get(part.problem, **part.options, **request.data)
     splits = list(dict.fromkeys([*filter(None, [part.split]), *part.splits]))
@@ -226,7 +226,7 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
         print(f"{result.name}: {report.plus_minus(report.interval(result.curves.final(part.split)))}", flush=True)
         results.append(result)
     about = {
-        **provenance(EVALUATION_SEED),
+        **origin,
         "title": part.title,
         "split": part.split,
         "problem": part.problem,
