@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from absl import flags
 
-from experiments import study
+from experiments import contenders, study
 from l2l_tf import command_line, files, report, saved_optimizer
 from l2l_tf.provenance import provenance
 
@@ -37,7 +37,7 @@ flags.DEFINE_bool("debug", False, "Show the traceback of every error.", FLAGS)
 
 def main():
     unrolls = _unrolls(FLAGS.unrolls)
-    ((name, folder),) = study.optimizers([FLAGS.optimizer]).items()
+    ((name, folder),) = contenders.optimizers([FLAGS.optimizer]).items()
     config = _config(folder)
     _, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))

@@ -1,15 +1,15 @@
 """What the experiments share: train what is not trained, tune the baselines, compare on fresh draws, write it down."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
 
-from experiments import runs, tables
+from experiments import contenders, runs, tables
 from experiments.runs import Training
-from l2l_tf import baselines, command_line, figures, pretrained, report, saved_optimizer
+from l2l_tf import baselines, command_line, figures, report
 from l2l_tf.provenance import provenance
 
 BASELINES = ("SGD", "RMSprop", "Adam", "NAG")
@@ -33,7 +33,8 @@ _define(flags.DEFINE_list, "trainings", "Those of --train_only; by default all t
 _define(
     flags.DEFINE_list,
     "optimizer",
-    "Folders of saved optimizers, or names of pretrained ones, to compare instead of those that are trained here.",
+    "Folders of saved optimizers, or names of pretrained ones, to compare instead of those that are trained here; a "
+    "folder that has the name of a training and its seed, as in results/optimizers, stands for that.",
 )
 _define(flags.DEFINE_list, "parts", "Parts of the experiment; by default all.")
 _define(flags.DEFINE_string, "output", "Folder of the results, one subfolder a part.", "results")
@@ -156,7 +157,7 @@ def request_from_flags(name: str, study: Study) -> Request:
         seeds=_seeds(study.seeds),
         num_draws=FLAGS.num_draws or study.num_draws,
     )
-    given = optimizers(FLAGS.optimizer or ())
+    given = contenders.optimizers(FLAGS.optimizer or ())
     data: dict[str, Any] = {}
     for part in study.parts:
         _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
@@ -173,23 +174,6 @@ def request_from_flags(name: str, study: Study) -> Request:
     return Request(study, parent, output, given, todo, data)
 
 
-def optimizers(names: Sequence[str]) -> dict[str, Path]:
-    """Name to folder of saved optimizers, given by their folders or as names of pretrained ones.
-
-    Raises:
-      SavedOptimizerError: a folder does not hold one.
-      ValueError: two of the same name.
-    """
-    found: dict[str, Path] = {}
-    for name in names:
-        folder = pretrained.folder(name)
-        saved_optimizer.read(folder)
-        if folder.name in found:
-            raise ValueError(f"Folders of optimizers have names of their own. Received: {folder.name!r} twice.")
-        found[folder.name] = folder
-    return found
-
-
 def run_part(request: Request, part: Part) -> list[report.Result]:
     """One comparison: prints its table and writes its folder."""
     import problems
@@ -204,20 +188,23 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     problem = problems.get(part.problem, **part.options, **request.data)
     splits = list(dict.fromkeys([*filter(None, [part.split]), *part.splits]))
     folder = request.output / part.name
-    contenders = [*learned(request, part, problem)]
+    if request.given:
+        entered = [*contenders.given(part.learned, request.given, problem)]
+    else:
+        entered = [*contenders.trained(part.learned, request.parent, study.seeds, problem)]
     cache = TuningCache(folder / TUNING)
     for name in study.baselines:
         network = baselines.NETWORKS[name]
         grid = Grid(*study.grids[name]) if name in study.grids else None
-        contenders.append(
+        entered.append(
             comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache, grid=grid)
         )
-        print(f"{name}: learning rate {contenders[-1].learning_rate:g}", flush=True)
+        print(f"{name}: learning rate {entered[-1].learning_rate:g}", flush=True)
     results = []
     runs_of_all = (part.num_steps, study.num_draws, EVALUATION_SEED, splits)
     what = {"problem": part.problem, "options": part.options, "runs": runs_of_all, "measured_at": part.measured_at}
     unfinished = Unfinished(folder / FOLDER, what)
-    for contender in contenders:
+    for contender in entered:
         curves = unfinished.find(contender)
         if curves is None:
             curves = comparison.run(problem, contender, *runs_of_all, held_out_steps=part.measured_at).curves
@@ -243,21 +230,6 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     unfinished.finish()
     print(f"\n{table}\nWritten: {folder}", flush=True)
     return results
-
-
-def learned(request: Request, part: Part, problem: Any) -> Iterator[Any]:
-    """The learned contenders of a part; `details` says of which group, seed and training each is."""
-    from l2l_tf import comparison
-
-    for name, path in request.given.items():
-        contender = comparison.saved(name, path, problem)
-        yield contender._replace(details={**contender.details, "path": path.name, "group": name})
-    for group, training in part.learned.items() if not request.given else ():
-        for seed in request.study.seeds:
-            folder = next(t for t in request.study.trainings if t.name == training).folder(request.parent, seed)
-            contender = comparison.saved(f"{group}, seed {seed}", folder, problem)
-            details = {**contender.details, "path": folder.name, "group": group, "seed": seed}
-            yield contender._replace(details=details)
 
 
 def _how(request: Request, part: Part, about: dict[str, Any]) -> str:

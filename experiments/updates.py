@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from experiments import mnist, study
+from experiments import contenders, mnist, study
 from l2l_tf import baselines, command_line, figures, files, report
 from l2l_tf.provenance import provenance
 
@@ -39,7 +39,7 @@ flags.DEFINE_bool("debug", False, "Show the traceback of every error.", FLAGS)
 def main():
     if not FLAGS.optimizer:
         raise ValueError("--optimizer is needed: folders of saved optimizers, or names of pretrained ones.")
-    folders = study.optimizers(FLAGS.optimizer)
+    folders = contenders.optimizers(FLAGS.optimizer)
     experiment = study.shortened(mnist.STUDY) if FLAGS.quick else mnist.STUDY
     part = experiment.parts[("100", "200").index(FLAGS.num_steps)]
     _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)

@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,7 +174,7 @@ def test_a_comparison_that_was_cut_short_goes_on(written, folder, tmp_path, monk
         _run(tmp_path, f"--optimizer={optimizers}")
     most = 4
     _run(tmp_path, f"--optimizer={optimizers}")
-    assert measured == ["tiny-0", "tiny-1", "SGD", "Adam"]
+    assert measured == ["LSTM, seed 0", "LSTM, seed 1", "SGD", "Adam"]
     for ours, theirs in zip(_finals(tmp_path / "results" / "tiny-4").values(), _finals(written).values(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert not (tmp_path / "results" / "tiny-4" / "unfinished").exists()
@@ -198,10 +199,12 @@ def test_a_training_that_was_cut_short_goes_on(written, folder, tmp_path, capsys
 
 
 def test_given_optimizers_are_compared_without_training(written, folder, tmp_path):
-    _run(tmp_path, f"--optimizer={folder}/runs/tiny-0", "--num_draws=2")
+    shutil.copytree(folder / "runs" / "tiny-1", tmp_path / "mine-1")
+    _run(tmp_path, f"--optimizer={folder}/runs/tiny-0,{tmp_path}/mine-1", "--num_draws=2")
     finals = _finals(tmp_path / "results" / "tiny-4")
-    assert list(finals) == ["tiny-0", "SGD", "Adam"]
-    np.testing.assert_array_equal(finals["tiny-0"], _finals(written)["LSTM, seed 0"][:2])
+    assert list(finals) == ["LSTM, seed 0", "mine-1", "SGD", "Adam"]  # the first has the name of the study's own
+    np.testing.assert_array_equal(finals["LSTM, seed 0"], _finals(written)["LSTM, seed 0"][:2])
+    np.testing.assert_array_equal(finals["mine-1"], _finals(written)["LSTM, seed 1"][:2])
     assert not (tmp_path / "runs").exists()
 
 
