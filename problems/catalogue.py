@@ -26,6 +26,7 @@ class Entry(NamedTuple):
       convolutional: whether its time goes into convolutions.
       check: `module:function` that looks, without TensorFlow, whether the files that its options name are there.
       inner: the option with the problems it is made of: one `{"name": ..., "options": {...}}`, or a list of them.
+      apart: values of options that do not go together, and why.
     """
 
     home: str
@@ -35,6 +36,7 @@ class Entry(NamedTuple):
     convolutional: bool = False
     check: str | None = None
     inner: str | None = None
+    apart: tuple[Mapping[str, str], str] | None = None
 
 
 _IMAGES = ("batch_size", "mode", "stddev", "validation_size", "input_noise", "data_dir", "download", "dtype")
@@ -44,7 +46,12 @@ CATALOGUE: dict[str, Entry] = {
     "simple": Entry("problems.simple:Simple", ("dtype",)),
     "simple-multi": Entry("problems.simple:SimpleMulti", ("num_dims", "dtype")),
     "quadratic": Entry(
-        "problems.quadratic:Quadratic", ("batch_size", "num_dims", "stddev", "draw", "dtype", "condition_number")
+        "problems.quadratic:Quadratic",
+        ("batch_size", "num_dims", "stddev", "draw", "dtype", "condition_number"),
+        apart=(
+            {"draw": "ill_conditioned", "dtype": "bfloat16"},
+            "ill-conditioned matrices need QR decompositions, which TensorFlow has for the other types only",
+        ),
     ),
     "mnist": Entry("problems.image:Mnist", ("layers", "activation", *_IMAGES), dataset="mnist"),
     "cifar": Entry("problems.image:Cifar10", _CIFAR, dataset="cifar10", convolutional=True),
@@ -114,15 +121,17 @@ def names() -> list[str]:
 
 
 def check(name: str, options: Mapping[str, Any]) -> None:
-    """Checks a problem's name and the names of its options, not their values.
+    """Checks a problem's name, the names of its options, and that they go together, not their values.
 
     Of a problem of the user's own, `package.module:attribute`, only that the module is there.
 
     Raises:
-      ValueError: an unknown name, an option that the problem does not take, or one missing that it needs.
+      ValueError: an unknown name, an option that the problem does not take or that does not go with another, or one
+        missing that it needs.
     """
     if name in CATALOGUE:
         check_options(name, CATALOGUE[name].options, CATALOGUE[name].required, options)
+        _check_together(name, options)
     elif ":" not in name:
         raise ValueError(
             f"A problem is one of {names()}, or package.module:attribute for one of your own. Received: {name!r}."
@@ -166,6 +175,15 @@ def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], 
         raise ValueError(f"The problem {name} takes the options {list(taken)}. Received: {unknown}.")
     if missing := [option for option in required if option not in options]:
         raise ValueError(f"The problem {name} needs the options {missing}. Received: {list(options)}.")
+
+
+def _check_together(name: str, options: Mapping[str, Any]) -> None:
+    if apart := CATALOGUE[name].apart:
+        values, why = apart
+        # A type may be given as TensorFlow's own.
+        if all(getattr(options.get(option), "name", options.get(option)) == value for option, value in values.items()):
+            together = " with ".join(f"{option}={value}" for option, value in values.items())
+            raise ValueError(f"{name} does not take {together}: {why}. Received: {dict(options)}.")
 
 
 def check_files(name: str, options: Mapping[str, Any]) -> None:

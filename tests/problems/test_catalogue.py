@@ -83,6 +83,16 @@ def test_values_that_json_cannot_say_are_left_to_the_constructor():
     catalogue.check_values("quadratic", {"dtype": tf.float64, "stddev": np.float32(-1), "num_dims": np.int64(3)})
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", tf.bfloat16])
+def test_options_that_do_not_go_together(dtype):
+    message = r"^quadratic does not take draw=ill_conditioned with dtype=bfloat16: .* the other types only\. Received: "
+    with pytest.raises(ValueError, match=message):
+        problems.get("quadratic", draw="ill_conditioned", dtype=dtype)
+    for draw, fine in (("ill_conditioned", "float16"), ("gaussian", dtype)):
+        problem = problems.get("quadratic", draw=draw, dtype=fine, batch_size=2, num_dims=3)
+        assert problem.sample([1, 2])["w"].shape == [2, 3, 3]
+
+
 def test_check_names_what_is_missing():
     with pytest.raises(ValueError, match=r"^The problem ensemble needs the options \['problems'\]\. Received: \[\]\.$"):
         catalogue.check("ensemble", {})
