@@ -57,6 +57,12 @@ CLAIMS = (
         "7, centre", "CIFAR-5: trained on the other labels only (LSTM-sub), wins", ("cifar-5",), "LearnedMomentum-sub"
     ),
     Claim("7, right", "CIFAR-2: trained on other labels only (LSTM-sub), wins", ("cifar-2",), "LearnedMomentum-sub"),
+    Claim(
+        "-",
+        "CIFAR-2: the same, trained further for validation losses on few images of the other labels",
+        ("cifar-2",),
+        "LearnedMomentum-sub, validation",
+    ),
     Claim("8, left", "Neural art: below on new content", ("neural_art-64",)),
     Claim("8, right", "Neural art: below on new content, a new style and 128 x 128 at once", ("neural_art-128",)),
 )

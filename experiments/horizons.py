@@ -28,6 +28,14 @@ _LONG = {
     "evaluation_epochs": 4,
 }
 _VALIDATION = {**_LONG, "objective": "validation"}
+_LONGER = {
+    **_LONG,
+    "num_steps": 3000,
+    "num_steps_curriculum": None,
+    "num_epochs": 24,
+    "learning_rate": 0.0003,
+    "evaluation_period": 6,
+}
 
 
 class Rule(NamedTuple):
@@ -57,6 +65,7 @@ RULES = {
     ),
     "AdafactorMLP, validation": Rule("AdafactorMLP", {}, _VALIDATION, "AdafactorMLP"),
     "PerParameterMLP, validation": Rule("PerParameterMLP", {}, _VALIDATION, "PerParameterMLP"),
+    "PerParameterMLP, longer": Rule("PerParameterMLP", {}, _LONGER, "PerParameterMLP, validation"),
     "HierarchicalLSTM, validation": Rule("HierarchicalLSTM", {}, _VALIDATION, "HierarchicalLSTM"),
 }
 
