@@ -76,6 +76,8 @@ STUDY = Study(
             split="test",
             measured_at=(200, 400, 600, 800),
             splits=("test_running_averages",),
+            # With few labels the loss that is minimised and that on test images rank optimizers differently.
+            last=100 if labels else 0,
         )
         for name, (labels, learned) in SUBSETS.items()
     ),
