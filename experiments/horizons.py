@@ -3,8 +3,9 @@
 The LSTM is trained as in the paper, on 100 steps in unrolls of 20; RNNProp, PerParameterMLP and HierarchicalLSTM on
 200 in unrolls of 20; LearnedMomentum and AdafactorMLP on 200 in unrolls of 100, as the preset for mnist has it, the
 latter at a smaller rate. "AdafactorMLP, long" goes on from there, on 200, 500 and then 1,000 steps; those with
-"validation" do so too, for the losses of validation minibatches. Adam and NAG are tuned for each length; run times are
-in results.json. The MLPs' transfer is compared after 100 steps: 40 units, two layers, ReLU.
+"validation" do so too, for the losses of validation minibatches, and "PerParameterMLP, longer" from there on 3,000, for
+those of its own. Adam and NAG are tuned for each length; run times are in results.json. The MLPs' transfer is compared
+after 100 steps: 40 units, two layers, ReLU.
 """
 
 from collections.abc import Sequence
