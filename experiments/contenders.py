@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from experiments import runs
 from l2l_tf import pretrained, saved_optimizer
 
 
@@ -35,7 +36,7 @@ def trained(learned: Mapping[str, str], parent: Path, seeds: Sequence[int], prob
     """
     for group, training in learned.items():
         for seed in seeds:
-            yield _of_a_seed(group, seed, parent / f"{training}-{seed}", problem)
+            yield _of_a_seed(group, seed, parent / runs.folder_name(training, seed), problem)
 
 
 def given(learned: Mapping[str, str], folders: Mapping[str, Path], problem: Any) -> Iterator[Any]:
@@ -46,9 +47,9 @@ def given(learned: Mapping[str, str], folders: Mapping[str, Path], problem: Any)
     """
     groups = {training: group for group, training in learned.items()}
     for name, folder in folders.items():
-        training, _, seed = name.rpartition("-")
-        if training in groups and seed.isdecimal():
-            yield _of_a_seed(groups[training], int(seed), folder, problem)
+        named = runs.of_folder_name(name)
+        if named and named[0] in groups:
+            yield _of_a_seed(groups[named[0]], named[1], folder, problem)
         else:
             yield _contender(name, folder, problem, {"group": name})
 

@@ -34,12 +34,23 @@ class Training(NamedTuple):
                 name: {**net, "net_options": {**net.get("net_options", {}), "seed": seed}}
                 for name, net in networks.items()
             }
-        start = {"start_from": (parent / f"{self.after}-{seed}").as_posix()} if self.after else {}
+        start = {"start_from": (parent / folder_name(self.after, seed)).as_posix()} if self.after else {}
         return TrainingConfig(**{**self.settings, **start, "problem": self.problem, "networks": networks, "seed": seed})
 
     def folder(self, parent: Path, seed: int) -> Path:
         """Where that seed is trained."""
-        return parent / f"{self.name}-{seed}"
+        return parent / folder_name(self.name, seed)
+
+
+def folder_name(training: str, seed: int) -> str:
+    """The name of the folder that a training of that name and seed is in."""
+    return f"{training}-{seed}"
+
+
+def of_folder_name(name: str) -> tuple[str, int] | None:
+    """The inverse of `folder_name`: the training's name and the seed, or None where it is no such name."""
+    training, _, seed = name.rpartition("-")
+    return (training, int(seed)) if seed.isdecimal() and folder_name(training, int(seed)) == name else None
 
 
 def needed(trainings: Sequence[Training], names: Iterable[str]) -> list[Training]:
