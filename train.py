@@ -163,13 +163,22 @@ def _networks(settings):
         if FLAGS.network_options:
             raise ValueError("--network_options go with a --network; those of --start_from are as they were saved.")
         config, _ = saved_optimizer.read(pretrained.folder(FLAGS.start_from))
-        networks = {name: {key: net[key] for key in ("net", "net_options")} for name, net in config["networks"].items()}
+        longest_run = TrainingConfig(**settings).longest_run
+        networks = {name: _further(net, longest_run) for name, net in config["networks"].items()}
         return {"networks": networks, "net_assignments": FLAGS.net_assignments or config["net_assignments"]}
     networks = {
         name: {**net, "net_options": {**net.get("net_options", {}), **options}}
         for name, net in settings["networks"].items()
     }
     return {"networks": networks}
+
+
+def _further(saved, longest_run):
+    """The network of a saved optimizer. Its clock, where it stops, goes on to the end of longer runs."""
+    options = dict(saved["net_options"])
+    if options.get("trained_steps"):
+        options["trained_steps"] = max(options["trained_steps"], longest_run)
+    return {"net": saved["net"], "net_options": options}
 
 
 def _loss_weights(text):

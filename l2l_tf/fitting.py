@@ -1,4 +1,4 @@
-"""What a network takes from the problem that it is used on: which axis counts functions, and the shapes."""
+"""What a network takes from the problem that it is used on, and from its training: an axis, shapes, steps."""
 
 import copy
 from collections.abc import Mapping
@@ -20,10 +20,14 @@ def asks_problem(net: str, net_options: Mapping[str, Any]) -> bool:
     return catalogue.takes(net, "function_axis") and "function_axis" not in net_options
 
 
-def options_for(net: str, net_options: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """A network's options. Which axis counts functions is the problem's to say, unless it is given."""
-    from_problem = {"function_axis": problem.function_axis} if asks_problem(net, net_options) else {}
-    return from_problem | dict(net_options)
+def options_for(net: str, net_options: Mapping[str, Any], problem: Problem, longest_run: int) -> dict[str, Any]:
+    """The options of a network that is trained on `problem`, in runs of at most `longest_run` steps.
+
+    Which axis counts functions is the problem's to say, and where a clock stops is the training's, unless it is given.
+    """
+    clock = {"trained_steps": longest_run} if catalogue.takes(net, "trained_steps") else {}
+    axis = {"function_axis": problem.function_axis} if asks_problem(net, net_options) else {}
+    return clock | axis | dict(net_options)
 
 
 def fitted(network: Network, problem: Problem) -> Network:

@@ -67,7 +67,7 @@ class Training:
         self._metadata = metadata or {}
         self.problem = problems.get(config.problem, **config.problem_options, **(data or {}))
         self.network = AssignedNetworks(
-            {name: _build(net, self.problem) for name, net in config.networks.items()},
+            {name: _build(net, self.problem, config.longest_run) for name, net in config.networks.items()},
             config.net_assignments,
         )
         if not self.network.trainable_variables:
@@ -279,8 +279,9 @@ def _check_validation_loss(problem: Problem, what_needs: str) -> None:
         raise ValueError(f"{what_needs} a problem with validation data. {error}") from error
 
 
-def _build(net: dict[str, Any], problem: Problem) -> networks.Network:
-    return networks.get(net["net"], **fitting.options_for(net["net"], net.get("net_options", {}), problem))
+def _build(net: dict[str, Any], problem: Problem, longest_run: int) -> networks.Network:
+    options = fitting.options_for(net["net"], net.get("net_options", {}), problem, longest_run)
+    return networks.get(net["net"], **options)
 
 
 class _Swapped:

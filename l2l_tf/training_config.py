@@ -138,6 +138,11 @@ class TrainingConfig:
                     f"num_steps_curriculum={self.num_steps_curriculum}, unroll_length={self.unroll_length}."
                 )
 
+    @property
+    def longest_run(self) -> int:
+        """Steps of the longest run that phi learns from."""
+        return max(self.num_steps_curriculum or (self.num_steps,))
+
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON reads it back: tuples as lists."""
         return json.loads(json.dumps(dataclasses.asdict(self)))

@@ -24,7 +24,7 @@ class AdafactorMLP(CoordinateMLP):
       layers: units of each hidden layer.
       decays: of the momenta, and of the factored second moments.
       second_moment_decay: of the second moment of every coordinate.
-      scale, magnitude_scale, function_axis, initializer, seed, dtype: see CoordinateMLP.
+      scale, magnitude_scale, trained_steps, function_axis, initializer, seed, dtype: see CoordinateMLP.
 
     Raises:
       ValueError: an option out of range.
@@ -39,6 +39,7 @@ class AdafactorMLP(CoordinateMLP):
         second_moment_decay: float = 0.999,
         scale: float = 0.01,
         magnitude_scale: float = 0.5,
+        trained_steps: int | None = None,
         function_axis: int | None = None,
         initializer: Any = None,
         seed: int = 0,
@@ -54,6 +55,7 @@ class AdafactorMLP(CoordinateMLP):
             layers,
             scale,
             magnitude_scale,
+            trained_steps,
             function_axis,
             initializer,
             seed,

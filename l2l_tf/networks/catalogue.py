@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from problems import option_values
-from problems.option_values import Value, above, decay, finite, flag, list_of, number, one_of, whole
+from problems.option_values import Value, above, decay, finite, flag, list_of, number, one_of, or_none, whole
 
 
 class Entry(NamedTuple):
@@ -30,7 +30,17 @@ class Entry(NamedTuple):
 _LSTM = ("layers", "preprocess_name", "preprocess_options", "scale", "initializer", "seed", "dtype")
 _AVERAGING = ("global_cells", "function_axis", *_LSTM)
 _MEMORY = ("read_heads", "write_heads", "heads", "output", "initial_scale", "learned_scale", *_AVERAGING)
-_MLP = ("layers", "decays", "scale", "magnitude_scale", "function_axis", "initializer", "seed", "dtype")
+_MLP = (
+    "layers",
+    "decays",
+    "scale",
+    "magnitude_scale",
+    "trained_steps",
+    "function_axis",
+    "initializer",
+    "seed",
+    "dtype",
+)
 
 # An option means the same wherever it is taken.
 VALUES: dict[str, Value] = {
@@ -62,6 +72,7 @@ VALUES: dict[str, Value] = {
     "scale": finite(),
     "second_moment_decay": decay(),
     "seed": whole(0),
+    "trained_steps": or_none(whole(1)),
     "write_heads": whole(1),
 }
 _AT_LEAST_ONE_LAYER = {"layers": list_of(whole(1), fewest=1)}

@@ -123,6 +123,9 @@ def inverse_root(values: tf.Tensor, average: tf.Tensor) -> tf.Tensor:
     return tf.math.rsqrt(values + _SHARE * average + GRADIENT_EPSILON)
 
 
-def time_features(step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """tanh(t / tau - 1) for time scales tau from 1 to 100,000 steps, `[11]`."""
-    return tf.tanh(tf.cast(step, dtype) / tf.constant(TIME_SCALES, dtype) - 1)
+def time_features(step: tf.Tensor, dtype: tf.DType, trained_steps: int | None = None) -> tf.Tensor:
+    """tanh(t / tau - 1) for time scales tau from 1 to 100,000 steps, `[11]`; t stays at the last of `trained_steps`."""
+    step = tf.cast(step, dtype)
+    if trained_steps is not None:
+        step = tf.minimum(step, tf.constant(trained_steps - 1, dtype))
+    return tf.tanh(step / tf.constant(TIME_SCALES, dtype) - 1)

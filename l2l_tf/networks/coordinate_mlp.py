@@ -33,6 +33,8 @@ class CoordinateMLP(Network):
       num_shared: how many numbers a tensor shares beside those of the step.
       layers: units of each hidden layer, at least 2.
       scale, magnitude_scale: see above.
+      trained_steps: of the longest run that the rule learned from: t stays at the last of them, as what the MLP makes
+        of later ones is chance. None never stops the clock. Training sets it where it is not given.
       function_axis: the axis of every parameter that counts independent functions: 0, or None where all is one.
       initializer: of the weights, see `WeightInitializers`: layers `hidden_1`, ..., `output` with `w` `[inputs, units]`
         and `b`. Where it is given, the rule starts with what it says instead of the descent.
@@ -54,6 +56,7 @@ class CoordinateMLP(Network):
         layers: Sequence[int],
         scale: float,
         magnitude_scale: float,
+        trained_steps: int | None,
         function_axis: int | None,
         initializer: Any,
         seed: int,
@@ -68,6 +71,7 @@ class CoordinateMLP(Network):
                 **own_options,
                 "scale": scale,
                 "magnitude_scale": magnitude_scale,
+                "trained_steps": _check_steps(trained_steps),
                 "function_axis": functions.check_axis(function_axis),
                 "initializer": json_able(initializer),
                 "seed": seed,
@@ -76,6 +80,7 @@ class CoordinateMLP(Network):
             name=name,
         )
         self._rule = mlp_layers.Rule(kind, scale, magnitude_scale)
+        self._trained_steps = trained_steps
         self._function_axis = function_axis
         self._dtype = dtypes.of_network(dtype)
         names = mlp_layers.layer_names(layers)
@@ -104,11 +109,14 @@ class CoordinateMLP(Network):
 
     def _update_each(self, observation: Observation, slots: SlotsByName) -> tuple[Tensors, SlotsByName]:
         """Every tensor on its own, with nothing shared beside the step."""
-        shared = coordinate_features.time_features(observation.step, self._dtype)[None]
+        shared = self._time(observation)[None]
         updates, seen = {}, self._see(observation, slots)
         for name, (of_tensor, _) in seen.items():
             updates[name], _ = self._respond(of_tensor, tf.tile(shared, [of_tensor.scales.shape[0], 1]))
         return self._updates(updates, observation), self._next_slots(seen, slots)
+
+    def _time(self, observation: Observation) -> tf.Tensor:
+        return coordinate_features.time_features(observation.step, self._dtype, self._trained_steps)
 
     def _see(self, observation: Observation, slots: SlotsByName) -> dict[str, tuple[mlp_layers.Seen, Slots]]:
         """Name to what the MLP sees and the next slots, with an axis of functions first, of the tensors not empty."""
@@ -172,6 +180,12 @@ class CoordinateMLP(Network):
         """`tensor` as `[F, *shape]`, in the network's type."""
         tensor = tf.cast(tensor, self._dtype)
         return tensor[None] if self._function_axis is None else tensor
+
+
+def _check_steps(trained_steps: int | None) -> int | None:
+    if trained_steps is not None and (type(trained_steps) is not int or trained_steps < 1):
+        raise ValueError(f"trained_steps is a number of steps, at least 1, or None. Received: {trained_steps!r}.")
+    return trained_steps
 
 
 def _is_empty(tensor: tf.Tensor) -> bool:

@@ -43,7 +43,7 @@ class HierarchicalLSTM(CoordinateMLP):
       decays: of the running averages.
       losses: which losses are seen, "training" and "validation", or none. The weights are of the same shapes: those of
         a rule that was trained on losses also run where there are none, as in Keras, as if these were at their means.
-      scale, magnitude_scale, function_axis, seed, dtype: see CoordinateMLP.
+      scale, magnitude_scale, trained_steps, function_axis, seed, dtype: see CoordinateMLP.
       initializer: there too; further layers are `lstm_1`, `to_mlp` (C), `to_tensors` (B), `to_magnitude` (s, which
         starts at 0) and `from_mlp` (M).
 
@@ -62,6 +62,7 @@ class HierarchicalLSTM(CoordinateMLP):
         losses: Sequence[str] = ("training",),
         scale: float = 0.01,
         magnitude_scale: float = 0.5,
+        trained_steps: int | None = None,
         function_axis: int | None = None,
         initializer: Any = None,
         seed: int = 0,
@@ -80,6 +81,7 @@ class HierarchicalLSTM(CoordinateMLP):
             layers,
             scale,
             magnitude_scale,
+            trained_steps,
             function_axis,
             initializer,
             seed,
@@ -122,7 +124,7 @@ class HierarchicalLSTM(CoordinateMLP):
             return self._updates({}, observation), next_state
 
         num_functions = state["from_tensors"].shape[0]
-        time = coordinate_features.time_features(observation.step, self._dtype)
+        time = self._time(observation)
         everywhere = tf.tile(tf.concat([time, losses], 0)[None], [num_functions, 1])
         of_tensors = [
             tf.concat([self._sizes(of_tensor), everywhere, state["from_tensors"]], axis=1)

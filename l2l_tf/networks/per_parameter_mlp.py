@@ -21,7 +21,7 @@ class PerParameterMLP(CoordinateMLP):
     Args:
       layers: units of each hidden layer.
       decays: of the running averages.
-      scale, magnitude_scale, function_axis, initializer, seed, dtype: see CoordinateMLP.
+      scale, magnitude_scale, trained_steps, function_axis, initializer, seed, dtype: see CoordinateMLP.
 
     Raises:
       ValueError: an option out of range.
@@ -33,6 +33,7 @@ class PerParameterMLP(CoordinateMLP):
         decays: Sequence[float] = (0.5, 0.9, 0.99, 0.999, 0.9999),
         scale: float = 0.01,
         magnitude_scale: float = 0.5,
+        trained_steps: int | None = None,
         function_axis: int | None = None,
         initializer: Any = None,
         seed: int = 0,
@@ -47,6 +48,7 @@ class PerParameterMLP(CoordinateMLP):
             layers,
             scale,
             magnitude_scale,
+            trained_steps,
             function_axis,
             initializer,
             seed,

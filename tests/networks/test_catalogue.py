@@ -74,6 +74,7 @@ def test_names_options_and_errors_need_no_tensorflow():
         ("NtmLBfgs", "history", 0),
         ("PerParameterMLP", "layers", [1]),
         ("PerParameterMLP", "decays", []),
+        ("PerParameterMLP", "trained_steps", 0),
         ("AdafactorMLP", "second_moment_decay", 1.5),
         ("HierarchicalLSTM", "cells", 0),
         ("HierarchicalLSTM", "losses", ["test"]),
