@@ -113,7 +113,7 @@ TRAININGS["LearnedMomentum, validation"] = TRAININGS["LearnedMomentum, validatio
 LEARNED = {name: training.name for name, training in TRAININGS.items()}
 LENGTHS = (100, 1_000, 10_000)
 OPTIONS = {"stddev": 0.1}
-MLPS = ("AdafactorMLP", "AdafactorMLP, validation", "PerParameterMLP")
+MLPS = ("AdafactorMLP", "AdafactorMLP, validation", "PerParameterMLP, validation")
 
 STUDY = Study(
     trainings=tuple(TRAININGS.values()),
