@@ -62,6 +62,7 @@ class Part(NamedTuple):
       splits: other held-out splits, measured for the table.
       last: of a long run, shows the mean loss over that many last steps in the table.
       by_time: whether there is a figure over seconds, too.
+      rates: where a search would take too long, baseline to the learning rates that it competes with; else it is tuned.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Part(NamedTuple):
     splits: tuple[str, ...] = ()
     last: int = 0
     by_time: bool = False
+    rates: dict[str, tuple[float, ...]] = {}  # noqa: RUF012 (never changed)
 
 
 class Study(NamedTuple):
@@ -195,6 +197,9 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     cache = TuningCache(folder / TUNING)
     for name in study.baselines:
         network = baselines.NETWORKS[name]
+        if name in part.rates:
+            entered += [comparison.classic(f"{name}, {rate:g}", network, rate) for rate in part.rates[name]]
+            continue
         grid = Grid(*study.grids[name]) if name in study.grids else None
         entered.append(
             comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache, grid=grid)
@@ -234,10 +239,14 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
 
 def _how(request: Request, part: Part, about: dict[str, Any]) -> str:
     loss = f"{part.split} loss" if part.split else "loss"
+    rates = (
+        f"Learning rates were searched for that step ({TUNING}; draws for each rate: {request.study.tuning_draws})."
+        if not part.rates
+        else "Learning rates were given, not searched for that step."
+    )
     return (
         f"Means over {request.study.num_draws} fresh draws, the same for all, with 95 % intervals: the {loss} after "
-        f"{part.num_steps} steps. Learning rates were searched for that step ({TUNING}; draws for each rate: "
-        f"{request.study.tuning_draws}). `{about['command']}`; commit, date, machine and time are in results.json."
+        f"{part.num_steps} steps. {rates} `{about['command']}`; commit, date, machine and time are in results.json."
     )
 
 

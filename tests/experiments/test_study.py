@@ -208,6 +208,19 @@ def test_given_optimizers_are_compared_without_training(written, folder, tmp_pat
     assert not (tmp_path / "runs").exists()
 
 
+def test_rates_that_are_given_are_not_searched(written, folder, tmp_path):
+    given = STUDY.parts[0]._replace(rates={"SGD": (0.1, 0.025), "Adam": (0.01,)})
+    _run(tmp_path, f"--optimizer={folder}/runs/tiny-0", of=STUDY._replace(parts=(given,)))
+    results = json.loads((tmp_path / "results" / "tiny-4" / "results.json").read_text())["results"]
+    assert [(r["name"], r["learning_rate"]) for r in results[1:]] == [
+        ("SGD, 0.1", 0.1),
+        ("SGD, 0.025", 0.025),
+        ("Adam, 0.01", 0.01),
+    ]
+    assert not (tmp_path / "results" / "tiny-4" / "tuning.json").exists()
+    assert "given, not searched" in (tmp_path / "results" / "tiny-4" / "table.md").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
