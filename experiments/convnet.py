@@ -36,7 +36,7 @@ TRAININGS = {
 }
 LEARNED = {name: training.name for name, training in TRAININGS.items()}
 
-_RATES = {"Adam": (0.003162, 0.0007906), "NAG": (0.02738, 0.006845)}
+_RATES = {"Adam": (0.003162, 0.0007906), "NAG": (0.01778, 0.004446)}
 
 STUDY = Study(
     trainings=tuple(TRAININGS.values()),
