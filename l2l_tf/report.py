@@ -104,8 +104,11 @@ def wins(ours: np.ndarray, theirs: np.ndarray) -> int:
 
 
 def plus_minus(bounds: Interval) -> str:
-    """An interval as mean and half-width."""
-    return f"{bounds.mean:.4g} ± {bounds.high - bounds.mean:.2g}" if math.isfinite(bounds.mean) else "not finite"
+    """An interval as mean and half-width; a point, as one draw gives, as itself."""
+    if not math.isfinite(bounds.mean):
+        return "not finite"
+    half = f" ± {bounds.high - bounds.mean:.2g}" if bounds.high > bounds.mean else ""
+    return f"{bounds.mean:.4g}{half}"
 
 
 def number(value: float | None, format_spec: str) -> str:

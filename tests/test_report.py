@@ -43,6 +43,9 @@ def test_interval():
     low, high = stats.t.interval(0.95, 11, values.mean(), stats.sem(values))
     assert report.interval(values) == pytest.approx((values.mean(), low, high), rel=1e-4)
     assert report.interval(np.array([3.0])) == (3.0, 3.0, 3.0)
+    assert report.plus_minus(report.interval(np.array([3.0]))) == "3"
+    assert report.plus_minus(report.interval(np.array([3.0, 4.0]))) == "3.5 ± 6.4"
+    assert report.plus_minus(report.interval(np.array([3.0, np.inf]))) == "not finite"
 
 
 def test_table_holds_the_numbers(results):
