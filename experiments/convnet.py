@@ -3,8 +3,8 @@
 Two convolutions of 8 channels on CIFAR-10 without batch normalisation, 7,346 parameters. The rules and their settings
 are those of `horizons`, all trained for 60 epochs, but for the size of the steps that they start with: those for MNIST
 kill the rectified units, after which there is no gradient to learn from. Adam and NAG are tuned for 100 and for 1,000
-steps. A search for 10,000 would take 23 runs of five minutes for each: there they have the rates of 1,000 steps and a
-quarter of them, as MNIST wants after 10,000 steps a quarter and a fifth (`horizons`).
+steps. A search for 10,000 would take 23 runs of three to four minutes for each: there they have the rates of 1,000
+steps and a quarter of them, as MNIST wants after 10,000 steps a quarter and a fifth (`horizons`).
 """
 
 from experiments import horizons

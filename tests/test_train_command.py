@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from l2l_tf import checkpoint, networks, saved_optimizer
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import checkpoint, saved_optimizer
 
 ROOT = Path(__file__).parent.parent
 # A second is what is promised; the rest is for a machine that does something else beside.
@@ -300,15 +299,3 @@ def test_a_reader_that_leaves_ends_no_training(tmp_path):
     process.stderr.close()
     process.wait(timeout=120)
     assert checkpoint.read(tmp_path)[1]["epoch"] == 6
-
-
-@pytest.mark.parametrize(("num_steps", "expected"), [(2, 4), (6, 6)])
-def test_the_clock_of_what_is_trained_further_goes_on(num_steps, expected, tmp_path):
-    """It stops at the end of the longest runs that were learned from, before and now."""
-    saved_optimizer.save(AssignedNetworks({"rule": networks.get("AdafactorMLP", trained_steps=4)}), tmp_path / "first")
-    short = [f"--num_steps={num_steps}", "--unroll_length=2", "--num_epochs=1", "--evaluation_epochs=1"]
-    folders = [f"--start_from={tmp_path}/first", f"--save_path={tmp_path}/further"]
-    code, _, errors = train("--problem=quadratic", *short, *folders)
-    assert code == 0, errors
-    config, _ = saved_optimizer.read(tmp_path / "further")
-    assert config["networks"]["rule"]["net_options"]["trained_steps"] == expected

@@ -264,27 +264,6 @@ def test_the_problem_says_which_axis_counts_functions(given, expected, tmp_path)
     assert training.network.networks["ntm"].options["function_axis"] == expected
 
 
-@pytest.mark.parametrize(
-    ("curriculum", "given", "expected"),
-    [
-        (None, {}, 6),
-        ([3, 9], {}, 9),
-        ([3], {}, 3),
-        (None, {"trained_steps": 4}, 4),
-        (None, {"trained_steps": None}, None),
-    ],
-)
-def test_a_clock_stops_with_the_longest_run(curriculum, given, expected, tmp_path):
-    net = {"net": "adafactor-mlp", "net_options": {"layers": [2], **given}}
-    config = dataclasses.replace(
-        CONFIG, num_steps=6, unroll_length=3, num_steps_curriculum=curriculum, networks={"cw": net}
-    )
-    training = Training(config, tmp_path)
-    training.save()
-    saved, _ = saved_optimizer.read(tmp_path)
-    assert saved["networks"]["cw"]["net_options"]["trained_steps"] == expected
-
-
 def test_a_validation_objective_needs_validation_data(tmp_path):
     message = r"objective='validation' needs .*\. The problem 'quadratic' has no validation data\."
     with pytest.raises(ValueError, match=message):
