@@ -103,7 +103,8 @@ _define(
 _define(
     flags.DEFINE_string,
     "loss_weights",
-    'Weights of the losses of an unroll: "all", "mean", "final", "best" (the lowest counts) or w_0,w_1,...',
+    'Weights of the losses of an unroll: "all", "mean", "final", "best" (the lowest counts), "last:N" (their mean) '
+    "or w_0,w_1,...",
 )
 _define(flags.DEFINE_enum, "loss_transform", "Applied to each loss.", enum_values=["identity", "log"])
 _define(flags.DEFINE_float, "clip_norm", "Largest norm of the outer gradient; 0 does not clip.")
@@ -182,12 +183,12 @@ def _further(saved, longest_run):
 
 
 def _loss_weights(text):
-    if text in trajectory_weights.NAMED:
+    if trajectory_weights.is_named(text):
         return text
     try:
         return [float(weight) for weight in text.split(",")]
     except ValueError:
-        known = ", ".join(map(repr, trajectory_weights.NAMED))
+        known = trajectory_weights.KNOWN
         raise ValueError(f"--loss_weights is {known} or numbers w_0,w_1,... Received: {text!r}.") from None
 
 

@@ -38,7 +38,7 @@ class TrainingConfig:
       optimizees_per_step: runs side by side, whose outer gradients are averaged.
       second_derivatives: whether the optimizee's gradients depend on theta in the outer gradient.
       objective: of which losses the outer objective is, "training" or "validation".
-      loss_weights: "all", "mean", "final", "best", or (with a fixed schedule) unroll_length + 1 numbers.
+      loss_weights: "all", "mean", "final", "best", "last:N", or (with a fixed schedule) unroll_length + 1 numbers.
       loss_transform: "identity" or "log", applied to each loss before weighting.
       learning_rate: of Adam on phi at the start.
       learning_rate_decay: the learning rate at the end over that at the start; cosine in between.

@@ -13,6 +13,9 @@ LOSSES = np.array([4.0, 2.0, 1.0, 0.5])
         ("all", "identity", 7.5),
         ("mean", "identity", 1.875),
         ("final", "identity", 0.5),
+        ("last:1", "identity", 0.5),
+        ("last:2", "identity", 0.75),
+        ("last:9", "identity", 1.875),
         ("best", "identity", 0.5),
         ("best", "log", np.log(0.5)),
         ([0, 0.5, 1, 2], "identity", 3.0),
@@ -32,6 +35,7 @@ def test_value_and_gradient(loss_weights, transform, expected, dtype):
     assert value.dtype == losses.dtype
     np.testing.assert_allclose(value, expected, rtol=1e-6)
     named = {"all": [1, 1, 1, 1], "mean": [0.25] * 4, "final": [0, 0, 0, 1], "best": [0, 0, 0, 1]}
+    named |= {"last:1": [0, 0, 0, 1], "last:2": [0, 0, 0.5, 0.5], "last:9": [0.25] * 4}
     weights = named[loss_weights] if isinstance(loss_weights, str) else loss_weights
     derivative = 1 / LOSSES if transform == "log" else np.ones(4)
     np.testing.assert_allclose(tape.gradient(value, losses), weights * derivative, rtol=1e-6)
@@ -47,8 +51,8 @@ def test_the_default_is_the_sum_of_all_losses():
         ({"loss": "test"}, r"loss is one of \['training', 'validation'\]\. Received: 'test'\."),
         ({"transform": "exp"}, r"The losses' transform is one of \['identity', 'log'\]\. Received: 'exp'\."),
         (
-            {"loss_weights": "last"},
-            r"loss_weights is 'all', 'mean', 'final', 'best' or a list of numbers\. Received: 'last'\.",
+            {"loss_weights": "last:0"},
+            r"loss_weights is 'all', 'mean', 'final', 'best', 'last:N' or a list of numbers\. Received: 'last:0'\.",
         ),
         (
             {"loss_weights": [1.0, 2.0]},

@@ -178,7 +178,7 @@ BAD = {
     "weights": (["--loss_weights=1,2"], "loss_weights needs 21 numbers"),
     "estimator": (["--estimator=guess"], "<backpropagation|es|pes|reparameterization|mix>"),
     "curriculum": (["--num_steps_curriculum=20,many"], "--num_steps_curriculum is whole numbers, e.g. 20,100"),
-    "words for weights": (["--loss_weights=some"], "'all', 'mean', 'final', 'best' or numbers"),
+    "words for weights": (["--loss_weights=some"], "'all', 'mean', 'final', 'best', 'last:N' or numbers"),
     "resume from nothing": (["--resume"], "There is no checkpoint.npz in"),
     "no data": (["--problem=mnist", "--data_dir={folder}"], "was looked for in"),
     "folder that cannot be": (["--save_path=/dev/null/folder"], "Cannot make the folder (Not a directory)"),

@@ -1,4 +1,4 @@
-"""What RNNProp and LearnedMomentum share: a coordinatewise LSTM over running averages of the gradient."""
+"""What RNNProp, LearnedMomentum and LearnedAdam share: a coordinatewise LSTM over running averages of the gradient."""
 
 import math
 from collections.abc import Sequence
@@ -128,3 +128,9 @@ def check_averages(beta_1: float, beta_2: float, epsilon: float, network: str) -
             f"{network} needs beta_1 and beta_2 of at least 0 and below 1, and epsilon above 0. "
             f"Received: beta_1={beta_1}, beta_2={beta_2}, epsilon={epsilon}."
         )
+
+
+def check_learning_rate(learning_rate: float) -> None:
+    """Raises ValueError where the rate that a rule starts with is out of range."""
+    if not 0 < learning_rate < float("inf"):
+        raise ValueError(f"learning_rate is above 0. Received: {learning_rate}.")

@@ -90,6 +90,11 @@ CATALOGUE: dict[str, Entry] = {
         ("layers", "learning_rate", "beta_1", "beta_2", "epsilon", "initializer", "seed", "dtype"),
         values={**_AT_LEAST_ONE_LAYER, "learning_rate": above(0), "epsilon": above(0)},
     ),
+    "LearnedAdam": Entry(
+        "l2l_tf.networks.learned_adam",
+        ("layers", "learning_rate", "beta_1", "beta_2", "epsilon", "trained_steps", "initializer", "seed", "dtype"),
+        values={**_AT_LEAST_ONE_LAYER, "learning_rate": above(0), "epsilon": above(0)},
+    ),
     "RNNProp": Entry(
         "l2l_tf.networks.rnnprop",
         ("layers", "beta_1", "beta_2", "epsilon", "scale", "magnitude", "initializer", "seed", "dtype"),

@@ -125,7 +125,27 @@ def inverse_root(values: tf.Tensor, average: tf.Tensor) -> tf.Tensor:
 
 def time_features(step: tf.Tensor, dtype: tf.DType, trained_steps: int | None = None) -> tf.Tensor:
     """tanh(t / tau - 1) for time scales tau from 1 to 100,000 steps, `[11]`; t stays at the last of `trained_steps`."""
-    step = tf.cast(step, dtype)
-    if trained_steps is not None:
-        step = tf.minimum(step, tf.constant(trained_steps - 1, dtype))
+    step = stopped(tf.cast(step, dtype), trained_steps)
     return tf.tanh(step / tf.constant(TIME_SCALES, dtype) - 1)
+
+
+def clock(steps: tf.Tensor, trained_steps: int | None = None) -> list[tf.Tensor]:
+    """`time_features` of a step for every coordinate: 11 tensors shaped as `steps`."""
+    steps = stopped(steps, trained_steps)
+    return [tf.tanh(steps / scale - 1) for scale in TIME_SCALES]
+
+
+def stopped(step: tf.Tensor, trained_steps: int | None) -> tf.Tensor:
+    """`step`, or the last of `trained_steps` where that is earlier."""
+    return step if trained_steps is None else tf.minimum(step, tf.constant(trained_steps - 1, step.dtype))
+
+
+def check_steps(trained_steps: Any) -> int | None:
+    """`trained_steps` itself.
+
+    Raises:
+      ValueError: neither a number of steps nor None.
+    """
+    if trained_steps is not None and (type(trained_steps) is not int or trained_steps < 1):
+        raise ValueError(f"trained_steps is a number of steps, at least 1, or None. Received: {trained_steps!r}.")
+    return trained_steps

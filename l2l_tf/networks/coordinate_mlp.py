@@ -71,7 +71,7 @@ class CoordinateMLP(Network):
                 **own_options,
                 "scale": scale,
                 "magnitude_scale": magnitude_scale,
-                "trained_steps": _check_steps(trained_steps),
+                "trained_steps": coordinate_features.check_steps(trained_steps),
                 "function_axis": functions.check_axis(function_axis),
                 "initializer": json_able(initializer),
                 "seed": seed,
@@ -180,12 +180,6 @@ class CoordinateMLP(Network):
         """`tensor` as `[F, *shape]`, in the network's type."""
         tensor = tf.cast(tensor, self._dtype)
         return tensor[None] if self._function_axis is None else tensor
-
-
-def _check_steps(trained_steps: int | None) -> int | None:
-    if trained_steps is not None and (type(trained_steps) is not int or trained_steps < 1):
-        raise ValueError(f"trained_steps is a number of steps, at least 1, or None. Received: {trained_steps!r}.")
-    return trained_steps
 
 
 def _is_empty(tensor: tf.Tensor) -> bool:

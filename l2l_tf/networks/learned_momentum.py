@@ -78,8 +78,7 @@ class LearnedMomentum(AveragingLSTM):
         name: str | None = None,
     ):
         averaging_lstm.check_averages(beta_1, beta_2, epsilon, "LearnedMomentum")
-        if not 0 < learning_rate < float("inf"):
-            raise ValueError(f"learning_rate is above 0. Received: {learning_rate}.")
+        averaging_lstm.check_learning_rate(learning_rate)
         if initializer is None or isinstance(initializer, Mapping):
             initializer = {"linear": "zeros", **(initializer or {})}
         options = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}

@@ -58,6 +58,7 @@ CASES = {
     "LearnedMomentum": NetworkCase(
         "LearnedMomentum", {"layers": [4], "initializer": {"linear": None}}, ANY_SHAPES, xla=True
     ),
+    "LearnedAdam": NetworkCase("LearnedAdam", {"layers": [4], "initializer": {"linear": None}}, ANY_SHAPES, xla=True),
     "NtmBfgs": NetworkCase("NtmBfgs", {"layers": [4], "global_cells": 2, "scale": 0.1}, ANY_SHAPES, xla=True),
     "NtmBfgs-linear": NetworkCase(
         "NtmBfgs",

@@ -34,7 +34,7 @@ def test_later_steps_are_seen_as_the_last(net):
     assert np.any(_update_at(10, net) != _update_at(9, net))
 
 
-@pytest.mark.parametrize("net", RULES)
+@pytest.mark.parametrize("net", [*RULES, "LearnedAdam"])
 @pytest.mark.parametrize("steps", [0, 1.5, True, "10"])
 def test_what_is_no_number_of_steps(net, steps):
     with pytest.raises(ValueError, match=r"trained_steps is a number of steps, at least 1, or None\. Received: "):
