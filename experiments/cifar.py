@@ -53,18 +53,39 @@ _SUB_VALIDATION = Training(
     },
     after=_SUB.name,
 )
+_ADAM = {"net": "LearnedAdam", "net_options": {"layers": [20], "learning_rate": 0.01}}
+# Unrolls of whole runs, on a smaller network: one outer gradient takes a minute and a quarter of a core.
+_SUB_ADAM = Training(
+    "cifar-learned_adam-sub",
+    "cifar-multi",
+    {
+        **SETTINGS,
+        "networks": {"conv": _ADAM, "fc": _ADAM},
+        "problem_options": {**_SUB_OPTIONS, "validation_size": 26_000, "conv_channels": [8, 8, 8], "batch_size": 64},
+        "objective": "validation",
+        "num_steps": 1000,
+        "unroll_length": 1000,
+        "loss_weights": "last:200",
+        "num_epochs": 32,
+        "learning_rate": 0.02,
+        "average_decay": 0.8,
+        "evaluation_period": 8,
+        "evaluation_epochs": 3,
+    },
+)
 _LEARNED = {"LearnedMomentum": _WHOLE.name}
 _WITH_SUB = {**_LEARNED, "LearnedMomentum-sub": _SUB.name}
-_WITH_VALIDATION = {**_WITH_SUB, "LearnedMomentum-sub, validation": _SUB_VALIDATION.name}
+_WITH_ADAM = {**_WITH_SUB, "LearnedAdam-sub": _SUB_ADAM.name}
+_WITH_VALIDATION = {**_WITH_ADAM, "LearnedMomentum-sub, validation": _SUB_VALIDATION.name}
 # Name of a part to its labels, None for all, and to what is learned.
 SUBSETS: dict[str, tuple[list[int] | None, dict[str, str]]] = {
     "cifar-10": (None, _LEARNED),
-    "cifar-5": ([0, 1, 2, 3, 4], _WITH_SUB),
+    "cifar-5": ([0, 1, 2, 3, 4], _WITH_ADAM),
     "cifar-2": ([0, 1], _WITH_VALIDATION),
 }
 
 STUDY = Study(
-    trainings=(_WHOLE, _SUB, _SUB_VALIDATION),
+    trainings=(_WHOLE, _SUB, _SUB_VALIDATION, _SUB_ADAM),
     parts=tuple(
         Part(
             name=name,
