@@ -1,7 +1,5 @@
 """LearnedOptimizer in `fit` and in custom loops: the function of meta-training, under every way to run a model."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
@@ -11,36 +9,7 @@ from l2l_tf import LearnedOptimizer, networks, saved_optimizer
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.networks import Observation
 from l2l_tf.networks.network import Network
-
-LOG_AND_SIGN = {"preprocess_name": "LogAndSign", "preprocess_options": {"k": 10.0}, "scale": 0.1}
-X = np.random.default_rng(0).normal(size=(32, 4)).astype(np.float32)
-Y = np.random.default_rng(1).integers(0, 3, 32)
-LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def _lstm(**options):
-    return networks.get("CoordinateWiseDeepLSTM", **{"layers": [4, 3], "seed": 1, **LOG_AND_SIGN, **options})
-
-
-def _model(seed=0):
-    keras.utils.set_random_seed(seed)
-    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, "tanh"), keras.layers.Dense(3)])
-
-
-def _fit(optimizer, model=None, epochs=1, **options):
-    """The losses of `epochs` epochs of 4 steps, and the model."""
-    model = model or _model()
-    model.compile(optimizer, LOSS, **options)
-    history = model.fit(X, Y, batch_size=8, epochs=epochs, verbose=0, shuffle=False)
-    return history.history["loss"], model
-
-
-@functools.cache
-def _reference():
-    """Two epochs as `fit` runs them by default."""
-    keras.config.set_dtype_policy("float32")
-    losses, model = _fit(LearnedOptimizer(_lstm()), epochs=2)
-    return losses, model.get_weights()
+from tests.keras_models import LOG_AND_SIGN, LOSS, X, Y, fit, reference_fit, small_lstm, small_model
 
 
 def _apply(optimizer, variables, gradients):
@@ -55,9 +24,9 @@ def _gradients(step, shapes, scale=1.0):
 SHAPES = {"kernel": (3, 2), "bias": (2,), "scalar": ()}
 
 RULES = {
-    "CoordinateWiseDeepLSTM": lambda: _lstm(),
-    "CoordinateWiseDeepLSTM-float64": lambda: _lstm(dtype="float64"),
-    "CoordinateWiseDeepLSTM-linear": lambda: _lstm(layers=[]),
+    "CoordinateWiseDeepLSTM": lambda: small_lstm(),
+    "CoordinateWiseDeepLSTM-float64": lambda: small_lstm(dtype="float64"),
+    "CoordinateWiseDeepLSTM-linear": lambda: small_lstm(layers=[]),
     "GlobalAveragingLSTM": lambda: networks.get("GlobalAveragingLSTM", layers=[4], global_cells=2, **LOG_AND_SIGN),
     "RNNProp": lambda: networks.get("RNNProp", layers=[4]),
     "NtmLBfgs": lambda: networks.get("NtmLBfgs", layers=[6], history=2),
@@ -93,7 +62,7 @@ def test_fifty_steps_are_those_of_the_network(rule):
 
 def test_kernels_and_the_rest_by_assignment():
     kernels = networks.get("KernelDeepLSTM", kernel_shape=[3, 3], layers=[4], **LOG_AND_SIGN)
-    both = AssignedNetworks({"conv": kernels, "rest": _lstm()}, [("conv", ["no"]), ("rest", ["such"])])
+    both = AssignedNetworks({"conv": kernels, "rest": small_lstm()}, [("conv", ["no"]), ("rest", ["such"])])
     optimizer = LearnedOptimizer(both, net_assignments=[("conv", ["*kernel"]), ("rest", ["*bias", "*gamma"])])
     shapes = {"kernel": (3, 3, 2, 4), "bias": (4,), "gamma": (4,)}
     variables = [keras.Variable(np.zeros(shape, np.float32), name=name) for name, shape in shapes.items()]
@@ -112,23 +81,23 @@ def test_kernels_and_the_rest_by_assignment():
 
 def test_a_saved_folder_and_its_assignments(tmp_path):
     """The patterns of a folder with one network are its problem's; with several they must fit or be replaced."""
-    saved_optimizer.save(AssignedNetworks({"cw": _lstm()}, [("cw", ["w_of_the_problem"])]), tmp_path / "one")
-    ours, _ = _fit(LearnedOptimizer(str(tmp_path / "one")))
-    assert ours == _fit(LearnedOptimizer(_lstm()))[0]
+    saved_optimizer.save(AssignedNetworks({"cw": small_lstm()}, [("cw", ["w_of_the_problem"])]), tmp_path / "one")
+    ours, _ = fit(LearnedOptimizer(str(tmp_path / "one")))
+    assert ours == fit(LearnedOptimizer(small_lstm()))[0]
 
-    several = AssignedNetworks({"a": _lstm(), "b": _lstm(seed=2)}, [("a", ["conv/*"]), ("b", ["fc/*"])])
+    several = AssignedNetworks({"a": small_lstm(), "b": small_lstm(seed=2)}, [("a", ["conv/*"]), ("b", ["fc/*"])])
     saved_optimizer.save(several, tmp_path / "two")
     with pytest.raises(ValueError, match=r"gives 'a' the parameter 'conv/\*', which fits none"):
-        _fit(LearnedOptimizer(tmp_path / "two"))
-    _fit(LearnedOptimizer(tmp_path / "two", net_assignments=[("a", ["*/kernel"]), ("b", ["*/bias"])]))
+        fit(LearnedOptimizer(tmp_path / "two"))
+    fit(LearnedOptimizer(tmp_path / "two", net_assignments=[("a", ["*/kernel"]), ("b", ["*/bias"])]))
 
 
 def test_a_variable_without_a_network_is_left_alone_with_a_warning():
-    optimizer = LearnedOptimizer(AssignedNetworks({"a": _lstm()}, [("a", ["*kernel"])]))
-    model = _model()
+    optimizer = LearnedOptimizer(AssignedNetworks({"a": small_lstm()}, [("a", ["*kernel"])]))
+    model = small_model()
     before = model.get_weights()
     with pytest.warns(UserWarning, match=r"No network owns \['sequential.*bias', 'sequential.*bias'\]"):
-        _fit(optimizer, model)
+        fit(optimizer, model)
     after = model.get_weights()
     assert [np.array_equal(a, b) for a, b in zip(before, after)] == [False, True, False, True]
 
@@ -174,8 +143,8 @@ def test_a_rule_that_observes_the_loss_is_refused_at_once(field):
     ids=lambda options: "-".join(options),
 )
 def test_every_way_to_run_gives_the_same_losses(options):
-    losses, model = _fit(LearnedOptimizer(_lstm()), epochs=2, **options)
-    reference, weights = _reference()
+    losses, model = fit(LearnedOptimizer(small_lstm()), epochs=2, **options)
+    reference, weights = reference_fit()
     np.testing.assert_allclose(losses, reference, rtol=1e-5)
     for ours, theirs in zip(model.get_weights(), weights):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
@@ -183,7 +152,7 @@ def test_every_way_to_run_gives_the_same_losses(options):
 
 @pytest.mark.parametrize("in_function", [True, False])
 def test_a_custom_loop(in_function):
-    model, optimizer = _model(), LearnedOptimizer(_lstm())
+    model, optimizer = small_model(), LearnedOptimizer(small_lstm())
 
     def step(x, y):
         with tf.GradientTape() as tape:
@@ -193,7 +162,7 @@ def test_a_custom_loop(in_function):
     step = tf.function(step) if in_function else step
     for i in range(0, 64, 8):
         step(tf.constant(X[i % 32 : i % 32 + 8]), tf.constant(Y[i % 32 : i % 32 + 8]))
-    for ours, theirs in zip(model.get_weights(), _reference()[1]):
+    for ours, theirs in zip(model.get_weights(), reference_fit()[1]):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
     if in_function:
         assert step.experimental_get_tracing_count() <= 2  # the first traces again, without making variables
@@ -212,12 +181,12 @@ def test_raw_tensorflow_variables_of_one_name():
 
 @pytest.mark.parametrize("rate", [1, 1.0, np.float32(1), keras.optimizers.schedules.ExponentialDecay(1.0, 10**9, 1.0)])
 def test_learning_rates_of_any_kind(rate):
-    losses, _ = _fit(LearnedOptimizer(_lstm(), learning_rate=rate), epochs=2)
-    np.testing.assert_allclose(losses, _reference()[0], rtol=1e-6)
+    losses, _ = fit(LearnedOptimizer(small_lstm(), learning_rate=rate), epochs=2)
+    np.testing.assert_allclose(losses, reference_fit()[0], rtol=1e-6)
 
 
 def test_the_learning_rate_multiplies_the_update():
-    network = _lstm()
+    network = small_lstm()
     steps = []
     for rate in (0.0, 1, 2):
         variable = keras.Variable(np.zeros(3, np.float32))
@@ -229,11 +198,11 @@ def test_the_learning_rate_multiplies_the_update():
 
 
 def test_a_callback_can_change_the_learning_rate():
-    optimizer = LearnedOptimizer(_lstm())
+    optimizer = LearnedOptimizer(small_lstm())
     optimizer.learning_rate = 0
-    model = _model()
+    model = small_model()
     before = model.get_weights()
-    _fit(optimizer, model)
+    fit(optimizer, model)
     for ours, theirs in zip(model.get_weights(), before):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -254,15 +223,15 @@ def test_options_mean_what_they_mean_in_keras(options):
     """One Keras SGD step is learning_rate g; ours is 0.5 times Sgd(0.2)'s update. Weight decay included."""
     theirs = keras.optimizers.SGD(0.5, **options)
     ours = LearnedOptimizer(networks.get("Sgd", learning_rate=1.0), learning_rate=0.5, **options)
-    their_losses, their_model = _fit(theirs, epochs=2)
-    our_losses, our_model = _fit(ours, epochs=2)
+    their_losses, their_model = fit(theirs, epochs=2)
+    our_losses, our_model = fit(ours, epochs=2)
     np.testing.assert_allclose(our_losses, their_losses, rtol=1e-5)
     for our_weight, their_weight in zip(our_model.get_weights(), their_model.get_weights()):
         np.testing.assert_allclose(our_weight, their_weight, atol=1e-6)
 
 
 def test_the_state_moves_once_for_accumulated_gradients():
-    network = _lstm()
+    network = small_lstm()
     accumulating, variable = LearnedOptimizer(network, gradient_accumulation_steps=2), keras.Variable([0.0, 0.0])
     plain, other = LearnedOptimizer(network), keras.Variable([0.0, 0.0])
     for step in range(3):
@@ -273,87 +242,12 @@ def test_the_state_moves_once_for_accumulated_gradients():
         np.testing.assert_allclose(variable.numpy(), other.numpy(), rtol=1e-5)
 
 
-def test_loss_scale_optimizer():
-    inner = LearnedOptimizer(_lstm())
-    losses, _ = _fit(keras.optimizers.LossScaleOptimizer(inner, initial_scale=8.0), epochs=2)
-    np.testing.assert_allclose(losses, _reference()[0], rtol=1e-5)
-
-
-@pytest.fixture
-def dtype_policy(request):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
-
-
-@pytest.mark.parametrize("dtype_policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"], indirect=True)
-def test_narrow_models(dtype_policy):
-    optimizer = LearnedOptimizer(_lstm())
-    losses, model = _fit(optimizer, epochs=2)
-    np.testing.assert_allclose(losses, _reference()[0], rtol=0.05)
-    assert [v.dtype for v in optimizer.variables if "block" in v.path] == ["float32"]
-    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer) == (dtype_policy == "mixed_float16")
-
-
-def test_an_embedding():
-    """Sparse gradients: the rows that were looked up move by what dense gradients would give."""
-    keras.utils.set_random_seed(0)
-    model = keras.Sequential([keras.Input((2,), dtype="int32"), keras.layers.Embedding(5, 3), keras.layers.Flatten()])
-    model.compile(LearnedOptimizer(networks.get("Sgd", learning_rate=1.0)), "mse")
-    before = model.get_weights()[0]
-    model.fit(np.array([[1, 1], [1, 3]]), np.zeros([2, 6]), batch_size=2, verbose=0)
-    after = model.get_weights()[0]
-    uses = np.array([0, 3, 0, 1, 0])[:, None]
-    np.testing.assert_allclose(after, before - 2 * uses * before / 12, rtol=1e-5)
-
-
-@pytest.mark.parametrize("rule", ["mnist", "mnist_adafactor", "mnist_per_parameter"])
-def test_an_embedding_under_loss_scaling(rule):
-    def losses(optimizer):
-        keras.utils.set_random_seed(0)
-        model = keras.Sequential(
-            [keras.Input((2,), dtype="int32"), keras.layers.Embedding(5, 3), keras.layers.Flatten()]
-        )
-        model.compile(optimizer, "mse")
-        return model.fit(np.array([[1, 1], [1, 3]]), np.ones([2, 6]), batch_size=1, epochs=2, verbose=0).history["loss"]
-
-    scaled = keras.optimizers.LossScaleOptimizer(LearnedOptimizer(rule), initial_scale=8.0)
-    np.testing.assert_allclose(losses(scaled), losses(LearnedOptimizer(rule)), rtol=1e-5)
-
-
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Of ReduceLROnPlateau.
 def test_keras_callbacks_for_the_learning_rate():
-    model, optimizer = _model(), LearnedOptimizer(_lstm())
+    model, optimizer = small_model(), LearnedOptimizer(small_lstm())
     model.compile(optimizer, LOSS)
     # A loss that never falls by 10: the rate is halved after every epoch.
     plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, patience=1, min_delta=10.0)
     schedule = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.1 * rate if epoch == 3 else rate)
     model.fit(X, Y, epochs=4, callbacks=[plateau, schedule], verbose=0)
     assert float(optimizer.learning_rate) == pytest.approx(0.1 * 0.5**3)
-
-
-def test_a_frozen_layer_stays():
-    model = _model()
-    model.layers[0].trainable = False
-    before = model.get_weights()
-    _fit(LearnedOptimizer(_lstm()), model)
-    after = model.get_weights()
-    assert [np.array_equal(a, b) for a, b in zip(before, after)] == [True, True, False, False]
-
-
-def test_unfreezing_a_layer_needs_a_new_optimizer():
-    model = _model()
-    model.layers[0].trainable = False
-    optimizer = LearnedOptimizer(_lstm())
-    _fit(optimizer, model)
-    model.layers[0].trainable = True
-    with pytest.raises(ValueError, match=r"after unfreezing a layer, compile with a new.*Received: '.*kernel'"):
-        _fit(optimizer, model)
-    _fit(LearnedOptimizer(_lstm()), model)
-
-
-def test_a_second_model_needs_an_optimizer_of_its_own():
-    _, model = _fit(LearnedOptimizer(_lstm()))
-    with pytest.raises(ValueError, match=r"For another model.* compile with a new LearnedOptimizer"):
-        _fit(model.optimizer, _model(seed=1))

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from l2l_tf import estimators, seeds, unroll
 from l2l_tf.objectives import trajectory_objective
-from tests.test_unroll import LEN_UNROLL, Neuron, Onlooker
+from tests.unroll_cases import LEN_UNROLL, Neuron, Onlooker
 
 OBJECTIVES = {
     "validation": trajectory_objective(LEN_UNROLL, [0.5, 0.0, 1.0, -1.0, 2.0], loss="validation"),

@@ -43,7 +43,7 @@ def test_numbers_and_verdicts(tmp_path):
     _write(tmp_path / "mnist-200", {"RNNProp": [NAG * 0.8, NAG * 1.1]})
     _write(tmp_path / "transfer-40-units", {"RNNProp": [NAG * 1.1]})
     _write(tmp_path / "transfer-relu", {"RNNProp": [NAG * 1.1]})
-    _write(tmp_path / "cifar-5", {"LearnedMomentum": [NAG * 1.1], "LearnedMomentum-sub": [NAG * 0.8]})
+    _write(tmp_path / "cifar-5", {"LearnedMomentum": [NAG * 1.1], "LearnedAdam-sub": [NAG * 0.8]})
     _write(tmp_path / "quadratic-gaussian-100", {"LSTM": [NAG * 0.5]}, split=None)
     _write(tmp_path / "neural_art-64", {None: [NAG * 0.8]}, split=None)
     text = claims.render(tmp_path)
