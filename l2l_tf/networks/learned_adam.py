@@ -54,7 +54,7 @@ class LearnedAdam(AveragingLSTM):
     annealed, if what it learns from are runs to their end (`unroll_length` as long as `num_steps`).
 
     Our own design, after LearnedMomentum; the clock is that of Metz et al. 2019, "Understanding and correcting
-    pathologies in the training of learned optimizers". State and cost as RNNProp.
+    pathologies in the training of learned optimizers". State as RNNProp's of as many layers.
 
     Args:
       layers: cells of each LSTM layer.
