@@ -103,8 +103,8 @@ _define(
 _define(
     flags.DEFINE_string,
     "loss_weights",
-    'Weights of the losses of an unroll: "all", "mean", "final", "best" (the lowest counts), "last:N" (their mean) '
-    "or w_0,w_1,...",
+    'Weights of the losses of an unroll: "all", "mean", "final", "best" (the lowest counts), "last:N" (the '
+    "mean of the last N) or w_0,w_1,...",
 )
 _define(flags.DEFINE_enum, "loss_transform", "Applied to each loss.", enum_values=["identity", "log"])
 _define(flags.DEFINE_float, "clip_norm", "Largest norm of the outer gradient; 0 does not clip.")

@@ -8,7 +8,7 @@ from l2l_tf import networks, saved_optimizer
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.training import Training
 from tests.test_train_command import train
-from tests.test_training import CONFIG
+from tests.training_cases import CONFIG
 
 
 @pytest.mark.parametrize(

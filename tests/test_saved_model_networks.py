@@ -16,17 +16,23 @@ def _gradients(step, n=5):
     return (np.random.default_rng(step).normal(size=n) * 10.0 ** np.arange(-3, n - 3)).astype(np.float32)
 
 
+def _updates_as(network, loaded, num_steps, rtol):
+    """Asserts that the export gives the network's own updates of 5 coordinates; its state after the steps."""
+    state, own_state = loaded.initial_state(5), network.initial_state({"x": tf.zeros([5])})
+    for step in range(num_steps):
+        gradients = tf.constant(_gradients(step))
+        updates, state = loaded.update(gradients, state)
+        own_updates, own_state = network(Observation({"x": gradients}), own_state)
+        np.testing.assert_allclose(updates, own_updates["x"], rtol=rtol)
+    return state
+
+
 @pytest.mark.parametrize("name", ["Sgd", "Nesterov", "RMSProp", "Adam", "RNNProp"])
 def test_other_coordinatewise_rules(name, tmp_path):
     network = networks.get(name)
     export_saved_model(network, tmp_path / "classic")
     loaded = tf.saved_model.load(str(tmp_path / "classic"))
-    state, own_state = loaded.initial_state(5), network.initial_state({"x": tf.zeros([5])})
-    for step in range(3):
-        gradients = tf.constant(_gradients(step))
-        updates, state = loaded.update(gradients, state)
-        own_updates, own_state = network(Observation({"x": gradients}), own_state)
-        np.testing.assert_allclose(updates, own_updates["x"], rtol=1e-5)
+    _updates_as(network, loaded, num_steps=3, rtol=1e-5)
 
 
 def test_kernels_are_rows(tmp_path):
@@ -48,12 +54,7 @@ def test_rules_that_share_between_coordinates(name, tmp_path):
     network = networks.get(name, layers=[4], global_cells=2, scale=0.1)
     export_saved_model(network, tmp_path / "sharing")
     loaded = tf.saved_model.load(str(tmp_path / "sharing"))
-    state, own_state = loaded.initial_state(5), network.initial_state({"x": tf.zeros([5])})
-    for step in range(4):
-        gradients = tf.constant(_gradients(step))
-        updates, state = loaded.update(gradients, state)
-        own_updates, own_state = network(Observation({"x": gradients}), own_state)
-        np.testing.assert_allclose(updates, own_updates["x"], rtol=1e-4)
+    state = _updates_as(network, loaded, num_steps=4, rtol=1e-4)
     state_specs = json.loads(loaded.metadata().numpy())["state"]
     assert (name == "NtmBfgs") == ([1, None, None] in [spec["shape"] for spec in state_specs])
     with pytest.raises(tf.errors.InvalidArgumentError, match=r"gradients of n coordinates.*initial_state\(n\)"):

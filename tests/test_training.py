@@ -12,21 +12,8 @@ import problems
 from l2l_tf import checkpoint, export_folder, learning_rate_search, networks, saved_optimizer, seeds
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.training import LAST, Training
-from l2l_tf.training_config import TrainingConfig
 from l2l_tf.training_events import Epoch, Validation
-
-CONFIG = TrainingConfig(
-    problem="quadratic",
-    problem_options={"batch_size": 2, "num_dims": 3},
-    networks={"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [4], "scale": 0.1}}},
-    num_epochs=4,
-    num_steps=6,
-    unroll_length=3,
-    learning_rate=0.01,
-    average_decay=0.5,
-    evaluation_period=2,
-    evaluation_epochs=3,
-)
+from tests.training_cases import CONFIG
 
 
 class HaltError(Exception):

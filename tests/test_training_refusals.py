@@ -9,19 +9,7 @@ import tensorflow as tf
 from l2l_tf import checkpoint
 from l2l_tf.checkpoint import CheckpointError
 from l2l_tf.training import Training, TrainingDivergedError
-from l2l_tf.training_config import TrainingConfig
-
-CONFIG = TrainingConfig(
-    problem="quadratic",
-    problem_options={"batch_size": 2, "num_dims": 3},
-    networks={"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [4], "scale": 0.1}}},
-    num_epochs=1,
-    num_steps=6,
-    unroll_length=3,
-    learning_rate=0.01,
-    evaluation_period=1,
-    evaluation_epochs=1,
-)
+from tests.training_cases import CONFIG
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """What RNNProp, LearnedMomentum and LearnedAdam share: a coordinatewise LSTM over running averages of the gradient."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -119,6 +119,21 @@ _LEAST_MEAN_SQUARE = math.exp(-20)
 def log_magnitude(mean_square: tf.Tensor) -> tf.Tensor:
     """log(mean square) / 20, at least -1, as LogAndSign with k = 10 has it for the gradient."""
     return tf.math.log(tf.maximum(mean_square, _LEAST_MEAN_SQUARE)) / -math.log(_LEAST_MEAN_SQUARE)
+
+
+_LARGEST_EXPONENT = 3.0
+
+
+def factor(size: tf.Tensor) -> tf.Tensor:
+    """exp(s), with s kept within -3 to 3."""
+    return tf.exp(_LARGEST_EXPONENT * tf.tanh(size / _LARGEST_EXPONENT))
+
+
+def silent_start(initializer: Any) -> Any:
+    """`initializer` with zeros for the linear layer, where it says nothing of that."""
+    if initializer is None or isinstance(initializer, Mapping):
+        return {"linear": "zeros", **(initializer or {})}
+    return initializer
 
 
 def check_averages(beta_1: float, beta_2: float, epsilon: float, network: str) -> None:

@@ -1,6 +1,6 @@
 """LearnedAdam: Adam whose steps an LSTM adapts, coordinate by coordinate, and that knows what step it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,8 +8,6 @@ import tensorflow as tf
 
 from l2l_tf.networks import averaging_lstm, coordinate_features
 from l2l_tf.networks.averaging_lstm import AveragingLSTM
-
-_LARGEST_EXPONENT = 3.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,7 @@ class Scheduled:
     def respond(self, outputs, basis):
         size, direction = outputs
         gradients, mean = basis
-        factor = tf.exp(_LARGEST_EXPONENT * tf.tanh(size / _LARGEST_EXPONENT))
-        return -self.learning_rate * factor * (mean + direction * gradients)
+        return -self.learning_rate * averaging_lstm.factor(size) * (mean + direction * gradients)
 
 
 class LearnedAdam(AveragingLSTM):
@@ -84,8 +81,7 @@ class LearnedAdam(AveragingLSTM):
         averaging_lstm.check_averages(beta_1, beta_2, epsilon, "LearnedAdam")
         averaging_lstm.check_learning_rate(learning_rate)
         trained_steps = coordinate_features.check_steps(trained_steps)
-        if initializer is None or isinstance(initializer, Mapping):
-            initializer = {"linear": "zeros", **(initializer or {})}
+        initializer = averaging_lstm.silent_start(initializer)
         law = Scheduled(learning_rate, beta_1, beta_2, epsilon, trained_steps)
         options = {
             "learning_rate": learning_rate,

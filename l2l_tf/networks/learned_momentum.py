@@ -1,6 +1,6 @@
 """LearnedMomentum: Nesterov momentum whose steps an LSTM adapts, coordinate by coordinate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,8 +8,6 @@ import tensorflow as tf
 
 from l2l_tf.networks import averaging_lstm
 from l2l_tf.networks.averaging_lstm import AveragingLSTM
-
-_LARGEST_EXPONENT = 3.0
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,7 @@ class Adapted:
     def respond(self, outputs, basis):
         size, direction = outputs
         momentum, root_mean_square = basis
-        factor = tf.exp(_LARGEST_EXPONENT * tf.tanh(size / _LARGEST_EXPONENT))
-        return -self.learning_rate * factor * (momentum + direction * root_mean_square)
+        return -self.learning_rate * averaging_lstm.factor(size) * (momentum + direction * root_mean_square)
 
 
 class LearnedMomentum(AveragingLSTM):
@@ -79,8 +76,7 @@ class LearnedMomentum(AveragingLSTM):
     ):
         averaging_lstm.check_averages(beta_1, beta_2, epsilon, "LearnedMomentum")
         averaging_lstm.check_learning_rate(learning_rate)
-        if initializer is None or isinstance(initializer, Mapping):
-            initializer = {"linear": "zeros", **(initializer or {})}
+        initializer = averaging_lstm.silent_start(initializer)
         options = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
         law = Adapted(learning_rate, beta_1, beta_2, epsilon)
         super().__init__(law, layers, options, initializer, seed, dtype, name)

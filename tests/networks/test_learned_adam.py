@@ -6,14 +6,10 @@ import tensorflow as tf
 
 from l2l_tf import networks
 from l2l_tf.networks import Observation
-from tests.networks import mlp_reference
+from tests.networks import lstm_reference, mlp_reference
 
 GRADIENTS = np.array([[1e-5, -2.0], [1e-3, 0.0], [-0.7, 1.0]])
 TIME_SCALES = [1, 3, 10, 30, 100, 300, 1e3, 3e3, 1e4, 3e4, 1e5]
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 def test_it_starts_as_adam():
@@ -45,10 +41,8 @@ def test_three_steps_are_the_formulas():
         mean = m / (1 - 0.8**t) / root
         time = np.tanh(min(t - 1, 1) / np.array(TIME_SCALES) - 1)
         x = np.concatenate([g / root, mean, np.maximum(np.log(root) / 10, -1), np.tile(time, [2, 1])], 1)
-        i, f, z, o = np.split(x @ weights["lstm_1/w_i"] + h @ weights["lstm_1/w_h"] + weights["lstm_1/b"], 4, 1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(z)
-        h = sigmoid(o) * np.tanh(c)
-        s, d = np.split(h @ weights["linear/w"] + weights["linear/b"], 2, 1)
+        output, h, c = lstm_reference.step(weights, x, h, c)
+        s, d = np.split(output, 2, 1)
         expected = -0.5 * np.exp(3 * np.tanh(s / 3)) * (mean + d * g / root)
         np.testing.assert_allclose(updates["x"], expected[:, 0], rtol=1e-10)
 

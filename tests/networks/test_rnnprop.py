@@ -6,10 +6,7 @@ import tensorflow as tf
 
 from l2l_tf import networks
 from l2l_tf.networks import Observation
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+from tests.networks import lstm_reference
 
 
 @pytest.mark.parametrize("magnitude", [False, True])
@@ -29,10 +26,8 @@ def test_three_steps_are_the_formulas(magnitude):
         x = np.concatenate([g / root, m / (1 - 0.8**t) / root], 1)
         if magnitude:
             x = np.concatenate([x, np.log(np.maximum(v / (1 - 0.6**t), np.exp(-20))) / 20], 1)
-        i, f, z, o = np.split(x @ weights["lstm_1/w_i"] + h @ weights["lstm_1/w_h"] + weights["lstm_1/b"], 4, 1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(z)
-        h = sigmoid(o) * np.tanh(c)
-        expected = 0.5 * np.tanh(h @ weights["linear/w"] + weights["linear/b"])
+        output, h, c = lstm_reference.step(weights, x, h, c)
+        expected = 0.5 * np.tanh(output)
         np.testing.assert_allclose(updates["x"], expected[:, 0], rtol=1e-10)
 
 
