@@ -1,7 +1,7 @@
 """Peak memory of one meta-training step, each in a process of its own, by the number of coordinates and of steps.
 
     python -m benchmarks.memory [--coordinates=16000,100000,1000000] [--steps=20,100,500]
-        [--variants=tape,states,recompute] [--limit_gb=14] [--second_derivatives]
+        [--variants=tape,activations,states,recompute] [--limit_gb=14] [--second_derivatives]
 
 The optimizee is sum_i a_i (theta_i - b_i)^2 / N, so that what is measured are the networks and the records; the network
 is the original code's LSTM (2 x 20). Megabytes above those of a process that has imported TensorFlow and built the
@@ -20,7 +20,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _OVER = 3
-VARIANTS = ("tape", "states", "recompute")
+VARIANTS = ("tape", "activations", "states", "recompute")
 
 
 def measure(variant: str, num_coordinates: int, len_unroll: int, second_derivatives: bool) -> dict[str, float]:

@@ -28,7 +28,7 @@ def truncated_backpropagation(
       problem, network, len_unroll, objective, second_derivatives: see `unroll`.
       in_blocks: take the fast path where it has something to gain. It agrees with the readable one to rounding.
         Objectives of the validation losses take the readable one unless second derivatives are asked for.
-      memory_budget: bytes that the fast path may keep of an unroll's states; it recomputes them beyond.
+      memory_budget: bytes that the fast path may keep of an unroll's steps; it computes them again beyond.
     """
 
     in_blocks = in_blocks and (second_derivatives or not objective.of_validation)

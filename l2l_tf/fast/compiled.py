@@ -12,23 +12,37 @@ import tensorflow as tf
 
 from l2l_tf.dtypes import scaled
 from l2l_tf.fast import lstm_kernels
-from l2l_tf.fast.lstm_kernels import LstmWeights
+from l2l_tf.fast.lstm_kernels import Activations, LstmWeights
 from l2l_tf.fast.rules import Rule
+
+
+class Recorded(NamedTuple):
+    """What a block's step leaves for its replay where activations are kept, in place of the state before it.
+
+    Attributes:
+      own: what the rule kept before the step.
+      layers: the activations of each LSTM layer.
+    """
+
+    own: tuple[tf.Tensor, ...]
+    layers: tuple[Activations, ...]
 
 
 class Calls(NamedTuple):
     """The calls on a block of rows, for gradients `[size, n]` and the state: what the rule keeps, then h and c of
-    each layer, `[H, n]`.
+    each layer, `[H, n]`. A record is the state before a step, or `Recorded`.
 
     Attributes:
       step: weights, gradients, state -> update, next state.
-      replay_step: weights, gradients_t, state_t, lambda_{t+1}, the cotangent of state_{t+1}, that of the loss at t,
-        and the sum so far of the weights' gradients -> lambda_t, the cotangent of state_t, the sum.
-      pull_back: weights, gradients_t, state_t, the cotangents of u_t and state_{t+1}, the sum so far -> the cotangents
-        of gradients_t and state_t, the sum.
+      recorded_step: the same, and for each layer the inputs and the gates of its `Activations`.
+      replay_step: weights, gradients_t, the record of step t, lambda_{t+1}, the cotangent of state_{t+1}, that of the
+        loss at t, and the sum so far of the weights' gradients -> lambda_t, the cotangent of state_t, the sum.
+      pull_back: weights, gradients_t, the record of step t, the cotangents of u_t and state_{t+1}, the sum so far ->
+        the cotangents of gradients_t and state_t, the sum.
     """
 
     step: Callable
+    recorded_step: Callable
     replay_step: Callable
     pull_back: Callable
 
@@ -37,14 +51,28 @@ class Calls(NamedTuple):
 def calls(rule: Rule) -> Calls:
     """The calls for a rule. They are kept, so that a new graph finds them compiled."""
 
-    def step(weights: LstmWeights, gradients, state):
+    def forward(weights: LstmWeights, gradients, state):
         features, own, basis = rule.see(gradients, state[: rule.num_own])
-        output, layers = lstm_kernels.step(weights, features, state[rule.num_own :])
-        return rule.update(output, basis), (*own, *layers)
+        output, layers, activations = lstm_kernels.forward(weights, features, state[rule.num_own :])
+        return rule.update(output, basis), (*own, *layers), activations
 
-    def layers_back(weights, features, basis, layers, update_cotangents, layers_cotangents):
+    def step(weights: LstmWeights, gradients, state):
+        return forward(weights, gradients, state)[:2]
+
+    def recorded_step(weights: LstmWeights, gradients, state):
+        update, next_state, activations = forward(weights, gradients, state)
+        return update, next_state, tuple((layer.inputs, layer.gates) for layer in activations)
+
+    def own_of(record):
+        return record.own if isinstance(record, Recorded) else tuple(record[: rule.num_own])
+
+    def layers_back(weights, features, basis, record, update_cotangents, layers_cotangents):
         """The cotangents of the weights, of the features and the basis, and of the layers' state."""
-        output, _, hidden_output, saved = lstm_kernels.forward(weights, features, layers)
+        if isinstance(record, Recorded):
+            activations = record.layers
+        else:
+            *_, activations = lstm_kernels.forward(weights, features, record[rule.num_own :])
+        output = lstm_kernels.output(weights, features, activations)
         with tf.GradientTape() as tape:
             tape.watch((output, basis))
             update = rule.update(output, basis)
@@ -55,25 +83,25 @@ def calls(rule: Rule) -> Calls:
             unconnected_gradients=tf.UnconnectedGradients.ZERO,
         )
         pulled, feature_cotangents, layers_cotangents = lstm_kernels.backward(
-            weights, hidden_output, saved, output_cotangents, layers_cotangents
+            weights, features, activations, output_cotangents, layers_cotangents
         )
         return pulled, (feature_cotangents, basis_cotangents), layers_cotangents
 
-    def replay_step(weights, gradients, state, cotangents, state_cotangents, loss_cotangent, total):
+    def replay_step(weights, gradients, record, cotangents, state_cotangents, loss_cotangent, total):
         # What the rule keeps depends on gradients alone, which are constants here: its cotangents are of no use.
         own, layers = state_cotangents[: rule.num_own], state_cotangents[rule.num_own :]
-        features, _, basis = rule.see(gradients, state[: rule.num_own])
-        pulled, _, layers = layers_back(weights, features, basis, state[rule.num_own :], cotangents, layers)
+        features, _, basis = rule.see(gradients, own_of(record))
+        pulled, _, layers = layers_back(weights, features, basis, record, cotangents, layers)
         total = tf.nest.map_structure(tf.add, total, pulled)
         return cotangents + scaled(gradients, loss_cotangent), (*own, *layers), total
 
-    def pull_back(weights, gradients, state, cotangents, state_cotangents, total):
-        observed = (gradients, tuple(state[: rule.num_own]))
+    def pull_back(weights, gradients, record, cotangents, state_cotangents, total):
+        observed = (gradients, own_of(record))
         with tf.GradientTape() as tape:
             tape.watch(observed)
             features, own, basis = rule.see(*observed)
         pulled, seen_cotangents, layers = layers_back(
-            weights, features, basis, state[rule.num_own :], cotangents, state_cotangents[rule.num_own :]
+            weights, features, basis, record, cotangents, state_cotangents[rule.num_own :]
         )
         gradient_cotangents, own_cotangents = tape.gradient(
             ((features, basis), own),
@@ -83,4 +111,5 @@ def calls(rule: Rule) -> Calls:
         )
         return gradient_cotangents, (*own_cotangents, *layers), tf.nest.map_structure(tf.add, total, pulled)
 
-    return Calls(*(tf.function(call, jit_compile=True, autograph=False) for call in (step, replay_step, pull_back)))
+    functions = (step, recorded_step, replay_step, pull_back)
+    return Calls(*(tf.function(function, jit_compile=True, autograph=False) for function in functions))

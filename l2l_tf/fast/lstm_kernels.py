@@ -4,8 +4,8 @@ Everything is feature-major, `[features, n]`: a gate of all rows is contiguous, 
 and every elementwise operation runs over long vectors. h and c of each layer stay tensors of their own: joining what
 was computed a moment ago costs a compiled program more than a few outputs do.
 
-A rollout keeps nothing but the state. The replay computes the gates again from it (`forward`) before it goes back
-(`backward`), which is cheaper than writing them to memory and reading them back.
+The step back needs the gates of the step forward. Where memory allows, a rollout keeps them (`Activations`); else the
+replay computes them again from the state.
 
 As sigmoid(z) = (1 + tanh(z / 2)) / 2, one tanh serves all four gates once the weights of the three sigmoid gates are
 halved (`GATE_SCALE`):
@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
+
+from l2l_tf.fast.tanh import tanh
 
 GATE_SCALE = (0.5, 0.5, 1.0, 0.5)
 
@@ -39,79 +41,98 @@ class LstmWeights(NamedTuple):
     linear_bias: tf.Tensor
 
 
-class Saved(NamedTuple):
-    """What the step back needs of one layer's step forward."""
+class Activations(NamedTuple):
+    """What the step back needs of one layer's step forward.
 
-    weights: tf.Tensor
+    Attributes:
+      inputs: [x; h; 1], `[inputs + H + 1, n]`.
+      cell: c, `[H, n]`.
+      gates: a, `[4 H, n]`.
+      next_cell: c', `[H, n]`.
+    """
+
     inputs: tf.Tensor
     cell: tf.Tensor
     gates: tf.Tensor
-    tanh_cell: tf.Tensor
-
-
-def step(weights: LstmWeights, features: tf.Tensor, state: State) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-    """One step: features `[F, n]` and (h, c of layer 1, h, c of layer 2, ...) to the output `[size, n]` and the next.
-
-    The state's tensors are `[H, n]`.
-    """
-    output, next_state, _, _ = forward(weights, features, state)
-    return output, next_state
+    next_cell: tf.Tensor
 
 
 def forward(
     weights: LstmWeights, features: tf.Tensor, state: State
-) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tf.Tensor, list[Saved]]:
-    """`step`, and what `backward` needs: the input of the linear layer, and what each LSTM layer saved."""
-    hidden_output, next_state, saved = features, [], []
+) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], tuple[Activations, ...]]:
+    """One step, from features `[F, n]` and the state, h and c of each layer, `[H, n]`.
+
+    Returns:
+      The output `[size, n]`, the next state, and the activations of each layer.
+    """
+    next_state: list[tf.Tensor] = []
+    activations: list[Activations] = []
+    hidden_output = features
     for w, hidden, cell in zip(weights.layers, state[::2], state[1::2]):
         inputs = tf.concat([hidden_output, hidden, tf.ones_like(hidden[:1])], 0)
-        hidden_output, next_cell, gates, tanh_cell = _layer(w, inputs, cell)
+        gates = tanh(tf.matmul(w, inputs))
+        i, f, g, _ = tf.split(gates, 4)
+        next_cell = (0.5 + 0.5 * f) * cell + (0.5 + 0.5 * i) * g
+        activations.append(Activations(inputs, cell, gates, next_cell))
+        hidden_output = _hidden(gates, tanh(next_cell))
         next_state += [hidden_output, next_cell]
-        saved.append(Saved(w, inputs, cell, gates, tanh_cell))
-    output = tf.matmul(weights.linear, hidden_output, transpose_a=True) + weights.linear_bias[:, None]
-    return output, tuple(next_state), hidden_output, saved
+    return _linear(weights, hidden_output), tuple(next_state), tuple(activations)
+
+
+def output(weights: LstmWeights, features: tf.Tensor, activations: Sequence[Activations]) -> tf.Tensor:
+    """The output of the step that features and activations are of."""
+    return _linear(weights, _last_hidden(features, activations))
 
 
 def backward(
     weights: LstmWeights,
-    hidden_output: tf.Tensor,
-    saved: Sequence[Saved],
+    features: tf.Tensor,
+    activations: Sequence[Activations],
     output_cotangent: tf.Tensor,
     state_cotangent: State,
 ) -> tuple[LstmWeights, tf.Tensor, tuple[tf.Tensor, ...]]:
     """Back through `forward`: the cotangents of its outputs to those of the weights, the features and the state."""
+    hidden_output = _last_hidden(features, activations)
     d_linear = tf.matmul(hidden_output, output_cotangent, transpose_b=True)
     d_linear_bias = tf.reduce_sum(output_cotangent, 1)
     d_output = tf.matmul(weights.linear, output_cotangent)
 
     d_layers: list[tf.Tensor] = []
     d_state: list[tf.Tensor] = []
-    layers = list(zip(saved, state_cotangent[::2], state_cotangent[1::2]))
-    for (w, inputs, cell, gates, tanh_cell), d_hidden, d_cell in reversed(layers):
-        dz, d_cell = _gates_back(gates, tanh_cell, cell, d_output + d_hidden, d_cell)
-        num_inputs = inputs.shape[0] - cell.shape[0] - 1
-        d_output = tf.matmul(w[:, :num_inputs], dz, transpose_a=True)
-        d_hidden = tf.matmul(w[:, num_inputs:-1], dz, transpose_a=True)
-        d_layers = [tf.matmul(dz, inputs, transpose_b=True), *d_layers]
+    layers = list(zip(weights.layers, activations, state_cotangent[::2], state_cotangent[1::2]))
+    for index, (w, layer, d_hidden, d_cell) in reversed(list(enumerate(layers))):
+        dz, d_cell = _gates_back(layer, d_output + d_hidden, d_cell)
+        num_inputs = layer.inputs.shape[0] - layer.cell.shape[0] - 1
+        if index == 0:  # apart, as seldom anyone needs the cotangents of the features
+            d_output = tf.matmul(w[:, :num_inputs], dz, transpose_a=True)
+            d_hidden = tf.matmul(w[:, num_inputs:-1], dz, transpose_a=True)
+        else:
+            d_inputs = tf.matmul(w[:, :-1], dz, transpose_a=True)
+            d_output, d_hidden = d_inputs[:num_inputs], d_inputs[num_inputs:]
+        d_layers = [tf.matmul(dz, layer.inputs, transpose_b=True), *d_layers]
         d_state = [d_hidden, d_cell, *d_state]
     return LstmWeights(tuple(d_layers), d_linear, d_linear_bias), d_output, tuple(d_state)
 
 
-def _layer(w: tf.Tensor, inputs: tf.Tensor, cell: tf.Tensor):
-    """h', c', a and tanh c' of one layer."""
-    gates = tf.tanh(tf.matmul(w, inputs))
-    i, f, g, o = tf.split(gates, 4)
-    cell = (0.5 + 0.5 * f) * cell + (0.5 + 0.5 * i) * g
-    tanh_cell = tf.tanh(cell)
-    return (0.5 + 0.5 * o) * tanh_cell, cell, gates, tanh_cell
+def _linear(weights: LstmWeights, hidden_output: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(weights.linear, hidden_output, transpose_a=True) + weights.linear_bias[:, None]
 
 
-def _gates_back(
-    gates: tf.Tensor, tanh_cell: tf.Tensor, cell: tf.Tensor, d_hidden: tf.Tensor, d_cell: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _last_hidden(features: tf.Tensor, activations: Sequence[Activations]) -> tf.Tensor:
+    """What the linear layer sees."""
+    return _hidden(activations[-1].gates, tanh(activations[-1].next_cell)) if activations else features
+
+
+def _hidden(gates: tf.Tensor, tanh_cell: tf.Tensor) -> tf.Tensor:
+    """h' of a layer."""
+    return (0.5 + 0.5 * tf.split(gates, 4)[3]) * tanh_cell
+
+
+def _gates_back(layer: Activations, d_hidden: tf.Tensor, d_cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The cotangents of w [x; h; 1], `[4 H, n]`, and of c, from those of h' and c'."""
-    i, f, g, o = tf.split(gates, 4)
+    i, f, g, o = tf.split(layer.gates, 4)
+    tanh_cell = tanh(layer.next_cell)
     d_cell = d_cell + d_hidden * (0.5 + 0.5 * o) * (1 - tanh_cell * tanh_cell)
-    d_gates = [0.5 * d_cell * g, 0.5 * d_cell * cell, d_cell * (0.5 + 0.5 * i), 0.5 * d_hidden * tanh_cell]
+    d_gates = [0.5 * d_cell * g, 0.5 * d_cell * layer.cell, d_cell * (0.5 + 0.5 * i), 0.5 * d_hidden * tanh_cell]
     dz = tf.concat([d_gate * (1 - a * a) for d_gate, a in zip(d_gates, (i, f, g, o))], 0)
     return dz, d_cell * (0.5 + 0.5 * f)

@@ -47,9 +47,8 @@ def outer_gradient(
 
     Args:
       problem, network, run, len_unroll, objective, second_derivatives: see `unroll`.
-      memory: "states" keeps h_t of every step for the replay; "recompute" keeps what the networks saw and computes
-        the states again, block by block. None takes "states" where its records fit into `memory_budget`. With second
-        derivatives every block is at the same step at a time, so states are kept in both modes.
+      memory: one of `memory.MODES`; None takes the fastest whose records fit into `memory_budget`. With second
+        derivatives every block is at the same step at a time, so that "recompute" keeps states too.
       memory_budget: bytes.
       rows_per_block: about how many rows (coordinates) go into one compiled call.
 
@@ -61,10 +60,11 @@ def outer_gradient(
         raise ValueError("In blocks, objectives of the validation losses need second_derivatives=True.")
     parts = parts_of(network, run.parameters, rows_per_block)
     if memory is None:
-        memory = memory_modes.choose(run.state, len_unroll, memory_budget)
-    recompute = memory_modes.checked(memory) == "recompute" and not second_derivatives
+        memory = memory_modes.choose(parts.values(), run.state, len_unroll, memory_budget)
+    if memory_modes.checked(memory) == "recompute" and second_derivatives:
+        memory = "states"
     validation = objective.of_validation
-    records, end = roll_out(problem, network, parts, run, len_unroll, second_derivatives, recompute, validation)
+    records, end = roll_out(problem, network, parts, run, len_unroll, second_derivatives, memory, validation)
 
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(records.outer_losses)

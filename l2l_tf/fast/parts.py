@@ -13,7 +13,8 @@ import tensorflow as tf
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.dtypes import scaled
 from l2l_tf.fast import blocks, compiled, lstm_kernels
-from l2l_tf.fast.lstm_kernels import LstmWeights
+from l2l_tf.fast.compiled import Recorded
+from l2l_tf.fast.lstm_kernels import Activations, LstmWeights
 from l2l_tf.fast.rules import Rule, rule_of
 from l2l_tf.networks.network import Network, Observation, Tensors
 
@@ -72,6 +73,48 @@ class Blocked:
         stepped = [self._calls.step(self._weights, *block) for block in zip(seen, state)]
         return self._join([update for update, _ in stepped]), [state for _, state in stepped]
 
+    def recorded_step(self, seen, state, activations: bool) -> tuple[Tensors, list[BlockState], list]:
+        """`step`, and the records that its replay takes: the activations, or the state before it."""
+        if not activations:
+            return *self.step(seen, state), state
+        updates, next_state, records = [], [], []
+        for block_seen, before in zip(seen, state):
+            update, after, layers = self._calls.recorded_step(self._weights, block_seen, before)
+            updates.append(update)
+            next_state.append(after)
+            own, cells, next_cells = self._own(before), self._cells(before), self._cells(after)
+            layers = zip(layers, cells, next_cells)
+            records.append(Recorded(own, tuple(Activations(x, c, a, next_c) for (x, a), c, next_c in layers)))
+        return self._join(updates), next_state, records
+
+    def record_like(self, state: list[BlockState], activations: bool) -> list:
+        """The records of `recorded_step` as tensors' types and shapes."""
+        if not activations:
+            return state
+        records = []
+        for block in state:
+            layers = []
+            for w, cell in zip(self._weights.layers, self._cells(block)):
+                inputs, gates = (tf.TensorSpec([size, cell.shape[1]], cell.dtype) for size in reversed(w.shape))
+                layers.append(Activations(inputs, cell, gates, cell))
+            records.append(Recorded(self._own(block), tuple(layers)))
+        return records
+
+    def zero_state(self, records: list) -> list[BlockState]:
+        """Zeros like the state before the step of the records."""
+        blocks = []
+        for record in records:
+            if isinstance(record, Recorded):
+                record = (*record.own, *(cell for layer in record.layers for cell in (layer.cell, layer.cell)))
+            blocks.append(tuple(tf.zeros_like(tensor) for tensor in record))
+        return blocks
+
+    def activation_bytes(self) -> int:
+        """What the record of a step takes with activations, beyond the state: gates, and inputs in place of h."""
+        numbers = sum(w.shape[0] - w.shape[0] // 4 + w.shape[1] for w in self._weights.layers)
+        rows = self._layout.num_blocks * self._layout.rows_per_block
+        return numbers * rows * self._weights.linear.dtype.size
+
     def advance(self, seen: list[tf.Tensor], state: list[BlockState]) -> list[BlockState]:
         """The next state of some blocks, in which nobody needs the updates."""
         return [self._calls.step(self._weights, *block)[1] for block in zip(seen, state)]
@@ -81,18 +124,18 @@ class Blocked:
         num_blocks = self._layout.num_blocks if num_blocks is None else num_blocks
         return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(num_blocks)]
 
-    def replay_step(self, seen, state, cotangents, state_cotangents, loss_cotangent, total):
+    def replay_step(self, seen, record, cotangents, state_cotangents, loss_cotangent, total):
         """lambda_t, the cotangent of h_t and the sum, from lambda_{t+1} and the cotangent of h_{t+1}."""
         return _transposed(
             self._calls.replay_step(self._weights, *block, loss_cotangent, block_total)
-            for *block, block_total in zip(seen, state, cotangents, state_cotangents, total)
+            for *block, block_total in zip(seen, record, cotangents, state_cotangents, total)
         )
 
-    def pull_back(self, seen, state, cotangents: Tensors, state_cotangents, total):
+    def pull_back(self, seen, record, cotangents: Tensors, state_cotangents, total):
         """The cotangents of what was observed and of h_t, and the sum, from those of u_t and h_{t+1}."""
         observed, state_cotangents, total = _transposed(
             self._calls.pull_back(self._weights, *block)
-            for block in zip(seen, state, self._cut(cotangents), state_cotangents, total)
+            for block in zip(seen, record, self._cut(cotangents), state_cotangents, total)
         )
         return Observation(self._join(observed)), state_cotangents, total
 
@@ -100,6 +143,14 @@ class Blocked:
         """The sum over the blocks, by variable."""
         summed = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)
         return unpack(self._network.cores, self._network.linear, self._rule.scale, summed)
+
+    def _own(self, state: BlockState) -> BlockState:
+        """What the rule keeps of a block's state."""
+        return state[: self._rule.num_own]
+
+    def _cells(self, state: BlockState) -> BlockState:
+        """c of each layer."""
+        return state[self._rule.num_own + 1 :: 2]
 
     def _cut(self, tensors: Tensors) -> list[tf.Tensor]:
         return blocks.cut(self._network.to_rows({name: tensors[name] for name in self._like}), self._layout)
@@ -134,6 +185,20 @@ class Whole:
 
     def step(self, seen: Observation, state: Any) -> tuple[Tensors, Any]:
         return self._network(seen, state)
+
+    def recorded_step(self, seen: Observation, state: Any, activations: bool) -> tuple[Tensors, Any, Any]:
+        del activations
+        return *self.step(seen, state), state
+
+    def record_like(self, state: Any, activations: bool) -> Any:
+        del activations
+        return state
+
+    def zero_state(self, records: Any) -> Any:
+        return tf.nest.map_structure(tf.zeros_like, records)
+
+    def activation_bytes(self) -> int:
+        return 0
 
     def zeros(self) -> list[tf.Tensor]:
         return [tf.zeros_like(variable) for variable in self._variables]

@@ -23,7 +23,7 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
         if isinstance(part, Blocked) and name in records.starts:
             total = recompute.replay(part, seen, records.starts[name], loss_cotangents)
         else:
-            total = _step_by_step(part, seen, records.states[name], loss_cotangents)
+            total = _step_by_step(part, seen, records.steps[name], loss_cotangents)
         _add_gradients(gradients, part.gradients(total))
     return gradients
 
@@ -51,9 +51,9 @@ def exact(
         observed = tf.nest.map_structure(tf.zeros_like, last)
         next_state_cotangents, next_totals = {}, {}
         for name, part in parts.items():
-            seen, state = read(records.seen[name], t), read(records.states[name], t)
+            seen, record = read(records.seen[name], t), read(records.steps[name], t)
             by_part, next_state_cotangents[name], next_totals[name] = part.pull_back(
-                seen, state, cotangents, state_cotangents[name], totals[name]
+                seen, record, cotangents, state_cotangents[name], totals[name]
             )
             observed = _add_observations(observed, by_part)
         if not outer:
@@ -72,7 +72,7 @@ def exact(
         (
             tf.constant(len_unroll - 1),
             scaled(gradients_at_end, loss_cotangents[len_unroll]),
-            {name: _zeros_like_first(states) for name, states in records.states.items()},
+            {name: parts[name].zero_state(read(steps, 0)) for name, steps in records.steps.items()},
             {name: part.zeros() for name, part in parts.items()},
         ),
         maximum_iterations=len_unroll,
@@ -89,14 +89,14 @@ def _add_gradients(total: GradientsByVariable, more: GradientsByVariable) -> Non
         total[variable] = total[variable] + gradient if variable in total else gradient
 
 
-def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor) -> Any:
-    """The sum over time of the weights' gradients, from records of what the part saw and of its states."""
+def _step_by_step(part: Part, seen: Any, steps: Any, loss_cotangents: tf.Tensor) -> Any:
+    """The sum over time of the weights' gradients, from records of what the part saw and of its steps."""
     len_unroll = loss_cotangents.shape[0] - 1
     last = read(seen, len_unroll)
 
     def body(t, cotangents, state_cotangents, total):
         return t - 1, *part.replay_step(
-            read(seen, t), read(states, t), cotangents, state_cotangents, loss_cotangents[t], total
+            read(seen, t), read(steps, t), cotangents, state_cotangents, loss_cotangents[t], total
         )
 
     *_, total = tf.while_loop(
@@ -105,16 +105,12 @@ def _step_by_step(part: Part, seen: Any, states: Any, loss_cotangents: tf.Tensor
         (
             tf.constant(len_unroll - 1),
             scaled(last, loss_cotangents[len_unroll]),
-            _zeros_like_first(states),
+            part.zero_state(read(steps, 0)),
             part.zeros(),
         ),
         maximum_iterations=len_unroll,
     )
     return total
-
-
-def _zeros_like_first(arrays: Any) -> Any:
-    return tf.nest.map_structure(tf.zeros_like, read(arrays, 0))
 
 
 def _add_observations(total: Observation, part: Observation) -> Observation:

@@ -18,7 +18,7 @@ class Records(NamedTuple):
     Attributes:
       losses: a tensor `[T + 1]`.
       seen: part name to what it saw at steps 0 to T.
-      states: part name to h_0 to h_{T-1}, of the parts that keep them.
+      steps: part name to its records of steps 0 to T-1, of the parts that keep them.
       starts: part name to h_0, tensors, of the parts that compute the others again.
       parameters: theta_0 to theta_{T-1}; `()` unless second derivatives are asked for.
       outer_losses: a tensor `[T + 1]`, what the outer objective is of: `losses`, or the validation losses.
@@ -27,7 +27,7 @@ class Records(NamedTuple):
 
     losses: tf.Tensor
     seen: dict[str, Any]
-    states: dict[str, Any]
+    steps: dict[str, Any]
     starts: dict[str, Any]
     parameters: Any
     outer_losses: tf.Tensor
@@ -41,7 +41,7 @@ def roll_out(
     run: Run,
     len_unroll: int,
     second_derivatives: bool,
-    recompute: bool,
+    memory: str,
     validation: bool = False,
 ) -> tuple[Records, Run]:
     """The records of `len_unroll` steps from `run`, and the run after them.
@@ -50,11 +50,12 @@ def roll_out(
       problem, network, run, len_unroll: see `unroll.roll_out`.
       parts: the parts of `network`.
       second_derivatives: whether to record the parameters, and the parts that have no weights to learn.
-      recompute: whether the parts that can compute their states again keep only the first.
+      memory: what the parts that are able to choose keep for the replay, see `l2l_tf.fast.memory`.
       validation: whether to record the validation losses and their gradients.
     """
     recorded = [name for name, part in parts.items() if part.learns or second_derivatives]
-    with_states = [name for name in recorded if not (recompute and parts[name].recomputes)]
+    with_steps = [name for name in recorded if not (memory == "recompute" and parts[name].recomputes)]
+    activations = memory == "activations"
 
     def observe(step, parameters):
         at_step = run._replace(step=step, parameters=parameters)
@@ -63,25 +64,28 @@ def roll_out(
         seen = {name: part.see(observation) for name, part in parts.items()}
         return seen, (observation.loss, _only(recorded, seen), outer)
 
-    def before(states, parameters):
-        return _only(with_states, states), parameters if second_derivatives else ()
-
     states = {name: part.enter(run.state[name]) for name, part in parts.items()}
     seen, record = observe(run.step, run.parameters)
     observed = write(arrays_like(record, len_unroll + 1), 0, record)
-    left = arrays_like(before(states, run.parameters), len_unroll)
+    records = {name: parts[name].record_like(states[name], activations) for name in with_steps}
+    left = arrays_like((records, run.parameters if second_derivatives else ()), len_unroll)
 
     def body(t, parameters, states, seen, observed, left):
-        left = write(left, t, before(states, parameters))
-        parameters, next_states = dict(parameters), {}
+        before = parameters if second_derivatives else ()
+        parameters, next_states, records = dict(parameters), {}, {}
         for name, part in parts.items():
-            updates, next_states[name] = part.step(seen[name], states[name])
+            if name in with_steps:
+                stepped = part.recorded_step(seen[name], states[name], activations)
+                updates, next_states[name], records[name] = stepped
+            else:
+                updates, next_states[name] = part.step(seen[name], states[name])
             for key, update in updates.items():
                 parameters[key] += update
+        left = write(left, t, (records, before))
         seen, record = observe(run.step + t + 1, parameters)
         return t + 1, parameters, next_states, seen, write(observed, t + 1, record), left
 
-    _, parameters, next_states, _, (losses, seen, outer), (kept_states, kept_parameters) = tf.while_loop(
+    _, parameters, next_states, _, (losses, seen, outer), (steps, kept_parameters) = tf.while_loop(
         lambda t, *_: t < len_unroll,
         body,
         (tf.constant(0), run.parameters, states, seen, observed, left),
@@ -93,10 +97,10 @@ def roll_out(
         state={name: part.leave(next_states[name], run.state[name]) for name, part in parts.items()},
     )
     with tf.control_dependencies(tf.nest.flatten(end.state)):  # cut once more: blocks kept all along would be memory
-        starts = {name: parts[name].enter(run.state[name]) for name in recorded if name not in with_states}
+        starts = {name: parts[name].enter(run.state[name]) for name in recorded if name not in with_steps}
     stacked = losses.stack()
     outer_losses, outer_gradients = (outer[0].stack(), outer[1]) if outer else (stacked, ())
-    return Records(stacked, seen, kept_states, starts, kept_parameters, outer_losses, outer_gradients), end
+    return Records(stacked, seen, steps, starts, kept_parameters, outer_losses, outer_gradients), end
 
 
 def _only(names: list[str], of_parts: dict[str, Any]) -> dict[str, Any]:

@@ -31,18 +31,19 @@ def test_kernels_agree_with_the_network_and_its_tape(layers, size):
     def feature_major(nest):
         return tuple(tf.transpose(h) for h in tf.nest.flatten(nest))
 
-    kernel_update, kernel_state = lstm_kernels.step(packed, tf.transpose(rows), feature_major(state))
+    features = tf.transpose(rows)
+    kernel_update, kernel_state, activations = lstm_kernels.forward(packed, features, feature_major(state))
     np.testing.assert_allclose(tf.transpose(kernel_update), update, atol=1e-14)
     for actual, wanted in zip(kernel_state, feature_major(next_state), strict=True):
         np.testing.assert_allclose(actual, wanted, atol=1e-14)
 
-    *_, hidden_output, saved = lstm_kernels.forward(packed, tf.transpose(rows), feature_major(state))
-    weights, features, pulled_state = lstm_kernels.backward(
-        packed, hidden_output, saved, tf.transpose(cotangent), feature_major(state_cotangent)
+    np.testing.assert_allclose(lstm_kernels.output(packed, features, activations), kernel_update, atol=1e-14)
+    weights, pulled_features, pulled_state = lstm_kernels.backward(
+        packed, features, activations, tf.transpose(cotangent), feature_major(state_cotangent)
     )
     by_variable = parts.unpack(network.cores, network.linear, network.scale, weights)
     for variable, wanted in zip(variables, expected[0]):
         np.testing.assert_allclose(by_variable[variable.ref()], wanted, atol=1e-13, err_msg=variable.name)
-    np.testing.assert_allclose(tf.transpose(features), expected[1], atol=1e-13)
+    np.testing.assert_allclose(tf.transpose(pulled_features), expected[1], atol=1e-13)
     for actual, wanted in zip(pulled_state, feature_major(expected[2]), strict=True):
         np.testing.assert_allclose(actual, wanted, atol=1e-13)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from l2l_tf import fast, networks, seeds, unroll
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import recompute
+from l2l_tf.fast.parts import parts_of
 from l2l_tf.objectives import trajectory_objective
 from problems.problem import Problem
 
@@ -70,7 +71,13 @@ def _assert_agrees(
     assert in_blocks.experimental_get_tracing_count() == 1
 
 
-MODES = [{"memory": "states"}, {"memory": "recompute"}, {"second_derivatives": True}]
+MODES = [
+    {"memory": "activations"},
+    {"memory": "states"},
+    {"memory": "recompute"},
+    {"second_derivatives": True},
+    {"second_derivatives": True, "memory": "states"},
+]
 
 
 @pytest.mark.parametrize("options", MODES, ids=str)
@@ -85,7 +92,7 @@ def test_one_network_under_two_names(options):
     _assert_agrees(network, rows_per_block=16, **options)
 
 
-@pytest.mark.parametrize("options", [MODES[0], MODES[2]], ids=str)
+@pytest.mark.parametrize("options", [mode for mode in MODES if mode != {"memory": "recompute"}], ids=str)
 def test_several_networks_at_once(options):
     """LSTMs over coordinates, kernels and vectors, and Adam; two networks on one parameter."""
     network = AssignedNetworks(
@@ -163,16 +170,26 @@ def test_double_precision_stays_on_the_readable_path_within_the_fast_one():
 
 
 def test_memory_is_chosen_by_the_budget():
-    states = {"network": (tf.zeros([100, 20]), tf.zeros([100, 20]))}
-    kept = 2 * 100 * 20 * 4 * 5
-    assert fast.memory.choose(states, len_unroll=5, budget=kept) == "states"
-    assert fast.memory.choose(states, len_unroll=5, budget=kept - 1) == "recompute"
+    """Of layers of 3 and 2 cells with one feature, a row has 10 numbers of state; its activations are 20 gates, and 5
+    and 6 inputs in place of 5 numbers of h."""
+    network = AssignedNetworks({"lstm": _lstm(preprocess_name="identity", preprocess_options={})})
+    parameters = {"kernel": tf.zeros([64])}
+    parts = parts_of(network, parameters, rows_per_block=32).values()
+    state = network.initial_state(parameters)
+    states, activations = (4 * 64 * 5 * numbers for numbers in (10, 10 + 20 + 5 + 6 - 5))
+
+    def chosen(budget):
+        return fast.memory.choose(parts, state, len_unroll=5, budget=budget)
+
+    assert chosen(activations) == "activations"
+    assert chosen(activations - 1) == chosen(states) == "states"
+    assert chosen(states - 1) == "recompute"
 
 
 def test_an_unknown_memory_mode():
     network = AssignedNetworks({"cw": _lstm()})
     run = unroll.start(Network(), network, seeds.root(0))
-    with pytest.raises(ValueError, match=r"memory is one of \['states', 'recompute'\], or None. Received: 'none'"):
+    with pytest.raises(ValueError, match=r"memory is one of \['activations', 'states', .*\], .* Received: 'none'"):
         fast.outer_gradient(Network(), network, run, 2, trajectory_objective(2), memory="none")
 
 
