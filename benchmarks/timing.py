@@ -65,7 +65,7 @@ def table(timings: Mapping[str, Timings]) -> str:
         ratio = np.median(reference * 1e3 / wall)
         lines.append(
             f"| {name} | {timing.first:.1f} | {np.median(wall):.1f} | {low:.1f}-{high:.1f} | {np.median(cpu):.0f} "
-            f"| {ratio:.2f} |"
+            f"| {ratio:.3g} |"
         )
     return "\n".join(lines)
 
