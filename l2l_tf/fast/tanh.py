@@ -1,7 +1,6 @@
 """tanh for compiled calls, in arithmetic that a compiler keeps in its vector registers.
 
-XLA's own tanh on CPUs is called for 16 numbers at a time, through memory: of all that the LSTM layers do entry by
-entry, it took more than half. Written out, it is part of the loop around it.
+XLA's own tanh on CPUs is called for 16 numbers at a time, through memory. Written out, it is part of the loop around it.
 """
 
 import tensorflow as tf
@@ -17,10 +16,10 @@ def tanh(x: tf.Tensor) -> tf.Tensor:
     """tanh x, in single precision to 4e-7 of its value. NaN stays NaN. TensorFlow's own in other precisions."""
     if x.dtype != tf.float32:
         return tf.tanh(x)
-    bounded = tf.clip_by_value(x, -_BOUND, _BOUND)
-    square = bounded * bounded
-    value = bounded * _polynomial(_NUMERATOR, square) / _polynomial(_DENOMINATOR, square)
-    return tf.where(tf.math.is_nan(x), x, value)  # XLA's minimum and maximum may lose NaN
+    # By comparisons, which are false for NaN: XLA's minimum and maximum may lose it.
+    x = tf.where(x > _BOUND, _BOUND, tf.where(x < -_BOUND, -_BOUND, x))
+    square = x * x
+    return x * _polynomial(_NUMERATOR, square) / _polynomial(_DENOMINATOR, square)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: tf.Tensor) -> tf.Tensor:
