@@ -1,6 +1,7 @@
 """tanh for compiled calls, in arithmetic that a compiler keeps in its vector registers.
 
-XLA's own tanh on CPUs is called for 16 numbers at a time, through memory. Written out, it is part of the loop around it.
+XLA's own tanh on CPUs is called for 16 numbers at a time, through memory. Written out, it is part of the loop
+around it.
 """
 
 import tensorflow as tf
