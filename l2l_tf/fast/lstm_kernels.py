@@ -74,7 +74,7 @@ def forward(
         i, f, g, _ = tf.split(gates, 4)
         next_cell = (0.5 + 0.5 * f) * cell + (0.5 + 0.5 * i) * g
         activations.append(Activations(inputs, cell, gates, next_cell))
-        hidden_output = _hidden(gates, tanh(next_cell))
+        hidden_output = _hidden(activations[-1])
         next_state += [hidden_output, next_cell]
     return _linear(weights, hidden_output), tuple(next_state), tuple(activations)
 
@@ -120,12 +120,12 @@ def _linear(weights: LstmWeights, hidden_output: tf.Tensor) -> tf.Tensor:
 
 def _last_hidden(features: tf.Tensor, activations: Sequence[Activations]) -> tf.Tensor:
     """What the linear layer sees."""
-    return _hidden(activations[-1].gates, tanh(activations[-1].next_cell)) if activations else features
+    return _hidden(activations[-1]) if activations else features
 
 
-def _hidden(gates: tf.Tensor, tanh_cell: tf.Tensor) -> tf.Tensor:
+def _hidden(layer: Activations) -> tf.Tensor:
     """h' of a layer."""
-    return (0.5 + 0.5 * tf.split(gates, 4)[3]) * tanh_cell
+    return (0.5 + 0.5 * tf.split(layer.gates, 4)[3]) * tanh(layer.next_cell)
 
 
 def _gates_back(layer: Activations, d_hidden: tf.Tensor, d_cell: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -82,9 +82,9 @@ class Blocked:
             update, after, layers = self._calls.recorded_step(self._weights, block_seen, before)
             updates.append(update)
             next_state.append(after)
-            own, cells, next_cells = self._own(before), self._cells(before), self._cells(after)
-            layers = zip(layers, cells, next_cells)
-            records.append(Recorded(own, tuple(Activations(x, c, a, next_c) for (x, a), c, next_c in layers)))
+            with_cells = zip(layers, self._cells(before), self._cells(after))
+            activated = tuple(Activations(x, c, a, next_c) for (x, a), c, next_c in with_cells)
+            records.append(Recorded(self._own(before), activated))
         return self._join(updates), next_state, records
 
     def record_like(self, state: list[BlockState], activations: bool) -> list:
