@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.dtypes import is_usable
-from l2l_tf.fast import blocks, compiled, parts
+from l2l_tf.fast import blocks, compiled, packing
 from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
 from l2l_tf.networks.network import Network, Observation, Tensors
 
@@ -85,7 +85,7 @@ class Blocks:
 
     def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
         gradients = {name: observation.gradients[name] for name in self.names}
-        weights = parts.pack(self._network.cores, self._network.linear, self._rule.scale)
+        weights = packing.pack(self._network.cores, self._network.linear, self._rule.scale)
         rows = blocks.cut(self._network.to_rows(gradients), self._layout)
         stepped = [self._step(weights, *block) for block in zip(rows, state)]
         updates = blocks.join([update for update, _ in stepped], self._layout)

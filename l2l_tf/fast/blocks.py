@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-_ALIGNMENT = 16  # float32 lanes of the widest vector registers
+ALIGNMENT = 16  # float32 lanes of the widest vector registers
 _FEWEST_ROWS = 256  # below, a call's overhead outweighs a further core
 _MAX_BLOCKS = 64  # every block is a node of the graph; beyond this they grow instead
 
@@ -23,29 +23,34 @@ class Layout(NamedTuple):
     rows_per_block: int
 
 
-def layout(num_rows: int, rows_per_block: int) -> Layout:
+def layout(num_rows: int, rows_per_block: int, alignment: int = ALIGNMENT) -> Layout:
     """Equal blocks of about `rows_per_block`: fewer rows to employ every core, more where blocks would be too many."""
     fewest = min(os.cpu_count() or 1, num_rows // _FEWEST_ROWS)
     num_blocks = min(max(1, round(num_rows / rows_per_block), fewest), _MAX_BLOCKS)
-    rows_per_block = max(1, math.ceil(num_rows / num_blocks / _ALIGNMENT)) * _ALIGNMENT
+    rows_per_block = max(1, math.ceil(num_rows / num_blocks / alignment)) * alignment
     return Layout(num_rows, max(1, math.ceil(num_rows / rows_per_block)), rows_per_block)
 
 
-def cut(rows: tf.Tensor, layout: Layout) -> list[tf.Tensor]:
-    """Rows `[num_rows, size]` to blocks `[size, rows_per_block]`."""
-    blocks = tf.split(rows, _sizes(layout))
-    if padding := layout.num_blocks * layout.rows_per_block - layout.num_rows:
+def cut(rows: tf.Tensor, layout: Layout, filled: bool = True) -> list[tf.Tensor]:
+    """Rows `[num_rows, size]` to blocks `[size, rows_per_block]`, the last of them smaller unless it is filled up."""
+    blocks = tf.split(rows, sizes(layout))
+    if filled and (padding := layout.num_blocks * layout.rows_per_block - layout.num_rows):
         blocks[-1] = tf.pad(blocks[-1], [[0, padding], [0, 0]])
-    return [tf.transpose(block) for block in blocks]
+    return [_transposed(block) for block in blocks]
 
 
 def join(blocks: list[tf.Tensor], layout: Layout) -> tf.Tensor:
     """The inverse of `cut`."""
-    filled = zip(blocks, _sizes(layout))
-    return tf.concat([tf.transpose(block[:, :size]) for block, size in filled], 0)
+    filled = zip(blocks, sizes(layout))
+    return tf.concat([_transposed(block[:, :size]) for block, size in filled], 0)
 
 
-def _sizes(layout: Layout) -> list[int]:
+def sizes(layout: Layout) -> list[int]:
     """How many of each block's rows are not filling."""
     before_last = (layout.num_blocks - 1) * layout.rows_per_block
     return [layout.rows_per_block] * (layout.num_blocks - 1) + [layout.num_rows - before_last]
+
+
+def _transposed(matrix: tf.Tensor) -> tf.Tensor:
+    """Its transpose, without a copy where there is one row or column."""
+    return tf.reshape(matrix, matrix.shape[::-1]) if 1 in matrix.shape else tf.transpose(matrix)

@@ -5,29 +5,25 @@ quarter to a third of that, and computes the gates again; "recompute" keeps only
 the states again, block by block. Each takes less memory and more time than the one before.
 """
 
-import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
-
-import tensorflow as tf
 
 DEFAULT_BUDGET = 2**29
 MODES = ("activations", "states", "recompute")
 
 
-def choose(parts: Iterable[Any], state: Any, len_unroll: int, budget: int) -> str:
+def choose(parts: Mapping[str, Any], state: Mapping[str, Any], len_unroll: int, budget: int) -> str:
     """The first of `MODES` whose records of `len_unroll` steps fit into `budget` bytes.
 
     Args:
-      parts: the networks' parts, see `l2l_tf.fast.parts`.
-      state: the state of all networks; tensors, of which only types and shapes are read.
+      parts: name to part of a network, see `l2l_tf.fast.parts`.
+      state: name to the network's state; tensors, of which only types and shapes are read.
     """
-    states = sum(math.prod(tensor.shape) * tensor.dtype.size for tensor in tf.nest.flatten(state))
-    activations = sum(part.activation_bytes() for part in parts)
-    for mode, bytes_a_step in (("activations", states + activations), ("states", states)):
-        if bytes_a_step * len_unroll <= budget:
+    for mode in MODES[:-1]:
+        activations = mode == "activations"
+        if len_unroll * sum(part.record_bytes(state[name], activations) for name, part in parts.items()) <= budget:
             return mode
-    return "recompute"
+    return MODES[-1]
 
 
 def checked(mode: str) -> str:

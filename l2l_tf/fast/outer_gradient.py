@@ -60,7 +60,7 @@ def outer_gradient(
         raise ValueError("In blocks, objectives of the validation losses need second_derivatives=True.")
     parts = parts_of(network, run.parameters, rows_per_block)
     if memory is None:
-        memory = memory_modes.choose(parts.values(), run.state, len_unroll, memory_budget)
+        memory = memory_modes.choose(parts, run.state, len_unroll, memory_budget)
     if memory_modes.checked(memory) == "recompute" and second_derivatives:
         memory = "states"
     validation = objective.of_validation

@@ -8,8 +8,11 @@ from l2l_tf import unroll
 from l2l_tf.dtypes import scaled
 from l2l_tf.fast import recompute
 from l2l_tf.fast.arrays import read
-from l2l_tf.fast.parts import Blocked, GradientsByVariable, Part
+from l2l_tf.fast.blocked import Blocked
+from l2l_tf.fast.packing import GradientsByVariable
+from l2l_tf.fast.parts import Part
 from l2l_tf.fast.rollout import Records
+from l2l_tf.fast.whole import Whole
 from l2l_tf.networks.network import Network, Observation
 from l2l_tf.unroll import Run
 from problems.problem import Problem
@@ -89,7 +92,7 @@ def _add_gradients(total: GradientsByVariable, more: GradientsByVariable) -> Non
         total[variable] = total[variable] + gradient if variable in total else gradient
 
 
-def _step_by_step(part: Part, seen: Any, steps: Any, loss_cotangents: tf.Tensor) -> Any:
+def _step_by_step(part: Blocked | Whole, seen: Any, steps: Any, loss_cotangents: tf.Tensor) -> Any:
     """The sum over time of the weights' gradients, from records of what the part saw and of its steps."""
     len_unroll = loss_cotangents.shape[0] - 1
     last = read(seen, len_unroll)

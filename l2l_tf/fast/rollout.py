@@ -54,7 +54,7 @@ def roll_out(
       validation: whether to record the validation losses and their gradients.
     """
     recorded = [name for name, part in parts.items() if part.learns or second_derivatives]
-    with_steps = [name for name in recorded if not (memory == "recompute" and parts[name].recomputes)]
+    with_steps = [name for name in recorded if parts[name].keeps_steps(memory)]
     activations = memory == "activations"
 
     def observe(step, parameters):
@@ -64,7 +64,7 @@ def roll_out(
         seen = {name: part.see(observation) for name, part in parts.items()}
         return seen, (observation.loss, _only(recorded, seen), outer)
 
-    states = {name: part.enter(run.state[name]) for name, part in parts.items()}
+    states: dict[str, Any] = {name: part.enter(run.state[name]) for name, part in parts.items()}
     seen, record = observe(run.step, run.parameters)
     observed = write(arrays_like(record, len_unroll + 1), 0, record)
     records = {name: parts[name].record_like(states[name], activations) for name in with_steps}
@@ -72,7 +72,8 @@ def roll_out(
 
     def body(t, parameters, states, seen, observed, left):
         before = parameters if second_derivatives else ()
-        parameters, next_states, records = dict(parameters), {}, {}
+        parameters, records = dict(parameters), {}
+        next_states: dict[str, Any] = {}
         for name, part in parts.items():
             if name in with_steps:
                 stepped = part.recorded_step(seen[name], states[name], activations)
@@ -97,7 +98,7 @@ def roll_out(
         state={name: part.leave(next_states[name], run.state[name]) for name, part in parts.items()},
     )
     with tf.control_dependencies(tf.nest.flatten(end.state)):  # cut once more: blocks kept all along would be memory
-        starts = {name: parts[name].enter(run.state[name]) for name in recorded if name not in with_steps}
+        starts = {name: parts[name].enter(run.state[name]) for name in recorded if parts[name].keeps_start(memory)}
     stacked = losses.stack()
     outer_losses, outer_gradients = (outer[0].stack(), outer[1]) if outer else (stacked, ())
     return Records(stacked, seen, steps, starts, kept_parameters, outer_losses, outer_gradients), end

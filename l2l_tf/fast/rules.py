@@ -39,7 +39,7 @@ class Preprocessed:
 
     def see(self, gradients, own):
         preprocess_rows = preprocess.get(self.preprocess_name, **dict(self.preprocess_options))
-        return tf.transpose(preprocess_rows(tf.transpose(gradients))), own, ()
+        return preprocess_rows(gradients, axis=0), own, ()
 
     def update(self, output, basis):
         return output

@@ -1,6 +1,6 @@
 """Preprocessing of gradients before they enter a network (Andrychowicz et al. 2016, appendix A).
 
-Each preprocessor maps `[n, size]` to `[n, size * features]`.
+Each preprocessor maps `[n, size]` to `[n, size * features]` or, along axis 0, `[size, n]` to `[size * features, n]`.
 """
 
 import math
@@ -12,11 +12,11 @@ import tensorflow as tf
 
 
 class Preprocess(Protocol):
-    """A function of `[n, size]` that gives `features` numbers for each entry."""
+    """A function of rows that gives `features` numbers for each entry, side by side along an axis, -1 or 0."""
 
     features: int
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor: ...
+    def __call__(self, x: tf.Tensor, axis: int = -1) -> tf.Tensor: ...
 
 
 class Identity:
@@ -32,7 +32,7 @@ class Identity:
     def __init__(self, gain: float = 1.0):
         self._gain = gain
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: tf.Tensor, axis: int = -1) -> tf.Tensor:
         return x * self._gain if self._gain != 1.0 else x
 
 
@@ -49,7 +49,7 @@ class Clamp:
         self._min_value = min_value
         self._max_value = max_value
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: tf.Tensor, axis: int = -1) -> tf.Tensor:
         if self._min_value is not None:
             x = tf.maximum(x, tf.cast(self._min_value, x.dtype))
         if self._max_value is not None:
@@ -72,10 +72,12 @@ class LogAndSign:
         self._at_least_minus_one = Clamp(min_value=-1.0)
         self._within_one = Clamp(min_value=-1.0, max_value=1.0)
 
-    def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    def __call__(self, x: tf.Tensor, axis: int = -1) -> tf.Tensor:
         tiny = np.finfo(x.dtype.as_numpy_dtype).eps  # log 0 is finite
         magnitude = self._at_least_minus_one(tf.math.log(tf.abs(x) + tiny) / self._k)
         sign = self._within_one(x * math.exp(self._k))
+        if axis == 0:
+            return tf.reshape(tf.stack([magnitude, sign], axis=1), [2 * x.shape[0], -1])
         return tf.reshape(tf.stack([magnitude, sign], axis=-1), [-1, 2 * x.shape[-1]])
 
 

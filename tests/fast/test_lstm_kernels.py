@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import networks
-from l2l_tf.fast import lstm_kernels, parts
+from l2l_tf.fast import lstm_kernels, packing
 
 
 @pytest.mark.parametrize("layers", [(), (3,), (4, 1), (2, 3, 2)], ids=str)
@@ -22,7 +22,7 @@ def test_kernels_agree_with_the_network_and_its_tape(layers, size):
 
     with tf.GradientTape() as tape:
         tape.watch((rows, state))
-        packed = parts.pack(network.cores, network.linear, network.scale)
+        packed = packing.pack(network.cores, network.linear, network.scale)
         update, next_state = network.update_rows(rows, state)
     expected = tape.gradient(
         (update, next_state), (variables, rows, state), output_gradients=(cotangent, state_cotangent)
@@ -41,7 +41,7 @@ def test_kernels_agree_with_the_network_and_its_tape(layers, size):
     weights, pulled_features, pulled_state = lstm_kernels.backward(
         packed, features, activations, tf.transpose(cotangent), feature_major(state_cotangent)
     )
-    by_variable = parts.unpack(network.cores, network.linear, network.scale, weights)
+    by_variable = packing.unpack(network.cores, network.linear, network.scale, weights)
     for variable, wanted in zip(variables, expected[0]):
         np.testing.assert_allclose(by_variable[variable.ref()], wanted, atol=1e-13, err_msg=variable.name)
     np.testing.assert_allclose(tf.transpose(pulled_features), expected[1], atol=1e-13)

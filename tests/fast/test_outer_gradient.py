@@ -174,7 +174,7 @@ def test_memory_is_chosen_by_the_budget():
     and 6 inputs in place of 5 numbers of h."""
     network = AssignedNetworks({"lstm": _lstm(preprocess_name="identity", preprocess_options={})})
     parameters = {"kernel": tf.zeros([64])}
-    parts = parts_of(network, parameters, rows_per_block=32).values()
+    parts = parts_of(network, parameters, rows_per_block=32)
     state = network.initial_state(parameters)
     states, activations = (4 * 64 * 5 * numbers for numbers in (10, 10 + 20 + 5 + 6 - 5))
 
