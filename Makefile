@@ -36,6 +36,7 @@ clean:  # all but .venv
 # Installed once, and again when the requirements change.
 $(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --editable '.[dev]'
+	$(VENV)/bin/python -c 'from l2l_tf.fast import native; native.operations()'  # compiles where there is a compiler
 	touch $@
 
 $(VENV)/bin/python:

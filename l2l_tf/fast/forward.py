@@ -17,11 +17,11 @@ from problems.problem import Problem
 class _InParts(Network):
     """Networks in parts as one network; its state is in the parts' own form, between `enter` and `leave`."""
 
-    def __init__(self, network: AssignedNetworks, parameters: Tensors, rows_per_block: int):
+    def __init__(self, network: AssignedNetworks, parameters: Tensors, rows_per_block: int, in_native_code: bool):
         super().__init__({}, name="in_parts")
         self.observes = network.observes
         self._network = network
-        self._parts = parts_of(network, parameters, rows_per_block)
+        self._parts = parts_of(network, parameters, rows_per_block, in_native_code=in_native_code)
 
     def initial_state(self, parameters: Tensors) -> dict[str, Any]:
         return self.enter(self._network.initial_state(parameters))
@@ -34,7 +34,7 @@ class _InParts(Network):
 
     def __call__(self, observation: Observation, state: dict[str, Any]) -> tuple[Tensors, dict[str, Any]]:
         total = {name: tf.zeros_like(gradient) for name, gradient in observation.gradients.items()}
-        next_state = {}
+        next_state: dict[str, Any] = {}
         for name, part in self._parts.items():
             seen: Any = part.see(observation)
             updates, next_state[name] = part.step(seen, state[name])
@@ -51,6 +51,7 @@ def costs_along(
     objective: Objective,
     in_blocks: bool = True,
     rows_per_block: int = ROWS_PER_BLOCK,
+    in_native_code: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor, Run]:
     """`unroll.costs_along`, in blocks where they have something to gain. Call it from a `tf.function`.
 
@@ -58,13 +59,14 @@ def costs_along(
       problem, network, run, num_steps, objective: see `unroll.costs_along`.
       in_blocks: False takes the readable path everywhere. The two agree to rounding.
       rows_per_block: about how many rows (coordinates) go into one compiled call.
+      in_native_code: see `outer_gradient`.
 
     Returns:
       The losses `[num_steps + 1]`, those that the objective is of, and the run after the steps.
     """
     if not (in_blocks and applies(network, run.parameters)):
         return unroll.costs_along(problem, network, run, num_steps, objective)
-    in_parts = _InParts(network, run.parameters, rows_per_block)
+    in_parts = _InParts(network, run.parameters, rows_per_block, in_native_code)
     start = run._replace(state=in_parts.enter(run.state))
     losses, outer_losses, end = unroll.costs_along(problem, in_parts, start, num_steps, objective)
     return losses, outer_losses, end._replace(state=in_parts.leave(end.state, run.state))

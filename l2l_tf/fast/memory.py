@@ -3,6 +3,8 @@
 "activations" keeps what going back through a step needs, gates included; "states" keeps the state before each step, a
 quarter to a third of that, and computes the gates again; "recompute" keeps only what the networks saw, and computes
 the states again, block by block. Each takes less memory and more time than the one before.
+
+This is for networks in blocks that XLA compiled; native code has no use for such records (`l2l_tf.fast.native`).
 """
 
 from collections.abc import Mapping

@@ -42,6 +42,7 @@ def outer_gradient(
     memory: str | None = None,
     memory_budget: int = memory_modes.DEFAULT_BUDGET,
     rows_per_block: int = ROWS_PER_BLOCK,
+    in_native_code: bool = True,
 ) -> OuterGradient:
     """The meta-loss and its gradient for phi over `len_unroll` steps from `run`. Call it from a `tf.function`.
 
@@ -51,6 +52,7 @@ def outer_gradient(
         derivatives every block is at the same step at a time, so that "recompute" keeps states too.
       memory_budget: bytes.
       rows_per_block: about how many rows (coordinates) go into one compiled call.
+      in_native_code: False takes blocks compiled by XLA even where there is native code, which has no use for `memory`.
 
     Raises:
       ValueError: an unknown memory mode; an objective of validation losses without second derivatives, which blocks do
@@ -58,7 +60,7 @@ def outer_gradient(
     """
     if objective.of_validation and not second_derivatives:
         raise ValueError("In blocks, objectives of the validation losses need second_derivatives=True.")
-    parts = parts_of(network, run.parameters, rows_per_block)
+    parts = parts_of(network, run.parameters, rows_per_block, second_derivatives, in_native_code)
     if memory is None:
         memory = memory_modes.choose(parts, run.state, len_unroll, memory_budget)
     if memory_modes.checked(memory) == "recompute" and second_derivatives:

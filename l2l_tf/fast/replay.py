@@ -9,6 +9,7 @@ from l2l_tf.dtypes import scaled
 from l2l_tf.fast import recompute
 from l2l_tf.fast.arrays import read
 from l2l_tf.fast.blocked import Blocked
+from l2l_tf.fast.native.part import Native
 from l2l_tf.fast.packing import GradientsByVariable
 from l2l_tf.fast.parts import Part
 from l2l_tf.fast.rollout import Records
@@ -23,7 +24,9 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
     gradients: GradientsByVariable = {}
     for name, seen in records.seen.items():
         part = parts[name]
-        if isinstance(part, Blocked) and name in records.starts:
+        if isinstance(part, Native):
+            total = part.replay(seen, records.steps[name], records.starts[name], loss_cotangents)
+        elif isinstance(part, Blocked) and name in records.starts:
             total = recompute.replay(part, seen, records.starts[name], loss_cotangents)
         else:
             total = _step_by_step(part, seen, records.steps[name], loss_cotangents)

@@ -16,13 +16,14 @@ LSTM = {"layers": (3, 2), "preprocess_name": "LogAndSign", "preprocess_options":
 
 
 class Network(Problem):
-    """A convolution, a layer and a bias on minibatches of noise: shapes for every network, and a loss with a seed."""
+    """A convolution, a layer and a bias on minibatches of noise, and a table of which they use three rows: shapes for
+    every network, more coordinates than a chunk of native code has, and a loss with a seed."""
 
     name = "network"
     options: dict = {}  # noqa: RUF012
 
     def initial_parameters(self, instance, seed):
-        shapes = {"kernel": [2, 2, 1, 3], "w": [12, 2], "b": [2]}
+        shapes = {"kernel": [2, 2, 1, 3], "w": [12, 2], "b": [2], "table": [50, 2]}
         return {
             name: tf.random.stateless_normal(shape, seeds.fold(seed, i), stddev=0.5)
             for i, (name, shape) in enumerate(shapes.items())
@@ -32,7 +33,8 @@ class Network(Problem):
         images = tf.random.stateless_normal([4, 3, 3, 1], seed)
         features = tf.tanh(tf.nn.conv2d(images, parameters["kernel"], 1, "VALID"))
         outputs = tf.tanh(tf.reshape(features, [4, 12]) @ parameters["w"] + parameters["b"])
-        return tf.reduce_mean(tf.square(outputs - 0.5)) + 0.1 * tf.reduce_sum(tf.square(parameters["b"]))
+        rows = 0.1 * tf.reduce_sum(tf.square(tf.gather(parameters["table"], [0, 7, 49]) - outputs[:3]))
+        return tf.reduce_mean(tf.square(outputs - 0.5)) + 0.1 * tf.reduce_sum(tf.square(parameters["b"])) + rows
 
     def validation_loss(self, parameters, instance, seed):
         return 2 * self.loss(parameters, instance, seeds.fold(seed, 7))
@@ -71,12 +73,15 @@ def _assert_agrees(
     assert in_blocks.experimental_get_tracing_count() == 1
 
 
+XLA = {"in_native_code": False}
 MODES = [
-    {"memory": "activations"},
-    {"memory": "states"},
-    {"memory": "recompute"},
+    {},
     {"second_derivatives": True},
-    {"second_derivatives": True, "memory": "states"},
+    {"memory": "activations", **XLA},
+    {"memory": "states", **XLA},
+    {"memory": "recompute", **XLA},
+    {"second_derivatives": True, **XLA},
+    {"second_derivatives": True, "memory": "states", **XLA},
 ]
 
 
@@ -92,7 +97,7 @@ def test_one_network_under_two_names(options):
     _assert_agrees(network, rows_per_block=16, **options)
 
 
-@pytest.mark.parametrize("options", [mode for mode in MODES if mode != {"memory": "recompute"}], ids=str)
+@pytest.mark.parametrize("options", [mode for mode in MODES if mode.get("memory") != "recompute"], ids=str)
 def test_several_networks_at_once(options):
     """LSTMs over coordinates, kernels and vectors, and Adam; two networks on one parameter."""
     network = AssignedNetworks(
@@ -133,7 +138,9 @@ def test_objectives(objective):
 def test_objectives_of_validation_losses(other, len_unroll):
     """The gradients of other losses than the networks see; one of the networks sees validation losses too."""
     network = AssignedNetworks({"one": _lstm(), "two": networks.get(other)}, [("one", ["kernel", "b"]), ("two", ["w"])])
-    _assert_agrees(network, len_unroll, True, "log", loss="validation", rows_per_block=16)
+    for in_native_code in (True, False):
+        options = {"rows_per_block": 16, "in_native_code": in_native_code}
+        _assert_agrees(network, len_unroll, True, "log", loss="validation", **options)
 
 
 def test_objectives_of_validation_losses_need_second_derivatives():
@@ -152,7 +159,13 @@ def test_one_step(options):
 def test_long_unrolls_are_recomputed_in_segments(monkeypatch, len_unroll, length):
     monkeypatch.setattr(recompute, "segment_length", lambda *_: length)
     network = AssignedNetworks({"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3)})
-    _assert_agrees(network, len_unroll, rows_per_block=16, memory="recompute")
+    _assert_agrees(network, len_unroll, rows_per_block=16, memory="recompute", in_native_code=False)
+
+
+def test_long_unrolls_in_native_code():
+    """More steps than a chunk keeps in memory at a time, the last of those segments shorter than the others."""
+    network = AssignedNetworks({"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3)})
+    _assert_agrees(network, len_unroll=43)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +187,7 @@ def test_memory_is_chosen_by_the_budget():
     and 6 inputs in place of 5 numbers of h."""
     network = AssignedNetworks({"lstm": _lstm(preprocess_name="identity", preprocess_options={})})
     parameters = {"kernel": tf.zeros([64])}
-    parts = parts_of(network, parameters, rows_per_block=32)
+    parts = parts_of(network, parameters, rows_per_block=32, in_native_code=False)
     state = network.initial_state(parameters)
     states, activations = (4 * 64 * 5 * numbers for numbers in (10, 10 + 20 + 5 + 6 - 5))
 
@@ -209,8 +222,9 @@ def test_applies(name, options, num_coordinates, expected):
     assert fast.applies(network, {"x": tf.zeros([num_coordinates])}) is expected
 
 
+@pytest.mark.parametrize("in_native_code", [True, False])
 @pytest.mark.parametrize("loss", ["training", "validation"])
-def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss):
+def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss, in_native_code):
     """Blocked parts and a whole one, on the training and on the validation losses, twice in a row."""
     monkeypatch.setattr(importlib.import_module("l2l_tf.fast.outer_gradient"), "_FEWEST_COORDINATES", 1)
     problem, network = (
@@ -227,7 +241,10 @@ def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss):
     objective = trajectory_objective(3, loss=loss)
     readable, in_blocks = (
         tf.function(functools.partial(costs_along, problem, network, num_steps=3, objective=objective), autograph=False)
-        for costs_along in (unroll.costs_along, functools.partial(fast.costs_along, rows_per_block=16))
+        for costs_along in (
+            unroll.costs_along,
+            functools.partial(fast.costs_along, rows_per_block=16, in_native_code=in_native_code),
+        )
     )
     run = unroll.start(problem, network, seeds.root(1))
     for _ in range(2):

@@ -1,0 +1,93 @@
+"""Compiling the operations of `ops.cc`, once for each machine, and loading them."""
+
+import functools
+import hashlib
+import logging
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import tempfile
+from typing import Any
+
+import tensorflow as tf
+
+LANES = 64  # kLanes of rows.h: how many coordinates are a chunk
+
+_SOURCES = ("ops.cc", "lstm.h", "rows.h")
+_MOST_SECONDS = 120  # A compiler takes five.
+
+logger = logging.getLogger(__name__)
+
+
+@functools.cache
+def operations() -> Any | None:
+    """The operations of `ops.cc` as functions, compiled first where this machine never did.
+
+    The library is kept in `$XDG_CACHE_HOME/l2l_tf` (`~/.cache/l2l_tf`), one for each state of the sources, compiler
+    command, TensorFlow and kind of processor. `$CXX` names a compiler other than `c++`.
+
+    Returns:
+      None where `L2L_NATIVE=0` asks for that, where TensorFlow has a GPU, and, with a warning that says why, where
+      compiling fails.
+    """
+    if os.environ.get("L2L_NATIVE") == "0" or tf.config.list_physical_devices("GPU"):
+        return None
+    try:
+        return tf.load_op_library(str(compiled()))
+    except (OSError, subprocess.SubprocessError, tf.errors.OpError) as error:
+        logger.warning(
+            "Training is slower without native code, which needs a C++ compiler (c++, or what CXX names). "
+            "L2L_NATIVE=0 does without. Received: %s",
+            error,
+        )
+        return None
+
+
+def compiled() -> pathlib.Path:
+    """The library, compiled if need be.
+
+    Raises:
+      OSError: no compiler, one that fails, or no place for the library.
+      subprocess.SubprocessError: a compiler that does not come to an end.
+    """
+    compiler = os.environ.get("CXX") or shutil.which("c++")
+    if not compiler:
+        raise FileNotFoundError("no compiler.")
+    sources = pathlib.Path(__file__).parent
+    command = [compiler, "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", str(sources / "ops.cc")]
+    command += [f"-I{tf.sysconfig.get_include()}", *_link_flags()]
+
+    digest = hashlib.sha256("\n".join([*command, tf.__version__, _processor()]).encode())
+    for name in _SOURCES:
+        digest.update((sources / name).read_bytes())
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "l2l_tf"
+    library = cache / f"ops-{digest.hexdigest()[:20]}.so"
+    if library.exists():
+        return library
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        written = pathlib.Path(scratch) / library.name
+        result = subprocess.run(
+            [*command, "-o", str(written)], capture_output=True, text=True, timeout=_MOST_SECONDS, check=False
+        )
+        if result.returncode:
+            raise OSError(f"{compiler} failed: {(result.stderr or result.stdout).strip()[-500:]}")
+        os.replace(written, library)
+    return library
+
+
+def _link_flags() -> list[str]:
+    """For the two libraries of TensorFlow's C interface."""
+    flags = tf.sysconfig.get_link_flags()
+    return [*flags, *(flag.replace("tensorflow_framework", "tensorflow_cc") for flag in flags if flag.startswith("-l"))]
+
+
+def _processor() -> str:
+    """What `-march=native` depends on: machines of different kinds may share a cache."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())

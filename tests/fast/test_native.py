@@ -1,0 +1,244 @@
+import logging
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from l2l_tf.fast import lstm_kernels, native
+from l2l_tf.fast.lstm_kernels import LstmWeights
+from l2l_tf.fast.native import library
+from l2l_tf.fast.native.part import _chunks, _rows
+
+
+@pytest.fixture(name="operations")
+def _operations():
+    operations = native.operations()
+    if operations is None:
+        pytest.skip("there is no C++ compiler here")
+    return operations
+
+
+def _draw(random, *shape):
+    return tf.constant(random.normal(size=shape, scale=0.4).astype(np.float32))
+
+
+def _weights(random, features, layers, size):
+    """phi as the operations take it, and as the kernels do."""
+    inputs, w = features, []
+    for hidden in layers:
+        w.append(_draw(random, 4 * hidden, inputs + hidden + 1))
+        inputs = hidden
+    linear = _draw(random, size, inputs + 1)
+    return (linear, w), LstmWeights(tuple(w), tf.transpose(linear[:, :-1]), linear[:, -1])
+
+
+@pytest.mark.parametrize("n", [1, 64, 150])
+@pytest.mark.parametrize(("layers", "size"), [((), 1), ((1,), 2), ((7, 3), 1), ((20, 20), 1), ((4, 5, 6), 3)], ids=str)
+@pytest.mark.parametrize("steps", [1, 3, 20, 41])
+def test_operations_agree_with_the_kernels_and_a_tape(operations, n, layers, size, steps):
+    random, features = np.random.default_rng(0), 2
+    phi, weights = _weights(random, features, layers, size)
+    rows = 2 * sum(layers)
+    start, end_cotangents = _draw(random, n, rows), _draw(random, n, rows)
+    x, output_cotangents = _draw(random, steps, features, n), _draw(random, steps, size, n)
+
+    with tf.GradientTape() as tape:
+        tape.watch((start, x, weights))
+        state = tf.split(tf.transpose(start), [cells for cells in layers for _ in "hc"]) if layers else []
+        outputs = []
+        for t in range(steps):
+            output, state, _ = lstm_kernels.forward(weights, x[t], state)
+            outputs.append(output)
+        end = tf.transpose(tf.concat([tf.zeros([0, n]), *state], 0))
+        total = tf.reduce_sum(tf.stack(outputs) * output_cotangents) + tf.reduce_sum(end * end_cotangents)
+    expected = tape.gradient(total, (x, start, weights), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    chunks = _chunks(start)
+    for t in range(steps):
+        output, chunks = operations.l2l_lstm_forward(x[t], chunks, *phi)
+        np.testing.assert_allclose(output, outputs[t], rtol=1e-4, atol=2e-5)
+    np.testing.assert_allclose(_rows(chunks)[:n], end, rtol=1e-4, atol=2e-5)
+
+    x_cotangents, start_cotangents, linear, w = operations.l2l_lstm_backward(
+        x, output_cotangents, _chunks(start), _chunks(end_cotangents), *phi
+    )
+    pulled = LstmWeights(tuple(w), tf.transpose(linear[:, :-1]), linear[:, -1])
+    actual = (x_cotangents, _rows(start_cotangents)[:n], pulled)
+    for got, wanted in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
+        assert got.shape == wanted.shape
+        largest = float(tf.reduce_max(tf.abs(wanted), keepdims=False)) if wanted.shape.num_elements() else 0.0
+        np.testing.assert_allclose(got, wanted, atol=2e-5 * max(largest, 1.0))
+
+
+def test_states_are_cut_into_chunks_and_joined_again():
+    rows = tf.reshape(tf.range(130 * 4, dtype=tf.float32), [130, 4])
+    chunks = _chunks(rows)
+    assert chunks.shape == [3, 4, native.LANES]
+    np.testing.assert_array_equal(chunks[1, 2], rows[64:128, 2])
+    np.testing.assert_array_equal(_rows(chunks)[:130], rows)
+
+
+def test_numbers_that_are_not_finite_stay_with_their_coordinate(operations):
+    """NaN is not lost, and infinity saturates."""
+    random = np.random.default_rng(1)
+    phi, _ = _weights(random, 1, (3,), 1)
+    x = _draw(random, 1, 70).numpy()
+    usual, _ = operations.l2l_lstm_forward(x, tf.zeros([2, 6, native.LANES]), *phi)
+    x[0, 3], x[0, 66], x[0, 69] = np.nan, np.inf, -np.inf
+    output, state = operations.l2l_lstm_forward(x, tf.zeros([2, 6, native.LANES]), *phi)
+    others = np.delete(np.arange(70), [3, 66, 69])
+    np.testing.assert_array_equal(output.numpy()[0, others], usual.numpy()[0, others])
+    assert np.isnan(output[0, 3])
+    assert np.isnan(state[0, :, 3]).all()
+    assert np.isfinite(output.numpy()[0, [66, 69]]).all()
+
+
+def test_a_step_does_not_change_a_state_that_somebody_keeps(operations):
+    """The next state may take the memory of the one before only where nobody else has it."""
+    random = np.random.default_rng(2)
+    phi, _ = _weights(random, 1, (3,), 1)
+    x, start = _draw(random, 1, 70), _draw(random, 2, 6, native.LANES)
+
+    @tf.function
+    def two_steps(start):
+        _, state = operations.l2l_lstm_forward(x, start, *phi)
+        _, last = operations.l2l_lstm_forward(x, state, *phi)
+        return state, last
+
+    before = start.numpy()
+    state, last = two_steps(start)
+    np.testing.assert_array_equal(start, before)
+    np.testing.assert_array_equal(state, operations.l2l_lstm_forward(x, start, *phi)[1])
+    np.testing.assert_array_equal(last, operations.l2l_lstm_forward(x, state, *phi)[1])
+    assert np.abs(last - state).max() > 1e-3
+
+
+def test_sums_over_later_steps(operations):
+    random = np.random.default_rng(3)
+    x, factors = random.normal(size=[5, 2, 3]).astype(np.float32), np.float32([7, 1, -2, 0, 3])
+    weighted = factors[:, None, None] * x
+    expected = [weighted[t + 1 :].sum(0) for t in range(4)]
+    np.testing.assert_allclose(operations.l2l_later_sum(x, factors), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"x": tf.zeros([2, 70, 1])}, "features are"),
+        ({"x": tf.zeros([3, 70])}, "weights of a layer are"),
+        ({"state": tf.zeros([2, 5, 64])}, "the state is"),
+        ({"state": tf.zeros([1, 6, 64])}, "the state is"),
+        ({"linear": tf.zeros([1, 3])}, "weights of the linear layer are"),
+    ],
+    ids=str,
+)
+def test_shapes_that_do_not_fit(operations, changed, message):
+    (linear, w), _ = _weights(np.random.default_rng(0), 2, (3,), 1)
+    arguments = {"x": tf.zeros([2, 70]), "state": tf.zeros([2, 6, 64]), "linear": linear, **changed}
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        operations.l2l_lstm_forward(*arguments.values(), w)
+
+
+def test_there_are_as_many_lanes_as_in_the_sources():
+    source = (library.pathlib.Path(library.__file__).parent / "rows.h").read_text()
+    assert f"constexpr int kLanes = {native.LANES};" in source
+
+
+class TestCompiling:
+    """Where the library comes from, and what happens where it cannot be had."""
+
+    @pytest.fixture(autouse=True)
+    def _own_cache(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.delenv("L2L_NATIVE", raising=False)
+        monkeypatch.setattr(library, "operations", library.operations.__wrapped__)
+        self.cache = tmp_path / "cache" / "l2l_tf"
+
+    def _compiler(self, monkeypatch, tmp_path, script):
+        path = tmp_path / "compiler"
+        path.write_text(f"#!{sys.executable}\nimport sys\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("CXX", str(path))
+
+    def test_the_library_is_compiled_once(self, monkeypatch, tmp_path):
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('library')")
+        path = library.compiled()
+        assert path.read_text() == "library"
+        assert list(self.cache.iterdir()) == [path]
+        path.write_text("as before")
+        assert library.compiled().read_text() == "as before"
+
+    def test_other_sources_are_another_library(self, monkeypatch, tmp_path):
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('library')")
+        first = library.compiled()
+        monkeypatch.setattr(library, "_processor", lambda: "another")
+        assert library.compiled() != first
+
+    def test_a_compiler_that_fails(self, monkeypatch, tmp_path, caplog):
+        """Training goes on without; nothing half-written is left."""
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('half')\nsys.exit('no such instruction')")
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "needs a C++ compiler" in caplog.text
+        assert "no such instruction" in caplog.text
+        assert list(self.cache.iterdir()) == []
+
+    def test_no_compiler(self, monkeypatch, caplog):
+        monkeypatch.delenv("CXX", raising=False)
+        monkeypatch.setattr(library.shutil, "which", lambda _: None)
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "Received: no compiler" in caplog.text
+
+    def test_a_library_that_does_not_load(self, monkeypatch, tmp_path, caplog):
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('no library')")
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "needs a C++ compiler" in caplog.text
+
+    def test_a_folder_that_cannot_be_written(self, monkeypatch, tmp_path, caplog):
+        (tmp_path / "cache").write_text("a file")
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "cache" in caplog.text
+
+    def test_a_compiler_without_end(self, monkeypatch, tmp_path, caplog):
+        self._compiler(monkeypatch, tmp_path, "import time\ntime.sleep(60)")
+        monkeypatch.setattr(library, "_MOST_SECONDS", 0.2)
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "timed out" in caplog.text
+
+    def test_doing_without(self, monkeypatch):
+        monkeypatch.setenv("L2L_NATIVE", "0")
+        monkeypatch.setenv("CXX", "nobody-calls-this")
+        assert library.operations() is None
+
+
+def test_training_without_a_compiler():
+    """A whole training step, in a process whose compiler fails."""
+    program = (
+        "import tensorflow as tf\n"
+        "from l2l_tf import fast, networks, seeds, unroll\n"
+        "from l2l_tf.coordinates import AssignedNetworks\n"
+        "from l2l_tf.objectives import trajectory_objective\n"
+        "import problems\n"
+        "problem = problems.get('quadratic')\n"
+        "network = AssignedNetworks({'cw': networks.get('CoordinateWiseDeepLSTM', layers=(2,))})\n"
+        "run = unroll.start(problem, network, seeds.root(0))\n"
+        "step = tf.function(lambda: fast.outer_gradient(problem, network, run, 2, trajectory_objective(2)))\n"
+        "print(float(step().meta_loss))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "CXX": "false", "XDG_CACHE_HOME": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) > 0
+    assert "Training is slower without native code" in done.stderr
