@@ -1,13 +1,13 @@
 """Peak memory of one meta-training step, each in a process of its own, by the number of coordinates and of steps.
 
     python -m benchmarks.memory [--coordinates=16000,100000,1000000] [--steps=20,100,500]
-        [--variants=tape,activations,states,recompute] [--limit_gb=14] [--second_derivatives]
+        [--variants=tape,fast,activations,states,recompute] [--limit_gb=14] [--second_derivatives]
 
 The optimizee is sum_i a_i (theta_i - b_i)^2 / N, so that what is measured are the networks and the records; the network
-is the original code's LSTM (2 x 20). Megabytes above those of a process that has imported TensorFlow and built the
-problem; seconds of the second step, in which nothing is compiled. A process that goes over the limit is stopped and
-shown as such, and larger ones are not tried; so is one that takes 15 minutes, as TensorFlow may wait at the limit for
-memory that nobody frees.
+is the original code's LSTM (2 x 20), the variants those of `benchmarks.unroll`. Megabytes above those of a process that
+has imported TensorFlow and built the problem; seconds of the second step, in which nothing is compiled. A process that
+goes over the limit is stopped and shown as such, and larger ones are not tried; so is one that takes 15 minutes, as
+TensorFlow may wait at the limit for memory that nobody frees.
 """
 
 import argparse
@@ -22,7 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 _OVER = 3
 _MOST_SECONDS = 900
-VARIANTS = ("tape", "activations", "states", "recompute")
+VARIANTS = ("tape", "fast", "activations", "states", "recompute")
 
 
 def measure(variant: str, num_coordinates: int, len_unroll: int, second_derivatives: bool) -> dict[str, float]:

@@ -4,9 +4,9 @@
         [--second_derivatives] [--len_unroll=20] [--network=RNNProp] [--variants=tape,fast] [--quiet=0.1]
 
 Variants: "tape" is `unroll.tape`, ordinary back-propagation through everything; "replay" the readable roll-out and
-replay; "fast" the path that training takes; "activations", "states" and "recompute" are its memory modes,
-"stop-gradient" is "fast" without second derivatives. All run in turn, round after round, in one process with the
-same threads.
+replay; "fast" the path that training takes, in native code where there is a compiler; "xla" the same in blocks
+compiled by XLA, and "activations", "states" and "recompute" its memory modes; "stop-gradient" is "fast" without second
+derivatives. All run in turn, round after round, in one process with the same threads.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.objectives import trajectory_objective
 from l2l_tf.outer_optimizer import OuterOptimizer
 
-VARIANTS = ("tape", "replay", "fast", *fast.MODES, "stop-gradient")
+VARIANTS = ("tape", "replay", "fast", "xla", *fast.MODES, "stop-gradient")
 
 
 def optimizer_for(problem_name, network_name=None):
@@ -53,7 +53,10 @@ def meta_step(variant, problem, problem_name, len_unroll, second_derivatives, ne
             return unroll.replay(*arguments, run, trajectory, objective, second_derivatives)
         memory = variant if variant in fast.MODES else None
         exact = second_derivatives and variant != "stop-gradient"
-        return fast.outer_gradient(*arguments, run, len_unroll, objective, exact, memory=memory)
+        in_native_code = variant in ("fast", "stop-gradient")
+        return fast.outer_gradient(
+            *arguments, run, len_unroll, objective, exact, memory=memory, in_native_code=in_native_code
+        )
 
     @tf.function(autograph=False)
     def step(run):
@@ -78,7 +81,7 @@ def main():
     parser.add_argument("--len_unroll", type=int, default=20)
     parser.add_argument("--network", help="in place of the original code's")
     parser.add_argument("--second_derivatives", action="store_true")
-    parser.add_argument("--variants", default="tape,replay,activations,states,recompute")
+    parser.add_argument("--variants", default="tape,replay,fast,xla")
     parser.add_argument("--threads", type=int, help="within an operation; with 1, one operation a core side by side")
     parser.add_argument("--data_dir", default=os.environ.get("L2L_DATA_DIR"))
     parser.add_argument("--quiet", type=float, default=1.0, help="other processes' share of the machine in a round")

@@ -1,4 +1,4 @@
-"""The fast path of meta-training: the same outer gradient as `l2l_tf.unroll`, with the LSTMs in compiled blocks.
+"""The fast path of meta-training: the same outer gradient as `l2l_tf.unroll`, with the LSTMs in compiled code.
 
 Read `l2l_tf.unroll` to learn how it works; this package is how to do it in less time and memory.
 """

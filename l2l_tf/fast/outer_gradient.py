@@ -1,7 +1,8 @@
 """The outer gradient of one unroll, as `unroll.roll_out` and `unroll.replay` give it, with the networks in blocks.
 
-The optimizee runs in TensorFlow's ordinary kernels: compiling it whole is slower on CPUs. The networks run in calls
-compiled once for a block (`compiled`), which the executor spreads over the cores.
+The optimizee runs in TensorFlow's ordinary kernels: compiling it whole is slower on CPUs. The networks run block by
+block, which the executor spreads over the cores: in native code (`native`) or, where there is none, in calls that XLA
+compiles (`compiled`).
 """
 
 import math
