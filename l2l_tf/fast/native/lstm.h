@@ -43,9 +43,9 @@ struct Gradients {
   float* linear;
 };
 
-// A page is what a step takes and leaves for its way back: for each layer x = [inputs; h; 1], the gates, c, and tanh c';
-// then what the linear layer sees, [h'; 1], and the cotangents of the output. The features are its first rows. A state is
-// h and c of each layer.
+// A page is what a step takes, and leaves for its way back: for each layer x = [inputs; h; 1], the gates, c, and tanh
+// c'; then what the linear layer sees, [h'; 1], and the cotangents of the output. The features are its first rows. A
+// state is h and c of each layer.
 class Lstm {
  private:
   struct Layer {
@@ -141,8 +141,8 @@ class Lstm {
   void output(const Row* page, Row* output) const { multiply(size_, top_rows_ + 1, linear_, page + top_, output); }
 
   // Back through `forward`: from the cotangents of the output, in the page, and of the state after the step, in
-  // `d_state`, to those of the state before it, in place, and of the features unless `d_features` is null. Those of the
-  // gates are left in the gates' place.
+  // `d_state`, to those of the state before it, in place, and of the features. Those of the gates are left in the
+  // place of the gates.
   void backward(Row* page, Row* d_state, Row* d_features) {
     scratch_.resize(2 * most_inputs_);
     Row* d_above = scratch_.data();
@@ -155,17 +155,18 @@ class Lstm {
       const int depth = 4 * layer.hidden;
       const float* w_back = layer.w_back.data();
       multiply(layer.hidden, depth, w_back + layer.inputs * depth, page + layer.gates(), d_hidden);
-      if (i > 0 || d_features) multiply(layer.inputs, depth, w_back, page + layer.gates(), d_inputs);
+      multiply(layer.inputs, depth, w_back, page + layer.gates(), d_inputs);
       std::swap(d_above, d_inputs);
     }
-    if (d_features) std::copy_n(d_above, layers_.empty() ? top_rows_ : layers_[0].inputs, d_features);
+    std::copy_n(d_above, layers_.empty() ? top_rows_ : layers_[0].inputs, d_features);
   }
 
   // Adds the weights' gradients over successive pages that `backward` went through.
   void add_gradients(int pages, const Row* first, const Gradients& total) const {
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
-      add_outer(pages, page_rows_, 4 * layer.hidden, first + layer.gates(), layer.depth(), first + layer.x, total.layers[i]);
+      add_outer(pages, page_rows_, 4 * layer.hidden, first + layer.gates(), layer.depth(), first + layer.x,
+                total.layers[i]);
     }
     add_outer(pages, page_rows_, size_, first + top_ + top_rows_ + 1, top_rows_ + 1, first + top_, total.linear);
   }

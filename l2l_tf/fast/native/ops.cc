@@ -1,7 +1,7 @@
 // TensorFlow operations on a block of coordinates, by TensorFlow's C interface.
 //
 //   L2lLstmForward: a step. State [chunks, rows, kLanes], features [F, n], n coordinates in chunks of kLanes.
-//   L2lLstmBackward: T steps again and back, chunk by chunk, so that what a step leaves for its way back stays in cache.
+//   L2lLstmBackward: T steps again and back, chunk by chunk: what a step leaves for its way back stays in cache.
 //   L2lLaterSum: sums over later steps, y_t = sum over s > t of factor_s x_s.
 
 #include "lstm.h"
@@ -62,20 +62,24 @@ class Call {
   // Output i in the memory of an input, if nobody else needs that: the input is gone then.
   Tensor output_in_place_of(int input, int i, const std::vector<int64_t>& shape, bool* in_place) {
     int forwarded = -1;
-    Tensor output(TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.data(), shape.size(), &forwarded, status_));
+    Tensor output(
+        TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.data(), shape.size(), &forwarded, status_));
     *in_place = forwarded == input;
     return output;
   }
 
   bool ok() const { return status_.ok(); }
 
-  // Ends the call with an error unless `holds`.
+  // Ends the call with an error unless `holds`: that of what failed before, or else of arguments that do not fit.
   bool require(bool holds, const char* what) {
     if (holds) return true;
-    TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
+    if (ok()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
     TF_OpKernelContext_Failure(context_, status_);
     return false;
   }
+
+  // Ends the call with the error of what failed before, if something did.
+  bool check() { return require(ok(), ""); }
 
   // The weights from inputs `first` on: linear, then those of the layers.
   bool weights(int first, int features, l2l::Weights* result) {
@@ -133,7 +137,7 @@ void forward(void*, TF_OpKernelContext* context) {
   bool in_place;
   const Tensor outputs = call.output(0, {size, n});
   const Tensor next_state = call.output_in_place_of(1, 1, {chunks_of(n), rows, kLanes}, &in_place);
-  if (!call.require(call.ok(), "no memory for the outputs of a step")) return;
+  if (!call.check()) return;
   const Tensor before = in_place ? Tensor(nullptr) : call.input(1);
   const Tensor& state = in_place ? next_state : before;
   if (!call.require(call.ok() && is_state(state, n, rows), "the state is [chunks, rows, lanes]")) return;
@@ -165,20 +169,21 @@ void backward(void*, TF_OpKernelContext* context) {
     return;
   if (!call.require(is_state(start, n, rows) && is_state(d_end, n, rows), "states are [chunks, rows, lanes]")) return;
 
-  const Tensor d_features = call.output(0, {steps, num_features, n}), d_start = call.output(1, {start.dim(0), rows, kLanes});
+  const Tensor d_features = call.output(0, {steps, num_features, n});
+  const Tensor d_start = call.output(1, {start.dim(0), rows, kLanes});
   std::vector<Tensor> d_weights;
   l2l::Gradients total;
   int inputs = num_features;
   for (size_t i = 0; i < weights.layers.size(); ++i) {
     const int hidden = weights.layers[i].hidden, depth = inputs + hidden + 1;
     d_weights.push_back(call.output(3 + i, {4 * hidden, depth}));
-    if (!call.require(call.ok(), "no memory for gradients")) return;
+    if (!call.check()) return;
     total.layers.push_back(d_weights.back().floats());
     std::fill_n(total.layers.back(), 4 * hidden * depth, 0.0f);
     inputs = hidden;
   }
   d_weights.push_back(call.output(2, {size, inputs + 1}));
-  if (!call.require(call.ok(), "no memory for gradients")) return;
+  if (!call.check()) return;
   total.linear = d_weights.back().floats();
   std::fill_n(total.linear, size * (inputs + 1), 0.0f);
 
@@ -240,7 +245,7 @@ void later_sum(void*, TF_OpKernelContext* context) {
   const int steps = x.dim(0) - 1;
   const long entries = long{x.dim(1)} * x.dim(2);
   const Tensor sums = call.output(0, {steps, x.dim(1), x.dim(2)});
-  if (!call.require(call.ok(), "no memory for sums")) return;
+  if (!call.check()) return;
   for (int t = steps - 1; t >= 0; --t) {
     const float factor = factors.floats()[t + 1];
     const float* next_x = x.floats() + (t + 1) * entries;

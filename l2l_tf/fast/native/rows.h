@@ -117,8 +117,8 @@ inline void add_outer_rows(int pages, long page, const Row* left, int columns, c
   for (; k < columns; ++k) add_outer_tile<kRows, 1>(pages, page, left, right + k, columns, total + k);
 }
 
-// total[r][k] += the sum over lanes and pages of left[r] right[k], for total [rows][columns]; left and right of the next
-// page stand `page` rows after those of the one before.
+// total[r][k] += the sum over lanes and pages of left[r] right[k], for total [rows][columns]; left and right of the
+// next page stand `page` rows after those of the one before.
 inline void add_outer(int pages, long page, int rows, const Row* left, int columns, const Row* right, float* total) {
   int r = 0;
   for (; r + kOuterTile <= rows; r += kOuterTile)
