@@ -1,6 +1,7 @@
 """MetaOptimizer: the original code's `meta_loss` and `meta_minimize`, without sessions."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -202,7 +203,7 @@ class MetaMinimize(_Unrolls):
 
     def detailed_step(self, estimator: Estimator | None = None) -> tuple[Step, OuterStep]:
         """`step`, and how the step on phi went."""
-        estimates = [self._estimate(run, seeds.fold(run.seed, run.step), estimator) for run in self._started()]
+        estimates = self._estimates_of_runs(estimator or self._estimator)
         self._runs = [estimate.run for estimate in estimates]
         self.dropped_members += sum(int(estimate.dropped) for estimate in estimates)
         gradients = estimates[0].gradients
@@ -213,6 +214,16 @@ class MetaMinimize(_Unrolls):
         loss = tf.add_n([e.meta_loss for e in estimates]) / len(estimates)
         fx = tf.add_n([e.losses[-1] for e in estimates]) / len(estimates)
         return Step(loss, fx, list(self._runs[0].parameters.values())), outer
+
+    def _estimates_of_runs(self, estimator: Estimator) -> list[unroll.OuterGradient]:
+        def of_run(run: unroll.Run) -> unroll.OuterGradient:
+            return self._estimate(run, seeds.fold(run.seed, run.step), estimator)
+
+        runs = self._started()
+        if len(runs) == 1 or estimator not in self._estimates:  # The first call compiles.
+            return [of_run(run) for run in runs]
+        with ThreadPoolExecutor(max_workers=2) as pool:  # One fills what the other leaves of the cores.
+            return list(pool.map(of_run, runs))
 
     def _estimate(self, run: unroll.Run, seed: tf.Tensor, estimator: Estimator | None = None) -> unroll.OuterGradient:
         estimator = estimator or self._estimator

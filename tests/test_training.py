@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import checkpoint, export_folder, learning_rate_search, networks, saved_optimizer, seeds
+from l2l_tf import checkpoint, export_folder, learning_rate_search, meta, networks, saved_optimizer, seeds
 from l2l_tf.evaluation import Evaluator
 from l2l_tf.training import LAST, Training
 from l2l_tf.training_events import Epoch, Validation
@@ -167,6 +167,32 @@ def test_several_optimizees_average_their_outer_gradients(tmp_path):
     mean = [np.mean(g, 0) for g in zip(*gradients)]
     norm = np.sqrt(sum(np.sum(np.square(g)) for g in mean))
     assert float(outer.gradient_norm) == pytest.approx(norm, rel=1e-5)
+
+
+def test_several_optimizees_side_by_side_give_what_they_give_one_by_one(monkeypatch, tmp_path):
+    def weights_after_steps(folder):
+        minimize = Training(dataclasses.replace(CONFIG, optimizees_per_step=5), folder)._minimize
+        minimize.reset(4)
+        for _ in range(3):
+            minimize.step()
+        return [variable.numpy() for variable in minimize._network.trainable_variables]
+
+    class OneByOne:
+        def __init__(self, max_workers):
+            assert max_workers > 1
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        map = staticmethod(map)
+
+    side_by_side = weights_after_steps(tmp_path / "side_by_side")
+    monkeypatch.setattr(meta, "ThreadPoolExecutor", OneByOne)
+    for got, expected in zip(side_by_side, weights_after_steps(tmp_path / "one_by_one"), strict=True):
+        np.testing.assert_array_equal(got, expected)
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, 0), ({"function_axis": None}, None)])
