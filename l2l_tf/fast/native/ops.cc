@@ -53,6 +53,9 @@ class Call {
     return Tensor(tensor);
   }
 
+  int rank(int i) { return input(i).rank(); }
+  int dim(int i, int axis) { return input(i).dim(axis); }
+
   Tensor output(int i, const std::vector<int64_t>& shape) {
     size_t bytes = sizeof(float);
     for (int64_t size : shape) bytes *= size;
@@ -157,9 +160,9 @@ void forward(void*, TF_OpKernelContext* context) {
 
 void backward(void*, TF_OpKernelContext* context) {
   Call call(context);
-  const Tensor features = call.input(0), d_outputs = call.input(1), start = call.input(2), d_end = call.input(3);
-  if (!call.require(call.ok() && features.rank() == 3 && d_outputs.rank() == 3, "features are [T, F, n]")) return;
-  const int steps = features.dim(0), num_features = features.dim(1), n = features.dim(2);
+  const Tensor d_outputs = call.input(1), start = call.input(2), d_end = call.input(3);
+  if (!call.require(call.ok() && call.rank(0) == 3 && d_outputs.rank() == 3, "features are [T, F, n]")) return;
+  const int steps = call.dim(0, 0), num_features = call.dim(0, 1), n = call.dim(0, 2);
   l2l::Weights weights;
   if (!call.weights(4, num_features, &weights)) return;
   l2l::Lstm lstm(weights);
@@ -169,7 +172,9 @@ void backward(void*, TF_OpKernelContext* context) {
     return;
   if (!call.require(is_state(start, n, rows) && is_state(d_end, n, rows), "states are [chunks, rows, lanes]")) return;
 
-  const Tensor d_features = call.output(0, {steps, num_features, n});
+  // A chunk's cotangents at t are written when its features have been read for the last time.
+  bool in_place;
+  const Tensor d_features = call.output_in_place_of(0, 0, {steps, num_features, n}, &in_place);
   const Tensor d_start = call.output(1, {start.dim(0), rows, kLanes});
   std::vector<Tensor> d_weights;
   l2l::Gradients total;
@@ -183,6 +188,8 @@ void backward(void*, TF_OpKernelContext* context) {
     inputs = hidden;
   }
   d_weights.push_back(call.output(2, {size, inputs + 1}));
+  const Tensor given = in_place ? Tensor(nullptr) : call.input(0);
+  const Tensor& features = in_place ? d_features : given;
   if (!call.check()) return;
   total.linear = d_weights.back().floats();
   std::fill_n(total.linear, size * (inputs + 1), 0.0f);
