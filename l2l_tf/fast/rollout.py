@@ -62,15 +62,19 @@ def roll_out(
         observation = unroll.observe(problem, network, at_step)
         outer = optimizee.value_and_gradient(problem.validation_loss, at_step) if validation else ()
         seen = {name: part.see(observation) for name, part in parts.items()}
-        return seen, (observation.loss, _only(recorded, seen), outer)
+        return seen, (observation.loss, outer)
+
+    def record_of(seen, losses):
+        loss, outer = losses
+        return loss, {name: seen[name] for name in recorded}, outer
 
     states: dict[str, Any] = {name: part.enter(run.state[name]) for name, part in parts.items()}
-    seen, record = observe(run.step, run.parameters)
-    observed = write(arrays_like(record, len_unroll + 1), 0, record)
+    seen, losses = observe(run.step, run.parameters)
+    observed = arrays_like(record_of(seen, losses), len_unroll + 1)
     records = {name: parts[name].record_like(states[name], activations) for name in with_steps}
     left = arrays_like((records, run.parameters if second_derivatives else ()), len_unroll)
 
-    def body(t, parameters, states, seen, observed, left):
+    def body(t, parameters, states, seen, losses, observed, left):
         before = parameters if second_derivatives else ()
         parameters, records = dict(parameters), {}
         next_states: dict[str, Any] = {}
@@ -82,16 +86,20 @@ def roll_out(
                 updates, next_states[name] = part.step(seen[name], states[name])
             for key, update in updates.items():
                 parameters[key] += update
-        left = write(left, t, (records, before))
-        seen, record = observe(run.step + t + 1, parameters)
-        return t + 1, parameters, next_states, seen, write(observed, t + 1, record), left
+        # Once the networks are done: their calls, ready together with these, would begin after them.
+        with tf.control_dependencies(tf.nest.flatten(parameters)):
+            left = write(left, t, (records, before))
+            observed = write(observed, t, record_of(seen, losses))
+        seen, losses = observe(run.step + t + 1, parameters)
+        return t + 1, parameters, next_states, seen, losses, observed, left
 
-    _, parameters, next_states, _, (losses, seen, outer), (steps, kept_parameters) = tf.while_loop(
+    _, parameters, next_states, seen, losses, observed, (steps, kept_parameters) = tf.while_loop(
         lambda t, *_: t < len_unroll,
         body,
-        (tf.constant(0), run.parameters, states, seen, observed, left),
+        (tf.constant(0), run.parameters, states, seen, losses, observed, left),
         maximum_iterations=len_unroll,
     )
+    all_losses, all_seen, outer = write(observed, len_unroll, record_of(seen, losses))
     end = run._replace(
         step=run.step + len_unroll,
         parameters=parameters,
@@ -99,10 +107,6 @@ def roll_out(
     )
     with tf.control_dependencies(tf.nest.flatten(end.state)):  # cut once more: blocks kept all along would be memory
         starts = {name: parts[name].enter(run.state[name]) for name in recorded if parts[name].keeps_start(memory)}
-    stacked = losses.stack()
+    stacked = all_losses.stack()
     outer_losses, outer_gradients = (outer[0].stack(), outer[1]) if outer else (stacked, ())
-    return Records(stacked, seen, steps, starts, kept_parameters, outer_losses, outer_gradients), end
-
-
-def _only(names: list[str], of_parts: dict[str, Any]) -> dict[str, Any]:
-    return {name: of_parts[name] for name in names}
+    return Records(stacked, all_seen, steps, starts, kept_parameters, outer_losses, outer_gradients), end

@@ -75,8 +75,7 @@ class Lstm {
   explicit Lstm(const Weights& weights) : size_(weights.size), linear_(weights.linear) {
     int inputs = weights.features;
     for (const Weights::Layer& own : weights.layers) {
-      Layer layer{inputs, own.hidden, page_rows_, state_rows_, own.w, {}};
-      layer.w_back = transposed(4 * layer.hidden, layer.depth() - 1, layer.depth(), own.w);
+      const Layer layer{inputs, own.hidden, page_rows_, state_rows_, own.w, {}};
       page_rows_ = layer.tanh_cell() + layer.hidden;
       state_rows_ += 2 * layer.hidden;
       most_inputs_ = std::max(most_inputs_, layer.depth());
@@ -87,7 +86,13 @@ class Lstm {
     top_ = page_rows_;
     top_rows_ = inputs;
     page_rows_ += inputs + 1 + size_;
-    linear_back_ = transposed(size_, inputs, inputs + 1, linear_);
+  }
+
+  // Has to be called once before `backward`.
+  void prepare_backward() {
+    for (Layer& layer : layers_) layer.w_back = transposed(4 * layer.hidden, layer.depth() - 1, layer.depth(), layer.w);
+    linear_back_ = transposed(size_, top_rows_, top_rows_ + 1, linear_);
+    scratch_.resize(2 * most_inputs_);
   }
 
   int state_rows() const { return state_rows_; }
@@ -144,7 +149,6 @@ class Lstm {
   // `d_state`, to those of the state before it, in place, and of the features. Those of the gates are left in the
   // place of the gates.
   void backward(Row* page, Row* d_state, Row* d_features) {
-    scratch_.resize(2 * most_inputs_);
     Row* d_above = scratch_.data();
     Row* d_inputs = d_above + most_inputs_;
     multiply(top_rows_, size_, linear_back_.data(), d_output(page), d_above);

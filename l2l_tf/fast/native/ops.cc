@@ -166,6 +166,7 @@ void backward(void*, TF_OpKernelContext* context) {
   l2l::Weights weights;
   if (!call.weights(4, num_features, &weights)) return;
   l2l::Lstm lstm(weights);
+  lstm.prepare_backward();
   const int rows = lstm.state_rows(), size = weights.size;
   if (!call.require(d_outputs.dim(0) == steps && d_outputs.dim(1) == size && d_outputs.dim(2) == n,
                     "cotangents of the outputs are [T, size, n]"))
