@@ -205,6 +205,17 @@ class TestCompiling:
             assert library.operations() is None
         assert "cache" in caplog.text
 
+    def test_no_home(self, monkeypatch, caplog):
+        def home():
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.setenv("CXX", "c++")
+        monkeypatch.setattr(library.pathlib.Path, "home", home)
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "home directory" in caplog.text
+
     def test_a_compiler_without_end(self, monkeypatch, tmp_path, caplog):
         self._compiler(monkeypatch, tmp_path, "import time\ntime.sleep(60)")
         monkeypatch.setattr(library, "_MOST_SECONDS", 0.2)

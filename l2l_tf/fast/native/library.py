@@ -36,7 +36,7 @@ def operations() -> Any | None:
         return None
     try:
         return tf.load_op_library(str(compiled()))
-    except (OSError, subprocess.SubprocessError, tf.errors.OpError) as error:
+    except (OSError, RuntimeError, subprocess.SubprocessError, tf.errors.OpError) as error:
         logger.warning(
             "Training is slower without native code, which needs a C++ compiler (c++, or what CXX names). "
             "L2L_NATIVE=0 does without. Received: %s",
@@ -50,6 +50,7 @@ def compiled() -> pathlib.Path:
 
     Raises:
       OSError: no compiler, one that fails, or no place for the library.
+      RuntimeError: nobody says where the home folder is.
       subprocess.SubprocessError: a compiler that does not come to an end.
     """
     compiler = os.environ.get("CXX") or shutil.which("c++")
