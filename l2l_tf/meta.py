@@ -220,7 +220,8 @@ class MetaMinimize(_Unrolls):
             return self._estimate(run, seeds.fold(run.seed, run.step), estimator)
 
         runs = self._started()
-        if len(runs) == 1 or estimator not in self._estimates:  # The first call compiles.
+        compiles = estimator not in self._estimates
+        if len(runs) == 1 or compiles or not estimator.concurrent:
             return [of_run(run) for run in runs]
         with ThreadPoolExecutor(max_workers=2) as pool:  # One fills what the other leaves of the cores.
             return list(pool.map(of_run, runs))

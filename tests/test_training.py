@@ -169,6 +169,17 @@ def test_several_optimizees_average_their_outer_gradients(tmp_path):
     assert float(outer.gradient_norm) == pytest.approx(norm, rel=1e-5)
 
 
+def test_estimates_that_write_are_made_one_by_one(monkeypatch, tmp_path):
+    def no_threads(max_workers):
+        raise AssertionError(f"{max_workers} threads make estimates that share the weights of their members.")
+
+    monkeypatch.setattr(meta, "ThreadPoolExecutor", no_threads)
+    config = dataclasses.replace(CONFIG, estimator="es", perturbations=1, optimizees_per_step=2)
+    minimize = Training(config, tmp_path)._minimize
+    minimize.reset(4)
+    assert [np.isfinite(minimize.step().loss) for _ in range(2)] == [True, True]
+
+
 def test_several_optimizees_side_by_side_give_what_they_give_one_by_one(monkeypatch, tmp_path):
     def weights_after_steps(folder):
         minimize = Training(dataclasses.replace(CONFIG, optimizees_per_step=5), folder)._minimize

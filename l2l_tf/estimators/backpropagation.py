@@ -44,4 +44,4 @@ def truncated_backpropagation(
         )
         return unroll.replay(problem, network, run, trajectory, objective, second_derivatives)
 
-    return Estimator(estimate)
+    return Estimator(estimate, concurrent=True)

@@ -23,10 +23,13 @@ class Estimator:
       estimate: `(run, seed) -> OuterGradient`; equal seeds give equal estimates. phi is only read.
       begin: from a fresh run to one that also holds what the estimator carries from unroll to unroll, in
         `run.carried`. Called once at the start of every run.
+      concurrent: whether several estimates may be made at the same time. Not where members are run under one copy of
+        the network that is given each member's weights in turn.
     """
 
     estimate: Callable[[Run, tf.Tensor], OuterGradient]
     begin: Callable[[Run], Run] = _as_it_is
+    concurrent: bool = False
 
     def __call__(self, run: Run, seed: tf.Tensor) -> OuterGradient:
         return self.estimate(run, seed)

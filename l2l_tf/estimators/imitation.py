@@ -58,4 +58,4 @@ def imitation(problem: Problem, network: Network, len_unroll: int, learning_rate
         end = trajectory.run._replace(carried=teacher_state)
         return OuterGradient(total, gradients, trajectory.losses, end)
 
-    return Estimator(estimate, begin)
+    return Estimator(estimate, begin, concurrent=True)

@@ -9,7 +9,7 @@ from l2l_tf.fast import blocks, compiled
 from l2l_tf.fast.arrays import bytes_of
 from l2l_tf.fast.compiled import Recorded
 from l2l_tf.fast.in_blocks import InBlocks, transposed
-from l2l_tf.fast.lstm_kernels import Activations, LstmWeights
+from l2l_tf.fast.lstm_kernels import Activations
 from l2l_tf.fast.rules import Rule
 from l2l_tf.networks.network import Observation, Tensors
 
@@ -95,11 +95,6 @@ class Blocked(InBlocks):
     def advance(self, seen: list[tf.Tensor], state: list[BlockState]) -> list[BlockState]:
         """The next state of some blocks, in which nobody needs the updates."""
         return [self._calls.step(self._weights, *block)[1] for block in zip(seen, state)]
-
-    def zeros(self, num_blocks: int | None = None) -> list[LstmWeights]:
-        """The start of the sum over time of the weights' gradients: for each block its own."""
-        num_blocks = self._layout.num_blocks if num_blocks is None else num_blocks
-        return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(num_blocks)]
 
     def replay_step(self, seen, record, cotangents, state_cotangents, loss_cotangent, total):
         """lambda_t, the cotangent of h_t and the sum, from lambda_{t+1} and the cotangent of h_{t+1}."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 from l2l_tf.dtypes import scaled
 from l2l_tf.fast import lstm_kernels
 from l2l_tf.fast.lstm_kernels import Activations, LstmWeights
-from l2l_tf.fast.rules import Rule
+from l2l_tf.fast.rules import Rule, pull_see, pull_update
 
 
 class Recorded(NamedTuple):
@@ -73,15 +73,7 @@ def calls(rule: Rule) -> Calls:
         else:
             *_, activations = lstm_kernels.forward(weights, features, record[rule.num_own :])
         output = lstm_kernels.output(weights, features, activations)
-        with tf.GradientTape() as tape:
-            tape.watch((output, basis))
-            update = rule.update(output, basis)
-        output_cotangents, basis_cotangents = tape.gradient(
-            update,
-            (output, basis),
-            output_gradients=update_cotangents,
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+        output_cotangents, basis_cotangents = pull_update(rule, output, basis, update_cotangents)
         pulled, feature_cotangents, layers_cotangents = lstm_kernels.backward(
             weights, features, activations, output_cotangents, layers_cotangents
         )
@@ -96,19 +88,12 @@ def calls(rule: Rule) -> Calls:
         return cotangents + scaled(gradients, loss_cotangent), (*own, *layers), total
 
     def pull_back(weights, gradients, record, cotangents, state_cotangents, total):
-        observed = (gradients, own_of(record))
-        with tf.GradientTape() as tape:
-            tape.watch(observed)
-            features, own, basis = rule.see(*observed)
+        own, next_own_cotangents = own_of(record), tuple(state_cotangents[: rule.num_own])
+        features, _, basis = rule.see(gradients, own)
         pulled, seen_cotangents, layers = layers_back(
             weights, features, basis, record, cotangents, state_cotangents[rule.num_own :]
         )
-        gradient_cotangents, own_cotangents = tape.gradient(
-            ((features, basis), own),
-            observed,
-            output_gradients=(seen_cotangents, tuple(state_cotangents[: rule.num_own])),
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
+        gradient_cotangents, own_cotangents = pull_see(rule, gradients, own, seen_cotangents, next_own_cotangents)
         return gradient_cotangents, (*own_cotangents, *layers), tf.nest.map_structure(tf.add, total, pulled)
 
     functions = (step, recorded_step, replay_step, pull_back)

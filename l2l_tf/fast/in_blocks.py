@@ -40,6 +40,11 @@ class InBlocks:
         """The gradients, `[size, n]` for each block."""
         return self._cut(observation.gradients)
 
+    def zeros(self, num_blocks: int | None = None) -> list[LstmWeights]:
+        """The start of the sum over time of the weights' gradients: for each block its own."""
+        num_blocks = self._layout.num_blocks if num_blocks is None else num_blocks
+        return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(num_blocks)]
+
     def gradients(self, total: list[LstmWeights]) -> GradientsByVariable:
         """The sum over the blocks, by variable."""
         summed = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)

@@ -72,6 +72,29 @@ class Averaged:
 Rule = Preprocessed | Averaged
 
 
+def pull_update(rule: Rule, output: tf.Tensor, basis: Any, cotangents: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    """The cotangents of the output and the basis from those of the update."""
+    with tf.GradientTape() as tape:
+        tape.watch((output, basis))
+        update = rule.update(output, basis)
+    return tape.gradient(
+        update, (output, basis), output_gradients=cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+
+
+def pull_see(rule: Rule, gradients: tf.Tensor, own: Any, seen_cotangents: Any, own_cotangents: Any) -> tuple:
+    """The cotangents of the gradients and of what is kept, from those of (features, basis) and of what is kept next."""
+    with tf.GradientTape() as tape:
+        tape.watch((gradients, own))
+        features, next_own, basis = rule.see(gradients, own)
+    return tape.gradient(
+        ((features, basis), next_own),
+        (gradients, own),
+        output_gradients=(seen_cotangents, own_cotangents),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+
+
 def updates_rows(network: Network) -> bool:
     """Whether `update_rows` is all that the network does: no subclass of a user's own has changed what is around it."""
     return isinstance(network, DeepLSTM | AveragingLSTM) and _are_ours(network, ("__call__", "to_rows", "from_rows"))

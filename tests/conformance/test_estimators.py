@@ -92,6 +92,13 @@ def test_phi_is_bit_for_bit_what_it_was(estimated):
         np.testing.assert_array_equal(variable, value)
 
 
+def test_what_may_be_called_concurrently_writes_no_variable(estimated):
+    graph = estimated.call.get_concrete_function(estimated.run, seeds.root(2)).graph.as_graph_def()
+    nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    writes = any(node.op.startswith("Assign") for node in nodes)
+    assert writes != estimated.estimator.concurrent
+
+
 def test_a_run_that_is_not_finite_gives_a_gradient_that_is_dropped_and_counted(estimated, request):
     poisoned = tf.nest.map_structure(lambda x: x * np.nan if x.dtype.is_floating else x, estimated.run)
     outer = estimated.call(poisoned, seeds.root(2))

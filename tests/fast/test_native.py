@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf.fast import lstm_kernels, native
+from l2l_tf.fast import lstm_kernels, native, tanh
 from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.native import library
 from l2l_tf.fast.native.part import _chunks, _rows
@@ -142,9 +142,13 @@ def test_shapes_that_do_not_fit(operations, changed, message):
         operations.l2l_lstm_forward(*arguments.values(), w)
 
 
-def test_there_are_as_many_lanes_as_in_the_sources():
-    source = (library.pathlib.Path(library.__file__).parent / "rows.h").read_text()
-    assert f"constexpr int kLanes = {native.LANES};" in source
+def test_numbers_that_the_sources_repeat():
+    folder = library.pathlib.Path(library.__file__).parent
+    assert f"constexpr int kLanes = {native.LANES};" in (folder / "rows.h").read_text()
+    source = (folder / "lstm.h").read_text()
+    assert f"clamped(x, {tanh._BOUND}f)" in source
+    for coefficient in tanh._NUMERATOR[:-1] + tanh._DENOMINATOR[:-1]:
+        assert f"{coefficient:.8e}f" in source
 
 
 class TestCompiling:

@@ -83,3 +83,12 @@ def test_identity_and_its_gain():
 def test_bad_input(name, options, message):
     with pytest.raises(ValueError, match=message):
         preprocess.get(name, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("identity", {"gain": 2.0}), ("Clamp", {"max_value": 0.1}), ("LogAndSign", {"k": 5})]
+)
+def test_rows_may_stand_side_by_side(name, options):
+    rows = tf.constant([[0.5, -1e-4], [3.0, 0.0], [-2.0, 1e-9]])
+    along = preprocess.get(name, **options)
+    np.testing.assert_array_equal(along(tf.transpose(rows), axis=0), tf.transpose(along(rows)))

@@ -10,7 +10,7 @@ from l2l_tf.fast.arrays import stack
 from l2l_tf.fast.in_blocks import InBlocks, transposed
 from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.native.library import LANES
-from l2l_tf.fast.rules import Rule
+from l2l_tf.fast.rules import Rule, pull_see, pull_update
 from l2l_tf.networks.network import Observation, Tensors
 
 
@@ -111,10 +111,6 @@ class Native(InBlocks):
         """Zeros like the state before the step of the records."""
         return [tf.nest.map_structure(tf.zeros_like, record.before) for record in records]
 
-    def zeros(self) -> list[LstmWeights]:
-        """The start of the sum over time of the weights' gradients: for each block its own."""
-        return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(self._layout.num_blocks)]
-
     def replay(self, seen: Any, records: Any, start: list[BlockState], loss_cotangents: tf.Tensor) -> list[LstmWeights]:
         """The sums over time of the weights' gradients, block by block.
 
@@ -138,7 +134,7 @@ class Native(InBlocks):
         cotangents = self._operations.l2l_later_sum(gradients, tf.cast(loss_cotangents, gradients.dtype))
         cotangents.set_shape(features.shape[:1] + gradients.shape[1:])
         made = tf.nest.map_structure(_axes_swapped, (output, basis, cotangents))
-        output_cotangents, _ = self._pull_update(*made)
+        output_cotangents, _ = pull_update(self._rule, *made)
         *_, total = self._pull_layers(
             features, _axes_swapped(output_cotangents), start.layers, tf.zeros_like(start.layers)
         )
@@ -152,19 +148,13 @@ class Native(InBlocks):
         return Observation(self._join(observed)), state_cotangents, total
 
     def _pull_block(self, gradients, record: Record, cotangents, state_cotangents: BlockState, total: LstmWeights):
-        output_cotangents, basis_cotangents = self._pull_update(record.output, record.basis, cotangents)
+        output_cotangents, basis_cotangents = pull_update(self._rule, record.output, record.basis, cotangents)
         feature_cotangents, layers, pulled = self._pull_layers(
             record.features[None], output_cotangents[None], record.before.layers, state_cotangents.layers
         )
-        observed = (gradients, record.before.own)
-        with tf.GradientTape() as tape:
-            tape.watch(observed)
-            features, own, basis = self._rule.see(*observed)
-        gradient_cotangents, own_cotangents = tape.gradient(
-            ((features, basis), own),
-            observed,
-            output_gradients=((feature_cotangents[0], basis_cotangents), state_cotangents.own),
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        seen_cotangents = (feature_cotangents[0], basis_cotangents)
+        gradient_cotangents, own_cotangents = pull_see(
+            self._rule, gradients, record.before.own, seen_cotangents, state_cotangents.own
         )
         return gradient_cotangents, BlockState(own_cotangents, layers), tf.nest.map_structure(tf.add, total, pulled)
 
@@ -175,15 +165,6 @@ class Native(InBlocks):
         layers.set_shape(before.layers.shape)
         record = Record(features, basis, output, before if self._step_by_step else ())
         return self._rule.update(output, basis), BlockState(tuple(own), layers), record
-
-    def _pull_update(self, output: tf.Tensor, basis: Any, cotangents: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        """The cotangents of the output and the basis from those of the update."""
-        with tf.GradientTape() as tape:
-            tape.watch((output, basis))
-            update = self._rule.update(output, basis)
-        return tape.gradient(
-            update, (output, basis), output_gradients=cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO
-        )
 
     def _pull_layers(self, features, output_cotangents, start, end_cotangents):
         """The cotangents of the features `[T, F, n]`, of the state before T steps, and of the weights."""
