@@ -1,6 +1,7 @@
 """MetaOptimizer: the original code's `meta_loss` and `meta_minimize`, without sessions."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -187,9 +188,8 @@ class MetaMinimize(_Unrolls):
         self.outer_optimizer = outer_optimizer
         self.dropped_members = 0
         self._estimator = estimator
-        self._estimates: dict[Estimator, tf.types.experimental.PolymorphicFunction] = {}
-        self._apply = tf.function(outer_optimizer.apply, autograph=False)
-        self._average = tf.function(_average_of_finite, autograph=False)
+        self._functions: dict[tuple[Estimator, Callable], tf.types.experimental.PolymorphicFunction] = {}
+        self._take = tf.function(self._step_from, autograph=False)
 
     def reset(self, seed: int | tf.Tensor | None = None, estimator: Estimator | None = None) -> None:
         """Draws f, theta_0 and the minibatches afresh; without a seed, others at every call."""
@@ -203,34 +203,53 @@ class MetaMinimize(_Unrolls):
 
     def detailed_step(self, estimator: Estimator | None = None) -> tuple[Step, OuterStep]:
         """`step`, and how the step on phi went."""
-        estimates = self._estimates_of_runs(estimator or self._estimator)
-        self._runs = [estimate.run for estimate in estimates]
-        self.dropped_members += sum(int(estimate.dropped) for estimate in estimates)
-        gradients = estimates[0].gradients
-        if len(estimates) > 1:
-            gradients, dropped = self._average([estimate.gradients for estimate in estimates])
-            self.dropped_members += int(dropped)
-        outer = self._apply(gradients)
-        loss = tf.add_n([e.meta_loss for e in estimates]) / len(estimates)
-        fx = tf.add_n([e.losses[-1] for e in estimates]) / len(estimates)
+        estimator = estimator or self._estimator
+        runs = self._started()
+        if len(runs) == 1:
+            taken, run = self._compiled(estimator, self._step_of_run)(*runs)
+            self._runs = [run]
+        else:
+            estimates = self._estimates(estimator, runs)
+            self._runs = [estimate.run for estimate in estimates]
+            taken = self._take(estimates)
+        loss, fx, outer, dropped = taken
+        self.dropped_members += int(dropped)
         return Step(loss, fx, list(self._runs[0].parameters.values())), outer
 
-    def _estimates_of_runs(self, estimator: Estimator) -> list[unroll.OuterGradient]:
-        def of_run(run: unroll.Run) -> unroll.OuterGradient:
-            return self._estimate(run, seeds.fold(run.seed, run.step), estimator)
-
-        runs = self._started()
-        compiles = estimator not in self._estimates
-        if len(runs) == 1 or compiles or not estimator.concurrent:
-            return [of_run(run) for run in runs]
+    def _estimates(self, estimator: Estimator, runs: list[unroll.Run]) -> list[unroll.OuterGradient]:
+        compiles = (estimator, _estimate) not in self._functions
+        estimate = self._compiled(estimator, _estimate)
+        if compiles or not estimator.concurrent:
+            return [estimate(run) for run in runs]
         with ThreadPoolExecutor(max_workers=2) as pool:  # One fills what the other leaves of the cores.
-            return list(pool.map(of_run, runs))
+            return list(pool.map(estimate, runs))
 
-    def _estimate(self, run: unroll.Run, seed: tf.Tensor, estimator: Estimator | None = None) -> unroll.OuterGradient:
-        estimator = estimator or self._estimator
-        if estimator not in self._estimates:
-            self._estimates[estimator] = tf.function(estimator.__call__, autograph=False)
-        return self._estimates[estimator](run, seed)
+    def _step_of_run(self, estimator: Estimator, run: unroll.Run) -> tuple[tuple, unroll.Run]:
+        """The step that one run gives, and the run after it: as one call, which costs less than several."""
+        estimate = _estimate(estimator, run)
+        return self._step_from([estimate]), estimate.run
+
+    def _step_from(self, estimates: list[unroll.OuterGradient]) -> tuple[tf.Tensor, tf.Tensor, OuterStep, tf.Tensor]:
+        """The mean meta-loss and f, the step on phi, and how much was left out."""
+        gradients, dropped = estimates[0].gradients, sum(estimate.dropped for estimate in estimates)
+        if len(estimates) > 1:
+            gradients, more = _average_of_finite([estimate.gradients for estimate in estimates])
+            dropped += more
+        outer = self.outer_optimizer.apply(gradients)
+        loss = tf.add_n([estimate.meta_loss for estimate in estimates]) / len(estimates)
+        fx = tf.add_n([estimate.losses[-1] for estimate in estimates]) / len(estimates)
+        return loss, fx, outer, dropped
+
+    def _compiled(self, estimator: Estimator, function: Callable) -> tf.types.experimental.PolymorphicFunction:
+        """`function(estimator, run)` of a run, the same one at every call."""
+        if (estimator, function) not in self._functions:
+            of_run = functools.partial(function, estimator)
+            self._functions[estimator, function] = tf.function(of_run, autograph=False)
+        return self._functions[estimator, function]
+
+
+def _estimate(estimator: Estimator, run: unroll.Run) -> unroll.OuterGradient:
+    return estimator(run, seeds.fold(run.seed, run.step))
 
 
 def _average_of_finite(estimates: list[list[tf.Tensor]]) -> tuple[list[tf.Tensor], tf.Tensor]:

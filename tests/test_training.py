@@ -162,7 +162,7 @@ def test_several_optimizees_average_their_outer_gradients(tmp_path):
     training = Training(dataclasses.replace(CONFIG, optimizees_per_step=3), tmp_path)
     minimize = training._minimize
     minimize.reset(4)
-    gradients = [minimize._estimate(run, run.seed).gradients for run in minimize._runs]
+    gradients = [minimize._estimator(run, run.seed).gradients for run in minimize._runs]
     _, outer = minimize.detailed_step()
     mean = [np.mean(g, 0) for g in zip(*gradients)]
     norm = np.sqrt(sum(np.sum(np.square(g)) for g in mean))
@@ -231,7 +231,7 @@ def test_of_several_optimizees_those_that_are_finite_count(tmp_path):
     minimize = training._minimize
     minimize.reset(4)
     minimize._runs[1] = minimize._runs[1]._replace(parameters={"x": tf.fill([2, 3], float("nan"))})
-    gradients = [minimize._estimate(minimize._runs[i], seeds.root(0)).gradients for i in (0, 2)]
+    gradients = [minimize._estimator(minimize._runs[i], seeds.root(0)).gradients for i in (0, 2)]
     _, outer = minimize.detailed_step()
     norm = np.sqrt(sum(np.sum(np.square(np.mean(g, 0))) for g in zip(*gradients)))
     assert float(outer.gradient_norm) == pytest.approx(norm, rel=1e-5)

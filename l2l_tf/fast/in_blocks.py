@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from l2l_tf.fast import blocks, packing
 from l2l_tf.fast.blocks import Layout
-from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.packing import GradientsByVariable
 from l2l_tf.fast.rules import Rule
 from l2l_tf.networks.network import Observation, Tensors
@@ -34,21 +33,29 @@ class InBlocks:
         self._layout: Layout = blocks.layout(network.to_rows(parameters).shape[0], rows_per_block, alignment)
         self._filled = filled
         self._rule = rule
-        self._weights = packing.pack(network.cores, network.linear, rule.scale)
+        self._weights = self._packed()
 
     def see(self, observation: Observation) -> list[tf.Tensor]:
         """The gradients, `[size, n]` for each block."""
         return self._cut(observation.gradients)
 
-    def zeros(self, num_blocks: int | None = None) -> list[LstmWeights]:
+    def zeros(self, num_blocks: int | None = None) -> list[Any]:
         """The start of the sum over time of the weights' gradients: for each block its own."""
         num_blocks = self._layout.num_blocks if num_blocks is None else num_blocks
         return [tf.nest.map_structure(tf.zeros_like, self._weights) for _ in range(num_blocks)]
 
-    def gradients(self, total: list[LstmWeights]) -> GradientsByVariable:
+    def gradients(self, total: list[Any]) -> GradientsByVariable:
         """The sum over the blocks, by variable."""
         summed = tf.nest.map_structure(lambda *of_blocks: tf.add_n(of_blocks), *total)
-        return packing.unpack(self._network.cores, self._network.linear, self._rule.scale, summed)
+        return self._unpacked(summed)
+
+    def _packed(self) -> Any:
+        """phi in the form that the blocks take."""
+        return packing.pack(self._network.cores, self._network.linear, self._rule.scale)
+
+    def _unpacked(self, gradients: Any) -> GradientsByVariable:
+        """The gradients of the variables from those of what `_packed` gives."""
+        return packing.unpack(self._network.cores, self._network.linear, self._rule.scale, gradients)
 
     def _cut_rows(self, rows: tf.Tensor) -> list[tf.Tensor]:
         return blocks.cut(rows, self._layout, self._filled)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from l2l_tf.fast import lstm_kernels, native, tanh
 from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.native import library
-from l2l_tf.fast.native.part import _chunks, _rows
+from l2l_tf.fast.packing import Stacked
 
 
 @pytest.fixture(name="operations")
@@ -29,10 +29,29 @@ def _weights(random, features, layers, size):
     """phi as the operations take it, and as the kernels do."""
     inputs, w = features, []
     for hidden in layers:
-        w.append(_draw(random, 4 * hidden, inputs + hidden + 1))
+        w.append(_draw(random, inputs + hidden + 1, 4 * hidden))
         inputs = hidden
-    linear = _draw(random, size, inputs + 1)
-    return (linear, w), LstmWeights(tuple(w), tf.transpose(linear[:, :-1]), linear[:, -1])
+    phi = Stacked(tuple(w), _draw(random, inputs + 1, size))
+    return (phi.linear, list(phi.layers)), _packed(phi)
+
+
+def _packed(stacked):
+    return LstmWeights(tuple(map(tf.transpose, stacked.layers)), stacked.linear[:-1], stacked.linear[-1])
+
+
+def _chunks(rows):
+    """Rows `[n, size]` to `[chunks, size, LANES]`, filled up with zeros."""
+    n, size = rows.shape
+    num_chunks = -(-n // native.LANES)
+    filled = np.zeros([num_chunks * native.LANES, size], np.float32)
+    filled[:n] = rows
+    return filled.reshape([num_chunks, native.LANES, size]).transpose([0, 2, 1])
+
+
+def _rows(chunks):
+    """The inverse of `_chunks`, with what was filled up."""
+    num_chunks, size, lanes = chunks.shape
+    return np.transpose(chunks, [0, 2, 1]).reshape([num_chunks * lanes, size])
 
 
 @pytest.mark.parametrize("n", [1, 64, 150])
@@ -65,20 +84,41 @@ def test_operations_agree_with_the_kernels_and_a_tape(operations, n, layers, siz
     x_cotangents, start_cotangents, linear, w = operations.l2l_lstm_backward(
         x, output_cotangents, _chunks(start), _chunks(end_cotangents), *phi
     )
-    pulled = LstmWeights(tuple(w), tf.transpose(linear[:, :-1]), linear[:, -1])
-    actual = (x_cotangents, _rows(start_cotangents)[:n], pulled)
+    actual = (x_cotangents, _rows(start_cotangents)[:n], _packed(Stacked(tuple(w), linear)))
     for got, wanted in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
         assert got.shape == wanted.shape
         largest = float(tf.reduce_max(tf.abs(wanted), keepdims=False)) if wanted.shape.num_elements() else 0.0
         np.testing.assert_allclose(got, wanted, atol=2e-5 * max(largest, 1.0))
 
 
-def test_states_are_cut_into_chunks_and_joined_again():
-    rows = tf.reshape(tf.range(130 * 4, dtype=tf.float32), [130, 4])
-    chunks = _chunks(rows)
-    assert chunks.shape == [3, 4, native.LANES]
-    np.testing.assert_array_equal(chunks[1, 2], rows[64:128, 2])
-    np.testing.assert_array_equal(_rows(chunks)[:130], rows)
+@pytest.mark.parametrize("sizes", [(), (1,), (4, 7), (20, 20, 3)], ids=str)
+@pytest.mark.parametrize("n", [1, 5, 64, 130])
+def test_states_are_cut_into_chunks_and_joined_again(operations, n, sizes):
+    random, begin, after = np.random.default_rng(4), 128, 3
+    tensors = [_draw(random, begin + n + after, size) for size in sizes]
+    blocks = [operations.l2l_to_chunks(span, tensors) for span in ([0, begin], [begin, n])]
+    rows = np.concatenate([np.zeros([begin + n + after, 0]), *tensors], 1)
+    for block, expected in zip(blocks, (_chunks(rows[:begin]), _chunks(rows[begin : begin + n]))):
+        np.testing.assert_array_equal(block, expected)
+    for first, tensor in zip(np.cumsum([0, *sizes]), tensors):
+        joined = operations.l2l_from_chunks([first, tensor.shape[1], begin + n], blocks)
+        np.testing.assert_array_equal(joined, tensor[: begin + n])
+
+
+@pytest.mark.parametrize("span", [[0], [-1, 5], [0, 11], [8, 3]], ids=str)
+def test_spans_that_do_not_fit(operations, span):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="span is"):
+        operations.l2l_to_chunks(span, [tf.zeros([10, 2])])
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [([0, 1], "where is"), ([-1, 1, 5], "rows first to"), ([2, 2, 5], "rows first to"), ([0, 1, 65], "n coordinates")],
+    ids=str,
+)
+def test_rows_that_do_not_fit(operations, where, message):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        operations.l2l_from_chunks(where, [tf.zeros([1, 3, native.LANES])])
 
 
 def test_numbers_that_are_not_finite_stay_with_their_coordinate(operations):
@@ -131,7 +171,7 @@ def test_sums_over_later_steps(operations):
         ({"x": tf.zeros([3, 70])}, "weights of a layer are"),
         ({"state": tf.zeros([2, 5, 64])}, "the state is"),
         ({"state": tf.zeros([1, 6, 64])}, "the state is"),
-        ({"linear": tf.zeros([1, 3])}, "weights of the linear layer are"),
+        ({"linear": tf.zeros([3, 1])}, "weights of the linear layer are"),
     ],
     ids=str,
 )

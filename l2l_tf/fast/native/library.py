@@ -15,7 +15,7 @@ import tensorflow as tf
 
 LANES = 64  # kLanes of rows.h: how many coordinates are a chunk
 
-_SOURCES = ("ops.cc", "lstm.h", "rows.h")
+_SOURCES = ("ops.cc", "call.h", "lstm.h", "rows.h")
 _MOST_SECONDS = 120  # A compiler takes five.
 
 logger = logging.getLogger(__name__)

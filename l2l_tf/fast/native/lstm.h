@@ -27,15 +27,15 @@ inline Vector tanh(Vector x) {
   return x * p / q;
 }
 
-// Weights are as in `LstmWeights`, the linear layer's transposed with its bias as the last column.
+// As `packing.Stacked` has them.
 struct Weights {
   struct Layer {
     int hidden;
-    const float* w;  // [4 hidden][inputs + hidden + 1]
+    const float* w;  // [inputs + hidden + 1][4 hidden]
   };
   int features, size;
   std::vector<Layer> layers;
-  const float* linear;  // [size][inputs + 1], inputs those of the last layer or, without any, the features
+  const float* linear;  // [inputs + 1][size], inputs those of the last layer or, without any, the features
 };
 
 struct Gradients {
@@ -52,7 +52,6 @@ class Lstm {
     int inputs, hidden;
     int x, state;  // where its rows of a page and of a state begin
     const float* w;
-    std::vector<float> w_back;  // [inputs + hidden][4 hidden]
     int depth() const { return inputs + hidden + 1; }
     int h() const { return x + inputs; }
     int gates() const { return x + depth(); }
@@ -75,7 +74,7 @@ class Lstm {
   explicit Lstm(const Weights& weights) : size_(weights.size), linear_(weights.linear) {
     int inputs = weights.features;
     for (const Weights::Layer& own : weights.layers) {
-      const Layer layer{inputs, own.hidden, page_rows_, state_rows_, own.w, {}};
+      const Layer layer{inputs, own.hidden, page_rows_, state_rows_, own.w};
       page_rows_ = layer.tanh_cell() + layer.hidden;
       state_rows_ += 2 * layer.hidden;
       most_inputs_ = std::max(most_inputs_, layer.depth());
@@ -86,12 +85,6 @@ class Lstm {
     top_ = page_rows_;
     top_rows_ = inputs;
     page_rows_ += inputs + 1 + size_;
-  }
-
-  // Has to be called once before `backward`.
-  void prepare_backward() {
-    for (Layer& layer : layers_) layer.w_back = transposed(4 * layer.hidden, layer.depth() - 1, layer.depth(), layer.w);
-    linear_back_ = transposed(size_, top_rows_, top_rows_ + 1, linear_);
     scratch_.resize(2 * most_inputs_);
   }
 
@@ -123,7 +116,7 @@ class Lstm {
       Row* above = page + (i + 1 < layers_.size() ? layers_[i + 1].x : top_);
       Row* next_hidden = next.h(layer);
       Row* next_cell = next.c(layer);
-      multiply(4 * h, layer.depth(), layer.w, page + layer.x, page + layer.gates());
+      multiply_transposed(4 * h, layer.depth(), layer.w, page + layer.x, page + layer.gates());
       for (int unit = 0; unit < h; ++unit) {
         Row* gate = page + layer.gates() + unit;
         for (int v = 0; v < kVectors; ++v) {
@@ -143,7 +136,9 @@ class Lstm {
   }
 
   // The output [size] of the step that `page` is of.
-  void output(const Row* page, Row* output) const { multiply(size_, top_rows_ + 1, linear_, page + top_, output); }
+  void output(const Row* page, Row* output) const {
+    multiply_transposed(size_, top_rows_ + 1, linear_, page + top_, output);
+  }
 
   // Back through `forward`: from the cotangents of the output, in the page, and of the state after the step, in
   // `d_state`, to those of the state before it, in place, and of the features. Those of the gates are left in the
@@ -151,15 +146,14 @@ class Lstm {
   void backward(Row* page, Row* d_state, Row* d_features) {
     Row* d_above = scratch_.data();
     Row* d_inputs = d_above + most_inputs_;
-    multiply(top_rows_, size_, linear_back_.data(), d_output(page), d_above);
+    multiply(top_rows_, size_, linear_, d_output(page), d_above);
     for (size_t i = layers_.size(); i-- > 0;) {
       const Layer& layer = layers_[i];
       Row* d_hidden = d_state + layer.state;
       gates_back(layer, page, d_above, d_hidden);
       const int depth = 4 * layer.hidden;
-      const float* w_back = layer.w_back.data();
-      multiply(layer.hidden, depth, w_back + layer.inputs * depth, page + layer.gates(), d_hidden);
-      multiply(layer.inputs, depth, w_back, page + layer.gates(), d_inputs);
+      multiply(layer.hidden, depth, layer.w + layer.inputs * depth, page + layer.gates(), d_hidden);
+      multiply(layer.inputs, depth, layer.w, page + layer.gates(), d_inputs);
       std::swap(d_above, d_inputs);
     }
     std::copy_n(d_above, layers_.empty() ? top_rows_ : layers_[0].inputs, d_features);
@@ -169,21 +163,13 @@ class Lstm {
   void add_gradients(int pages, const Row* first, const Gradients& total) const {
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
-      add_outer(pages, page_rows_, 4 * layer.hidden, first + layer.gates(), layer.depth(), first + layer.x,
+      add_outer(pages, page_rows_, layer.depth(), first + layer.x, 4 * layer.hidden, first + layer.gates(),
                 total.layers[i]);
     }
-    add_outer(pages, page_rows_, size_, first + top_ + top_rows_ + 1, top_rows_ + 1, first + top_, total.linear);
+    add_outer(pages, page_rows_, top_rows_ + 1, first + top_, size_, first + top_ + top_rows_ + 1, total.linear);
   }
 
  private:
-  // [columns][rows] of the first `columns` of w [rows][stride].
-  static std::vector<float> transposed(int rows, int columns, int stride, const float* w) {
-    std::vector<float> result(rows * columns);
-    for (int k = 0; k < columns; ++k)
-      for (int r = 0; r < rows; ++r) result[k * rows + r] = w[r * stride + k];
-    return result;
-  }
-
   // The cotangents of the gates, and of h' (those from above, and of the state) and c' to those of c, in place.
   static void gates_back(const Layer& layer, Row* page, const Row* d_above, Row* d_state) {
     const int h = layer.hidden;
@@ -206,7 +192,6 @@ class Lstm {
 
   int size_;
   const float* linear_;
-  std::vector<float> linear_back_;
   std::vector<Layer> layers_;
   std::vector<Row> scratch_;
   int state_rows_ = 0, page_rows_ = 0, most_inputs_ = 0, top_, top_rows_;

@@ -2,116 +2,25 @@
 //
 //   L2lLstmForward: a step. State [chunks, rows, kLanes], features [F, n], n coordinates in chunks of kLanes.
 //   L2lLstmBackward: T steps again and back, chunk by chunk: what a step leaves for its way back stays in cache.
+//   L2lToChunks, L2lFromChunks: states as the networks have them, h and c of each layer [N, H], to chunks and back.
 //   L2lLaterSum: sums over later steps, y_t = sum over s > t of factor_s x_s.
 
+#include "call.h"
 #include "lstm.h"
-#include "tensorflow/c/kernels.h"
 #include "tensorflow/c/ops.h"
 
 namespace {
 
+using l2l::Call;
 using l2l::kLanes;
 using l2l::Row;
+using l2l::Status;
+using l2l::Tensor;
 using Page = l2l::Lstm::Page;
 using State = l2l::Lstm::State;
 
 // So many steps of a chunk are in memory at a time; longer unrolls keep the state before each such segment.
 constexpr int kSegment = 20;
-
-struct Status {
-  TF_Status* status = TF_NewStatus();
-  ~Status() { TF_DeleteStatus(status); }
-  operator TF_Status*() const { return status; }
-  bool ok() const { return TF_GetCode(status) == TF_OK; }
-};
-
-// An input or output; its memory is TensorFlow's.
-class Tensor {
- public:
-  explicit Tensor(TF_Tensor* tensor) : tensor_(tensor) {}
-  Tensor(Tensor&& other) : tensor_(other.tensor_) { other.tensor_ = nullptr; }
-  ~Tensor() {
-    if (tensor_) TF_DeleteTensor(tensor_);
-  }
-  int rank() const { return TF_NumDims(tensor_); }
-  int dim(int i) const { return static_cast<int>(TF_Dim(tensor_, i)); }
-  float* floats() const { return static_cast<float*>(TF_TensorData(tensor_)); }
-  Row* rows() const { return static_cast<Row*>(TF_TensorData(tensor_)); }
-  bool aligned() const { return reinterpret_cast<size_t>(TF_TensorData(tensor_)) % alignof(Row) == 0; }
-
- private:
-  TF_Tensor* tensor_;
-};
-
-class Call {
- public:
-  explicit Call(TF_OpKernelContext* context) : context_(context) {}
-
-  Tensor input(int i) {
-    TF_Tensor* tensor = nullptr;
-    TF_GetInput(context_, i, &tensor, status_);
-    return Tensor(tensor);
-  }
-
-  int rank(int i) { return input(i).rank(); }
-  int dim(int i, int axis) { return input(i).dim(axis); }
-
-  Tensor output(int i, const std::vector<int64_t>& shape) {
-    size_t bytes = sizeof(float);
-    for (int64_t size : shape) bytes *= size;
-    return Tensor(TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), shape.size(), bytes, status_));
-  }
-
-  // Output i in the memory of an input, if nobody else needs that: the input is gone then.
-  Tensor output_in_place_of(int input, int i, const std::vector<int64_t>& shape, bool* in_place) {
-    int forwarded = -1;
-    Tensor output(
-        TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.data(), shape.size(), &forwarded, status_));
-    *in_place = forwarded == input;
-    return output;
-  }
-
-  bool ok() const { return status_.ok(); }
-
-  // Ends the call with an error unless `holds`: that of what failed before, or else of arguments that do not fit.
-  bool require(bool holds, const char* what) {
-    if (holds) return true;
-    if (ok()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
-    TF_OpKernelContext_Failure(context_, status_);
-    return false;
-  }
-
-  // Ends the call with the error of what failed before, if something did.
-  bool check() { return require(ok(), ""); }
-
-  // The weights from inputs `first` on: linear, then those of the layers.
-  bool weights(int first, int features, l2l::Weights* result) {
-    const int num_layers = TF_NumInputs(context_) - first - 1;
-    for (int i = 0; i <= num_layers; ++i) {
-      tensors_.push_back(input(first + i));
-      if (!require(ok() && tensors_.back().rank() == 2, "weights are matrices")) return false;
-    }
-    int inputs = features;
-    for (int i = 1; i <= num_layers; ++i) {
-      const int hidden = tensors_[i].dim(0) / 4;
-      if (!require(tensors_[i].dim(0) % 4 == 0 && tensors_[i].dim(1) == inputs + hidden + 1,
-                   "weights of a layer are [4 H, inputs + H + 1]"))
-        return false;
-      result->layers.push_back({hidden, tensors_[i].floats()});
-      inputs = hidden;
-    }
-    if (!require(tensors_[0].dim(1) == inputs + 1, "weights of the linear layer are [size, H + 1]")) return false;
-    result->features = features;
-    result->size = tensors_[0].dim(0);
-    result->linear = tensors_[0].floats();
-    return true;
-  }
-
- private:
-  TF_OpKernelContext* context_;
-  Status status_;
-  std::vector<Tensor> tensors_;
-};
 
 int chunks_of(int n) { return (n + kLanes - 1) / kLanes; }
 int lanes_of(int chunk, int n) { return std::min(kLanes, n - chunk * kLanes); }
@@ -166,7 +75,6 @@ void backward(void*, TF_OpKernelContext* context) {
   l2l::Weights weights;
   if (!call.weights(4, num_features, &weights)) return;
   l2l::Lstm lstm(weights);
-  lstm.prepare_backward();
   const int rows = lstm.state_rows(), size = weights.size;
   if (!call.require(d_outputs.dim(0) == steps && d_outputs.dim(1) == size && d_outputs.dim(2) == n,
                     "cotangents of the outputs are [T, size, n]"))
@@ -182,13 +90,13 @@ void backward(void*, TF_OpKernelContext* context) {
   int inputs = num_features;
   for (size_t i = 0; i < weights.layers.size(); ++i) {
     const int hidden = weights.layers[i].hidden, depth = inputs + hidden + 1;
-    d_weights.push_back(call.output(3 + i, {4 * hidden, depth}));
+    d_weights.push_back(call.output(3 + i, {depth, 4 * hidden}));
     if (!call.check()) return;
     total.layers.push_back(d_weights.back().floats());
     std::fill_n(total.layers.back(), 4 * hidden * depth, 0.0f);
     inputs = hidden;
   }
-  d_weights.push_back(call.output(2, {size, inputs + 1}));
+  d_weights.push_back(call.output(2, {inputs + 1, size}));
   const Tensor given = in_place ? Tensor(nullptr) : call.input(0);
   const Tensor& features = in_place ? d_features : given;
   if (!call.check()) return;
@@ -244,6 +152,61 @@ void backward(void*, TF_OpKernelContext* context) {
   lstm.add_gradients(used, pages, total);
 }
 
+// Rows begin to begin + n of the tensors [N, H] as a state [chunks, rows, kLanes], filled up with zeros.
+void to_chunks(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  const Tensor span = call.input(0);
+  if (!call.require(call.ok() && span.rank() == 1 && span.dim(0) == 2, "the span is [begin, n]")) return;
+  const int begin = span.ints()[0], n = span.ints()[1], num_tensors = call.num_inputs() - 1;
+  std::vector<Tensor> tensors;
+  int rows = 0;
+  for (int i = 0; i < num_tensors; ++i) {
+    tensors.push_back(call.input(1 + i));
+    const Tensor& tensor = tensors.back();
+    if (!call.require(call.ok() && tensor.rank() == 2 && begin >= 0 && n <= tensor.dim(0) - begin,
+                      "tensors are [N, H], and the span is within N"))
+      return;
+    rows += tensor.dim(1);
+  }
+  const Tensor state = call.output(0, {chunks_of(n), rows, kLanes});
+  if (!call.check()) return;
+  float* to = state.floats();
+  for (int chunk = 0; chunk < chunks_of(n); ++chunk) {
+    const int lanes = lanes_of(chunk, n);
+    for (const Tensor& tensor : tensors) {
+      const int size = tensor.dim(1);
+      const float* from = tensor.floats() + (begin + chunk * long{kLanes}) * size;
+      if (lanes < kLanes) std::fill_n(to, size * kLanes, 0.0f);
+      l2l::transpose(lanes, size, from, size, to, kLanes);
+      to += size * kLanes;
+    }
+  }
+}
+
+// Rows first to first + size of successive states, as a tensor [n, size].
+void from_chunks(void*, TF_OpKernelContext* context) {
+  Call call(context);
+  const Tensor where = call.input(0);
+  if (!call.require(call.ok() && where.rank() == 1 && where.dim(0) == 3, "where is [first, size, n]")) return;
+  const int first = where.ints()[0], size = where.ints()[1], n = where.ints()[2];
+  const Tensor tensor = call.output(0, {n, size});
+  if (!call.check()) return;
+  int done = 0;
+  for (int block = 1; block < call.num_inputs(); ++block) {
+    const Tensor state = call.input(block);
+    if (!call.require(call.ok() && state.rank() == 3 && state.dim(2) == kLanes && first >= 0 &&
+                          size <= state.dim(1) - first,
+                      "states are [chunks, rows, lanes], and rows first to first + size are within"))
+      return;
+    for (int chunk = 0; chunk < state.dim(0) && done < n; ++chunk, done += kLanes) {
+      const float* from = state.floats() + (chunk * long{state.dim(1)} + first) * kLanes;
+      float* to = tensor.floats() + done * long{size};
+      l2l::transpose(size, std::min(kLanes, n - done), from, kLanes, to, size);
+    }
+  }
+  call.require(done >= n, "the states have n coordinates");
+}
+
 void later_sum(void*, TF_OpKernelContext* context) {
   Call call(context);
   const Tensor x = call.input(0), factors = call.input(1);
@@ -265,12 +228,12 @@ void later_sum(void*, TF_OpKernelContext* context) {
 }
 
 void register_op(const char* name, const std::vector<const char*>& inputs, const std::vector<const char*>& outputs,
-                 void (*compute)(void*, TF_OpKernelContext*), bool has_layers) {
+                 void (*compute)(void*, TF_OpKernelContext*), const char* attribute = nullptr) {
   Status status;
   TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(name);
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(op, input);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(op, output);
-  if (has_layers) TF_OpDefinitionBuilderAddAttr(op, "num_layers: int >= 0");
+  if (attribute) TF_OpDefinitionBuilderAddAttr(op, attribute);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(op, [](TF_ShapeInferenceContext* context, TF_Status* status) {
     TF_ShapeInferenceContextSetUnknownShape(context, status);
   });
@@ -281,15 +244,20 @@ void register_op(const char* name, const std::vector<const char*>& inputs, const
 }
 
 __attribute__((constructor)) void register_ops() {
+  const char* layers = "num_layers: int >= 0";
   register_op("L2lLstmForward", {"features: float", "state: float", "linear: float", "layers: num_layers * float"},
-              {"output: float", "next_state: float"}, forward, true);
+              {"output: float", "next_state: float"}, forward, layers);
   register_op("L2lLstmBackward",
               {"features: float", "output_cotangents: float", "start: float", "end_cotangents: float", "linear: float",
                "layers: num_layers * float"},
               {"feature_cotangents: float", "start_cotangents: float", "linear_gradient: float",
                "layer_gradients: num_layers * float"},
-              backward, true);
-  register_op("L2lLaterSum", {"x: float", "factors: float"}, {"sums: float"}, later_sum, false);
+              backward, layers);
+  register_op("L2lLaterSum", {"x: float", "factors: float"}, {"sums: float"}, later_sum);
+  register_op("L2lToChunks", {"span: int32", "tensors: num_tensors * float"}, {"state: float"}, to_chunks,
+              "num_tensors: int >= 0");
+  register_op("L2lFromChunks", {"where: int32", "states: num_states * float"}, {"tensor: float"}, from_chunks,
+              "num_states: int >= 1");
 }
 
 }  // namespace

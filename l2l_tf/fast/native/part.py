@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from l2l_tf.fast import blocks
+from l2l_tf.fast import blocks, packing
 from l2l_tf.fast.arrays import stack
 from l2l_tf.fast.in_blocks import InBlocks, transposed
-from l2l_tf.fast.lstm_kernels import LstmWeights
 from l2l_tf.fast.native.library import LANES
+from l2l_tf.fast.packing import GradientsByVariable, Stacked
 from l2l_tf.fast.rules import Rule, pull_see, pull_update
 from l2l_tf.networks.network import Observation, Tensors
 
@@ -59,8 +59,7 @@ class Native(InBlocks):
         super().__init__(network, rule, parameters, rows_per_block, LANES, filled=False)
         self._operations = operations
         self._step_by_step = step_by_step
-        with_bias = tf.concat([self._weights.linear, self._weights.linear_bias[None]], 0)
-        self._phi = (tf.transpose(with_bias), list(self._weights.layers))
+        self._phi = (self._weights.linear, list(self._weights.layers))
 
     def keeps_steps(self, memory: str) -> bool:
         """True: the features, at least."""
@@ -81,15 +80,24 @@ class Native(InBlocks):
         """The network's state, block by block."""
         tensors, num_own = self._rule.flatten(state), self._rule.num_own
         own = zip(*map(self._cut_rows, tensors[:num_own])) if num_own else [()] * self._layout.num_blocks
-        rows = tf.concat([tf.zeros([self._layout.num_rows, 0]), *tensors[num_own:]], 1)
-        return [BlockState(tuple(kept), _chunks(block)) for kept, block in zip(own, self._split(rows))]
+        chunks, begin = [], 0
+        for n in blocks.sizes(self._layout):
+            block = self._operations.l2l_to_chunks([begin, n], tensors[num_own:])
+            block.set_shape([-(-n // LANES), sum(tensor.shape[1] for tensor in tensors[num_own:]), LANES])
+            chunks.append(block)
+            begin += n
+        return [BlockState(tuple(kept), block) for kept, block in zip(own, chunks)]
 
     def leave(self, state: list[BlockState], like: Any) -> Any:
         """The inverse of `enter`, in the structure of `like`."""
         own = [blocks.join(list(of_blocks), self._layout) for of_blocks in zip(*(block.own for block in state))]
-        rows = tf.concat([_rows(block.layers) for block in state], 0)[: self._layout.num_rows]
-        sizes = [tensor.shape[1] for tensor in self._rule.flatten(like)[len(own) :]]
-        return self._rule.restore([*own, *tf.split(rows, sizes, 1)] if sizes else own, like)
+        layers, first = [], 0
+        for tensor in self._rule.flatten(like)[len(own) :]:
+            n, size = tensor.shape
+            layers.append(self._operations.l2l_from_chunks([first, size, n], [block.layers for block in state]))
+            layers[-1].set_shape([n, size])
+            first += size
+        return self._rule.restore([*own, *layers], like)
 
     def step(self, seen, state) -> tuple[Tensors, list[BlockState]]:
         """The updates of the parameters, and the next state."""
@@ -111,7 +119,7 @@ class Native(InBlocks):
         """Zeros like the state before the step of the records."""
         return [tf.nest.map_structure(tf.zeros_like, record.before) for record in records]
 
-    def replay(self, seen: Any, records: Any, start: list[BlockState], loss_cotangents: tf.Tensor) -> list[LstmWeights]:
+    def replay(self, seen: Any, records: Any, start: list[BlockState], loss_cotangents: tf.Tensor) -> list[Stacked]:
         """The sums over time of the weights' gradients, block by block.
 
         Args:
@@ -119,7 +127,7 @@ class Native(InBlocks):
           start: h_0.
           loss_cotangents: of the losses, `[T + 1]`.
         """
-        totals: list[LstmWeights] = []
+        totals: list[Stacked] = []
         num_cores = os.cpu_count() or 1
         for i, block in enumerate(zip(seen, records, start)):
             earlier = totals[: max(0, i + 1 - num_cores)]  # as many blocks at a time as there are cores: less memory
@@ -127,7 +135,7 @@ class Native(InBlocks):
                 totals.append(self._replay_block(*block, loss_cotangents))
         return totals
 
-    def _replay_block(self, seen, records, start: BlockState, loss_cotangents: tf.Tensor) -> LstmWeights:
+    def _replay_block(self, seen, records, start: BlockState, loss_cotangents: tf.Tensor) -> Stacked:
         gradients = seen.stack()
         features, basis, output, _ = stack(records)
         # lambda_{t+1}
@@ -147,7 +155,7 @@ class Native(InBlocks):
         )
         return Observation(self._join(observed)), state_cotangents, total
 
-    def _pull_block(self, gradients, record: Record, cotangents, state_cotangents: BlockState, total: LstmWeights):
+    def _pull_block(self, gradients, record: Record, cotangents, state_cotangents: BlockState, total: Stacked):
         output_cotangents, basis_cotangents = pull_update(self._rule, record.output, record.basis, cotangents)
         feature_cotangents, layers, pulled = self._pull_layers(
             record.features[None], output_cotangents[None], record.before.layers, state_cotangents.layers
@@ -161,7 +169,7 @@ class Native(InBlocks):
     def _block_step(self, gradients: tf.Tensor, before: BlockState) -> tuple[tf.Tensor, BlockState, Record]:
         features, own, basis = self._rule.see(gradients, before.own)
         output, layers = self._operations.l2l_lstm_forward(features, before.layers, *self._phi)
-        output.set_shape([self._phi[0].shape[0], gradients.shape[1]])
+        output.set_shape([self._weights.linear.shape[1], gradients.shape[1]])
         layers.set_shape(before.layers.shape)
         record = Record(features, basis, output, before if self._step_by_step else ())
         return self._rule.update(output, basis), BlockState(tuple(own), layers), record
@@ -173,27 +181,15 @@ class Native(InBlocks):
         )
         feature_cotangents.set_shape(features.shape)
         start_cotangents.set_shape(start.shape)
-        for gradient, weights in zip([linear, *layers], [self._phi[0], *self._phi[1]]):
-            gradient.set_shape(weights.shape)
-        pulled = LstmWeights(tuple(layers), tf.transpose(linear[:, :-1]), linear[:, -1])
+        pulled = Stacked(tuple(layers), linear)
+        tf.nest.map_structure(lambda gradient, weights: gradient.set_shape(weights.shape), pulled, self._weights)
         return feature_cotangents, start_cotangents, pulled
 
-    def _split(self, rows: tf.Tensor) -> list[tf.Tensor]:
-        """Rows `[num_rows, size]` to blocks `[n, size]`."""
-        return tf.split(rows, blocks.sizes(self._layout))
+    def _packed(self) -> Stacked:
+        return packing.stack(self._network.cores, self._network.linear, self._rule.scale)
 
-
-def _chunks(rows: tf.Tensor) -> tf.Tensor:
-    """Rows `[n, size]` to `[chunks, size, LANES]`."""
-    n, size = rows.shape
-    filled = tf.pad(rows, [[0, -n % LANES], [0, 0]])
-    return tf.transpose(tf.reshape(filled, [-(-n // LANES), LANES, size]), [0, 2, 1])
-
-
-def _rows(chunks: tf.Tensor) -> tf.Tensor:
-    """The inverse of `_chunks`, with what was filled up."""
-    num_chunks, size, lanes = chunks.shape
-    return tf.reshape(tf.transpose(chunks, [0, 2, 1]), [num_chunks * lanes, size])
+    def _unpacked(self, gradients: Stacked) -> GradientsByVariable:
+        return packing.unstack(self._network.cores, self._network.linear, self._rule.scale, gradients)
 
 
 def _axes_swapped(tensor: tf.Tensor) -> tf.Tensor:

@@ -55,6 +55,12 @@ inline void store(const Row& row, int count, float* to) {
   }
 }
 
+// to[k][r] = from[r][k], for rows of `from` and of `to` that begin `from_stride` and `to_stride` floats apart.
+inline void transpose(int rows, int columns, const float* from, int from_stride, float* to, int to_stride) {
+  for (int r = 0; r < rows; ++r)
+    for (int k = 0; k < columns; ++k) to[k * long{to_stride} + r] = from[r * long{from_stride} + k];
+}
+
 // Within [-bound, bound]. NaN stays NaN.
 inline Vector clamped(Vector x, float bound) {
   const Vector highest = Vector{} + bound;
@@ -74,23 +80,40 @@ inline float sum(Vector v) {
   return lanes[0];
 }
 
-template <int kRows>
-inline void multiply_tile(int depth, const float* w, const Row* x, Row* out) {
+// A matrix's entry [r][k] is at `r * row + k * column`, one of which is 1.
+struct Strides {
+  int row, column;
+};
+
+template <int kRows, bool kRowsAreSuccessive>
+inline void multiply_tile(int depth, const float* w, Strides strides, const Row* x, Row* out) {
+  const int row = kRowsAreSuccessive ? 1 : strides.row, column = kRowsAreSuccessive ? strides.column : 1;
   for (int first = 0; first < kVectors; first += kTileVectors) {
     Vector total[kRows][kTileVectors] = {};
     for (int k = 0; k < depth; ++k)
       for (int r = 0; r < kRows; ++r)
-        for (int v = 0; v < kTileVectors; ++v) total[r][v] += w[r * depth + k] * x[k].v[first + v];
+        for (int v = 0; v < kTileVectors; ++v) total[r][v] += w[r * row + k * column] * x[k].v[first + v];
     for (int r = 0; r < kRows; ++r)
       for (int v = 0; v < kTileVectors; ++v) out[r].v[first + v] = total[r][v];
   }
 }
 
+template <bool kRowsAreSuccessive>
+inline void multiply_tiles(int rows, int depth, const float* w, Strides strides, const Row* x, Row* out) {
+  int r = 0;
+  for (; r + kTileRows <= rows; r += kTileRows)
+    multiply_tile<kTileRows, kRowsAreSuccessive>(depth, w + r * strides.row, strides, x, out + r);
+  for (; r < rows; ++r) multiply_tile<1, kRowsAreSuccessive>(depth, w + r * strides.row, strides, x, out + r);
+}
+
 // out[r] = sum_k w[r][k] x[k], for w [rows][depth].
 inline void multiply(int rows, int depth, const float* w, const Row* x, Row* out) {
-  int r = 0;
-  for (; r + kTileRows <= rows; r += kTileRows) multiply_tile<kTileRows>(depth, w + r * depth, x, out + r);
-  for (; r < rows; ++r) multiply_tile<1>(depth, w + r * depth, x, out + r);
+  multiply_tiles<false>(rows, depth, w, {depth, 1}, x, out);
+}
+
+// out[r] = sum_k w[k][r] x[k], for w [depth][rows].
+inline void multiply_transposed(int rows, int depth, const float* w, const Row* x, Row* out) {
+  multiply_tiles<true>(rows, depth, w, {1, rows}, x, out);
 }
 
 template <int kRows, int kColumns>

@@ -1,0 +1,112 @@
+// One call of an operation, its inputs and outputs, by TensorFlow's C interface.
+
+#ifndef L2L_TF_FAST_NATIVE_CALL_H_
+#define L2L_TF_FAST_NATIVE_CALL_H_
+
+#include <vector>
+
+#include "lstm.h"
+#include "tensorflow/c/kernels.h"
+
+namespace l2l {
+
+struct Status {
+  TF_Status* status = TF_NewStatus();
+  ~Status() { TF_DeleteStatus(status); }
+  operator TF_Status*() const { return status; }
+  bool ok() const { return TF_GetCode(status) == TF_OK; }
+};
+
+// An input or output; its memory is TensorFlow's.
+class Tensor {
+ public:
+  explicit Tensor(TF_Tensor* tensor) : tensor_(tensor) {}
+  Tensor(Tensor&& other) : tensor_(other.tensor_) { other.tensor_ = nullptr; }
+  ~Tensor() {
+    if (tensor_) TF_DeleteTensor(tensor_);
+  }
+  int rank() const { return TF_NumDims(tensor_); }
+  int dim(int i) const { return static_cast<int>(TF_Dim(tensor_, i)); }
+  const int* ints() const { return static_cast<int*>(TF_TensorData(tensor_)); }
+  float* floats() const { return static_cast<float*>(TF_TensorData(tensor_)); }
+  Row* rows() const { return static_cast<Row*>(TF_TensorData(tensor_)); }
+  bool aligned() const { return reinterpret_cast<size_t>(TF_TensorData(tensor_)) % alignof(Row) == 0; }
+
+ private:
+  TF_Tensor* tensor_;
+};
+
+class Call {
+ public:
+  explicit Call(TF_OpKernelContext* context) : context_(context) {}
+
+  Tensor input(int i) {
+    TF_Tensor* tensor = nullptr;
+    TF_GetInput(context_, i, &tensor, status_);
+    return Tensor(tensor);
+  }
+
+  int rank(int i) { return input(i).rank(); }
+  int dim(int i, int axis) { return input(i).dim(axis); }
+
+  Tensor output(int i, const std::vector<int64_t>& shape) {
+    size_t bytes = sizeof(float);
+    for (int64_t size : shape) bytes *= size;
+    return Tensor(TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), shape.size(), bytes, status_));
+  }
+
+  // Output i in the memory of an input, if nobody else needs that: the input is gone then.
+  Tensor output_in_place_of(int input, int i, const std::vector<int64_t>& shape, bool* in_place) {
+    int forwarded = -1;
+    Tensor output(
+        TF_ForwardInputOrAllocateOutput(context_, &input, 1, i, shape.data(), shape.size(), &forwarded, status_));
+    *in_place = forwarded == input;
+    return output;
+  }
+
+  int num_inputs() const { return TF_NumInputs(context_); }
+  bool ok() const { return status_.ok(); }
+
+  // Ends the call with an error unless `holds`: that of what failed before, or else of arguments that do not fit.
+  bool require(bool holds, const char* what) {
+    if (holds) return true;
+    if (ok()) TF_SetStatus(status_, TF_INVALID_ARGUMENT, what);
+    TF_OpKernelContext_Failure(context_, status_);
+    return false;
+  }
+
+  // Ends the call with the error of what failed before, if something did.
+  bool check() { return require(ok(), ""); }
+
+  // The weights from inputs `first` on: linear, then those of the layers.
+  bool weights(int first, int features, Weights* result) {
+    const int num_layers = num_inputs() - first - 1;
+    for (int i = 0; i <= num_layers; ++i) {
+      tensors_.push_back(input(first + i));
+      if (!require(ok() && tensors_.back().rank() == 2, "weights are matrices")) return false;
+    }
+    int inputs = features;
+    for (int i = 1; i <= num_layers; ++i) {
+      const int hidden = tensors_[i].dim(1) / 4;
+      if (!require(tensors_[i].dim(1) % 4 == 0 && tensors_[i].dim(0) == inputs + hidden + 1,
+                   "weights of a layer are [inputs + H + 1, 4 H]"))
+        return false;
+      result->layers.push_back({hidden, tensors_[i].floats()});
+      inputs = hidden;
+    }
+    if (!require(tensors_[0].dim(0) == inputs + 1, "weights of the linear layer are [H + 1, size]")) return false;
+    result->features = features;
+    result->size = tensors_[0].dim(1);
+    result->linear = tensors_[0].floats();
+    return true;
+  }
+
+ private:
+  TF_OpKernelContext* context_;
+  Status status_;
+  std::vector<Tensor> tensors_;
+};
+
+}  // namespace l2l
+
+#endif
