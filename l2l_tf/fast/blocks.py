@@ -41,8 +41,8 @@ def cut(rows: tf.Tensor, layout: Layout, filled: bool = True) -> list[tf.Tensor]
 
 def join(blocks: list[tf.Tensor], layout: Layout) -> tf.Tensor:
     """The inverse of `cut`."""
-    filled = zip(blocks, sizes(layout))
-    return tf.concat([_transposed(block[:, :size]) for block, size in filled], 0)
+    cut = [block if block.shape[1] == size else block[:, :size] for block, size in zip(blocks, sizes(layout))]
+    return tf.concat([_transposed(block) for block in cut], 0)
 
 
 def sizes(layout: Layout) -> list[int]:

@@ -85,11 +85,11 @@ class Lstm {
     top_ = page_rows_;
     top_rows_ = inputs;
     page_rows_ += inputs + 1 + size_;
-    scratch_.resize(2 * most_inputs_);
   }
 
   int state_rows() const { return state_rows_; }
   int page_rows() const { return page_rows_; }
+  int work_rows() const { return 2 * most_inputs_; }
   Row* d_output(Row* page) const { return page + top_ + top_rows_ + 1; }
 
   // What the steps find in every page.
@@ -142,9 +142,9 @@ class Lstm {
 
   // Back through `forward`: from the cotangents of the output, in the page, and of the state after the step, in
   // `d_state`, to those of the state before it, in place, and of the features. Those of the gates are left in the
-  // place of the gates.
-  void backward(Row* page, Row* d_state, Row* d_features) {
-    Row* d_above = scratch_.data();
+  // place of the gates. `work` is room for `work_rows`.
+  void backward(Row* page, Row* d_state, Row* d_features, Row* work) const {
+    Row* d_above = work;
     Row* d_inputs = d_above + most_inputs_;
     multiply(top_rows_, size_, linear_, d_output(page), d_above);
     for (size_t i = layers_.size(); i-- > 0;) {
@@ -193,7 +193,6 @@ class Lstm {
   int size_;
   const float* linear_;
   std::vector<Layer> layers_;
-  std::vector<Row> scratch_;
   int state_rows_ = 0, page_rows_ = 0, most_inputs_ = 0, top_, top_rows_;
 };
 

@@ -74,7 +74,7 @@ void backward(void*, TF_OpKernelContext* context) {
   const int steps = call.dim(0, 0), num_features = call.dim(0, 1), n = call.dim(0, 2);
   l2l::Weights weights;
   if (!call.weights(4, num_features, &weights)) return;
-  l2l::Lstm lstm(weights);
+  const l2l::Lstm lstm(weights);
   const int rows = lstm.state_rows(), size = weights.size;
   if (!call.require(d_outputs.dim(0) == steps && d_outputs.dim(1) == size && d_outputs.dim(2) == n,
                     "cotangents of the outputs are [T, size, n]"))
@@ -106,10 +106,11 @@ void backward(void*, TF_OpKernelContext* context) {
   // A chunk's pages are of the steps of a segment and the state after it. They follow those of chunks before as long as
   // there is room: sums over many pages cost less.
   const int page_rows = lstm.page_rows(), segments = (steps + kSegment - 1) / kSegment;
-  Row* pages = scratch((kSegment + 3) * long{page_rows} + segments * long{rows} + num_features);
+  Row* pages = scratch((kSegment + 3) * long{page_rows} + segments * long{rows} + num_features + lstm.work_rows());
   Row* spare = pages + (kSegment + 1) * page_rows;
   Row* starts = spare + 2 * page_rows;
   Row* d_row = starts + segments * rows;
+  Row* work = d_row + num_features;
   for (Row* page = pages; page < starts; page += page_rows) lstm.prepare(page);
   int used = 0;
   for (int chunk = 0; chunk < chunks_of(n); ++chunk) {
@@ -143,7 +144,7 @@ void backward(void*, TF_OpKernelContext* context) {
         Row* at_t = page + i * page_rows;
         for (int s = 0; s < size; ++s)
           l2l::load(d_outputs.floats() + (t * long{size} + s) * n + begin, lanes, lstm.d_output(at_t) + s);
-        lstm.backward(at_t, d_state, d_row);
+        lstm.backward(at_t, d_state, d_row, work);
         for (int f = 0; f < num_features; ++f)
           l2l::store(d_row[f], lanes, d_features.floats() + (t * long{num_features} + f) * n + begin);
       }

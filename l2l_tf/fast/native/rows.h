@@ -57,8 +57,8 @@ inline void store(const Row& row, int count, float* to) {
 
 // to[k][r] = from[r][k], for rows of `from` and of `to` that begin `from_stride` and `to_stride` floats apart.
 inline void transpose(int rows, int columns, const float* from, int from_stride, float* to, int to_stride) {
-  for (int r = 0; r < rows; ++r)
-    for (int k = 0; k < columns; ++k) to[k * long{to_stride} + r] = from[r * long{from_stride} + k];
+  for (int k = 0; k < columns; ++k)
+    for (int r = 0; r < rows; ++r) to[k * long{to_stride} + r] = from[r * long{from_stride} + k];
 }
 
 // Within [-bound, bound]. NaN stays NaN.
