@@ -1,4 +1,4 @@
-"""Interleaved timing: every variant once a round, so that ratios hold on a machine whose speed drifts."""
+"""Interleaved timing: every variant in each round, so that ratios hold on a machine whose speed drifts."""
 
 import os
 import time
@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+_SECONDS = 0.2
+
 
 class Timings(NamedTuple):
-    """Of one variant: seconds of the first call, then wall-clock and CPU seconds of each round."""
+    """Of one variant: seconds of the first call, then of a call in each round, by the wall clock and of CPU."""
 
     first: float
     wall: list[float]
@@ -19,7 +21,10 @@ class Timings(NamedTuple):
 def interleaved(
     variants: Mapping[str, Callable[[], None]], rounds: int, quiet: float = 1.0, patience: float = 120.0
 ) -> dict[str, Timings]:
-    """Calls every variant once, then `rounds` times in turn.
+    """Calls every variant once, then all in turn, round after round.
+
+    In a round a variant is called for `_SECONDS` at least, which is once where a call takes longer: a step of training
+    comes after others like it, not after another program that took its caches.
 
     Args:
       variants: functions that return when their work is done.
@@ -38,9 +43,11 @@ def interleaved(
         busy, own, began = _busy_seconds(), time.process_time(), time.perf_counter()
         measured = []
         for variant in variants.values():
-            wall, cpu = time.perf_counter(), time.process_time()
-            variant()
-            measured.append((time.perf_counter() - wall, time.process_time() - cpu))
+            calls, wall, cpu = 0, time.perf_counter(), time.process_time()
+            while not calls or time.perf_counter() - wall < _SECONDS:
+                variant()
+                calls += 1
+            measured.append(((time.perf_counter() - wall) / calls, (time.process_time() - cpu) / calls))
         others = (_busy_seconds() - busy) - (time.process_time() - own)
         share = others / (time.perf_counter() - began) / (os.cpu_count() or 1)
         if share > quiet and time.monotonic() < deadline:
