@@ -16,7 +16,7 @@ import tensorflow as tf
 LANES = 64  # kLanes of rows.h: how many coordinates are a chunk
 
 _SOURCES = ("ops.cc", "call.h", "lstm.h", "rows.h")
-_MOST_SECONDS = 120  # A compiler takes five.
+_MOST_SECONDS = 120  # A compiler takes two or three.
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def compiled() -> pathlib.Path:
         raise FileNotFoundError("no compiler.")
     sources = pathlib.Path(__file__).parent
     command = [compiler, "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", str(sources / "ops.cc")]
-    command += [f"-I{tf.sysconfig.get_include()}", *_link_flags()]
+    command += [f"-I{tf.sysconfig.get_include()}", *tf.sysconfig.get_link_flags()]
 
     digest = hashlib.sha256("\n".join([*command, tf.__version__, _processor()]).encode())
     for name in _SOURCES:
@@ -77,12 +77,6 @@ def compiled() -> pathlib.Path:
             raise OSError(f"{compiler} failed: {(result.stderr or result.stdout).strip()[-500:]}")
         os.replace(written, library)
     return library
-
-
-def _link_flags() -> list[str]:
-    """For the two libraries of TensorFlow's C interface."""
-    flags = tf.sysconfig.get_link_flags()
-    return [*flags, *(flag.replace("tensorflow_framework", "tensorflow_cc") for flag in flags if flag.startswith("-l"))]
 
 
 def _processor() -> str:
