@@ -88,7 +88,7 @@ def test_operations_agree_with_the_kernels_and_a_tape(operations, n, layers, siz
     for got, wanted in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
         assert got.shape == wanted.shape
         largest = float(tf.reduce_max(tf.abs(wanted), keepdims=False)) if wanted.shape.num_elements() else 0.0
-        np.testing.assert_allclose(got, wanted, atol=2e-5 * max(largest, 1.0))
+        np.testing.assert_allclose(got, wanted, atol=4e-5 * max(largest, 1.0))  # without fused multiply-add 2.7e-5
 
 
 @pytest.mark.parametrize("sizes", [(), (1,), (4, 7), (20, 20, 3)], ids=str)
