@@ -41,8 +41,9 @@ def cut(rows: tf.Tensor, layout: Layout, filled: bool = True) -> list[tf.Tensor]
 
 def join(blocks: list[tf.Tensor], layout: Layout) -> tf.Tensor:
     """The inverse of `cut`."""
-    cut = [block if block.shape[1] == size else block[:, :size] for block, size in zip(blocks, sizes(layout))]
-    return tf.concat([_transposed(block) for block in cut], 0)
+    filled = zip(blocks, sizes(layout))
+    own = [block if block.shape[1] == size else block[:, :size] for block, size in filled]
+    return tf.concat([_transposed(block) for block in own], 0)
 
 
 def sizes(layout: Layout) -> list[int]:

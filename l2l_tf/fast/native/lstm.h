@@ -116,7 +116,7 @@ class Lstm {
       Row* above = page + (i + 1 < layers_.size() ? layers_[i + 1].x : top_);
       Row* next_hidden = next.h(layer);
       Row* next_cell = next.c(layer);
-      multiply_transposed(4 * h, layer.depth(), layer.w, page + layer.x, page + layer.gates());
+      multiply<true>(4 * h, layer.depth(), layer.w, page + layer.x, page + layer.gates());
       for (int unit = 0; unit < h; ++unit) {
         Row* gate = page + layer.gates() + unit;
         for (int v = 0; v < kVectors; ++v) {
@@ -137,7 +137,7 @@ class Lstm {
 
   // The output [size] of the step that `page` is of.
   void output(const Row* page, Row* output) const {
-    multiply_transposed(size_, top_rows_ + 1, linear_, page + top_, output);
+    multiply<true>(size_, top_rows_ + 1, linear_, page + top_, output);
   }
 
   // Back through `forward`: from the cotangents of the output, in the page, and of the state after the step, in

@@ -59,7 +59,6 @@ class Native(InBlocks):
         super().__init__(network, rule, parameters, rows_per_block, LANES, filled=False)
         self._operations = operations
         self._step_by_step = step_by_step
-        self._phi = (self._weights.linear, list(self._weights.layers))
 
     def keeps_steps(self, memory: str) -> bool:
         """True: the features, at least."""
@@ -168,7 +167,9 @@ class Native(InBlocks):
 
     def _block_step(self, gradients: tf.Tensor, before: BlockState) -> tuple[tf.Tensor, BlockState, Record]:
         features, own, basis = self._rule.see(gradients, before.own)
-        output, layers = self._operations.l2l_lstm_forward(features, before.layers, *self._phi)
+        output, layers = self._operations.l2l_lstm_forward(
+            features, before.layers, self._weights.linear, self._weights.layers
+        )
         output.set_shape([self._weights.linear.shape[1], gradients.shape[1]])
         layers.set_shape(before.layers.shape)
         record = Record(features, basis, output, before if self._step_by_step else ())
@@ -177,7 +178,7 @@ class Native(InBlocks):
     def _pull_layers(self, features, output_cotangents, start, end_cotangents):
         """The cotangents of the features `[T, F, n]`, of the state before T steps, and of the weights."""
         feature_cotangents, start_cotangents, linear, layers = self._operations.l2l_lstm_backward(
-            features, output_cotangents, start, end_cotangents, *self._phi
+            features, output_cotangents, start, end_cotangents, self._weights.linear, self._weights.layers
         )
         feature_cotangents.set_shape(features.shape)
         start_cotangents.set_shape(start.shape)

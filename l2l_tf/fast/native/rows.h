@@ -80,40 +80,28 @@ inline float sum(Vector v) {
   return lanes[0];
 }
 
-// A matrix's entry [r][k] is at `r * row + k * column`, one of which is 1.
-struct Strides {
-  int row, column;
-};
-
-template <int kRows, bool kRowsAreSuccessive>
-inline void multiply_tile(int depth, const float* w, Strides strides, const Row* x, Row* out) {
-  const int row = kRowsAreSuccessive ? 1 : strides.row, column = kRowsAreSuccessive ? strides.column : 1;
+template <int kRows, bool kTransposed>
+inline void multiply_tile(int depth, int stride, const float* w, const Row* x, Row* out) {
   for (int first = 0; first < kVectors; first += kTileVectors) {
     Vector total[kRows][kTileVectors] = {};
     for (int k = 0; k < depth; ++k)
-      for (int r = 0; r < kRows; ++r)
-        for (int v = 0; v < kTileVectors; ++v) total[r][v] += w[r * row + k * column] * x[k].v[first + v];
+      for (int r = 0; r < kRows; ++r) {
+        const float entry = w[kTransposed ? k * stride + r : r * stride + k];
+        for (int v = 0; v < kTileVectors; ++v) total[r][v] += entry * x[k].v[first + v];
+      }
     for (int r = 0; r < kRows; ++r)
       for (int v = 0; v < kTileVectors; ++v) out[r].v[first + v] = total[r][v];
   }
 }
 
-template <bool kRowsAreSuccessive>
-inline void multiply_tiles(int rows, int depth, const float* w, Strides strides, const Row* x, Row* out) {
+// out[r] = sum_k w[r][k] x[k], for w [rows][depth]; or with w[k][r], for w [depth][rows], where w is the transpose.
+template <bool kTransposed = false>
+inline void multiply(int rows, int depth, const float* w, const Row* x, Row* out) {
+  const int stride = kTransposed ? rows : depth, next = kTransposed ? 1 : depth;
   int r = 0;
   for (; r + kTileRows <= rows; r += kTileRows)
-    multiply_tile<kTileRows, kRowsAreSuccessive>(depth, w + r * strides.row, strides, x, out + r);
-  for (; r < rows; ++r) multiply_tile<1, kRowsAreSuccessive>(depth, w + r * strides.row, strides, x, out + r);
-}
-
-// out[r] = sum_k w[r][k] x[k], for w [rows][depth].
-inline void multiply(int rows, int depth, const float* w, const Row* x, Row* out) {
-  multiply_tiles<false>(rows, depth, w, {depth, 1}, x, out);
-}
-
-// out[r] = sum_k w[k][r] x[k], for w [depth][rows].
-inline void multiply_transposed(int rows, int depth, const float* w, const Row* x, Row* out) {
-  multiply_tiles<true>(rows, depth, w, {1, rows}, x, out);
+    multiply_tile<kTileRows, kTransposed>(depth, stride, w + r * next, x, out + r);
+  for (; r < rows; ++r) multiply_tile<1, kTransposed>(depth, stride, w + r * next, x, out + r);
 }
 
 template <int kRows, int kColumns>
