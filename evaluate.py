@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import tqdm
 from absl import flags
 
-from l2l_tf import baselines, command_line, figures, pretrained, report, saved_optimizer
-from l2l_tf.provenance import provenance
-from l2l_tf.tuning_cache import TuningCache
+from l2l_tf import command_line, pretrained
+from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.evaluation.tuning_cache import TuningCache
+from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving.provenance import provenance
 from problems import catalogue
 
 DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
@@ -173,7 +175,7 @@ def main():
 def compare(request: Request) -> None:
     """Runs the comparison, prints it, and writes what the flags ask for."""
     import problems
-    from l2l_tf import comparison
+    from l2l_tf.evaluation import comparison
 
     problem = problems.get(request.problem, **request.options, **request.data)
     if FLAGS.held_out and not problem.held_out_splits:
@@ -198,7 +200,7 @@ def compare(request: Request) -> None:
 
 
 def _contender(name, what, request, problem):
-    from l2l_tf import comparison
+    from l2l_tf.evaluation import comparison
 
     if isinstance(what, Path):
         return comparison.saved(name, what, problem)

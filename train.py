@@ -5,22 +5,16 @@ import os
 
 from absl import flags
 
-from l2l_tf import (
-    checkpoint,
-    command_line,
-    export_folder,
-    files,
-    presets,
-    pretrained,
-    report,
-    saved_optimizer,
-    training_config,
-    trajectory_weights,
-    unroll_schedule,
-)
+from l2l_tf import command_line, presets, pretrained
+from l2l_tf.deployment import export_folder
+from l2l_tf.evaluation import report
 from l2l_tf.networks import catalogue
-from l2l_tf.provenance import provenance
-from l2l_tf.training_config import TrainingConfig
+from l2l_tf.saving import files, saved_optimizer
+from l2l_tf.saving.provenance import provenance
+from l2l_tf.training import checkpoint, unroll_schedule
+from l2l_tf.training import config as training_config
+from l2l_tf.training.config import TrainingConfig
+from l2l_tf.unrolling import trajectory_weights
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
 Settings that are not given come from the --preset for the problem (l2l_tf/presets.py; some networks have their own on
@@ -223,8 +217,8 @@ def main():
 
 
 def train(config, data):
-    from l2l_tf import learning_rate_search, progress
-    from l2l_tf.training import Training
+    from l2l_tf.training import learning_rate_search, progress
+    from l2l_tf.training.loop import Training
 
     if FLAGS.learning_rate_trials and not FLAGS.resume:
         trial_epochs = FLAGS.learning_rate_trial_epochs or max(1, config.num_epochs // 10)
@@ -253,8 +247,8 @@ def train(config, data):
     curves = training.evaluate(config.evaluation_epochs)
     print(f"{report.log10_line(curves.final().mean())} (fresh problems, evaluate.py --seed={config.seed})")
     if FLAGS.export:
-        from l2l_tf.fitting import shapes_of
-        from l2l_tf.saved_model import export_saved_model
+        from l2l_tf.deployment.saved_model import export_saved_model
+        from l2l_tf.unrolling.fitting import shapes_of
 
         members = training.network.networks.values()
         shapes = shapes_of(training.problem) if any(member.sees_shapes for member in members) else None

@@ -9,7 +9,8 @@ import numpy as np
 from absl import flags
 
 from experiments import verdict
-from l2l_tf import files, report
+from l2l_tf.evaluation import report
+from l2l_tf.saving import files
 
 DESCRIPTION = """Writes the table of the paper's claims, claims.md, from what the experiments wrote to --results."""
 

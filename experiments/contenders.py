@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments import runs
-from l2l_tf import pretrained, saved_optimizer
+from l2l_tf import pretrained
+from l2l_tf.saving import saved_optimizer
 
 
 def optimizers(names: Sequence[str]) -> dict[str, Path]:
@@ -59,7 +60,7 @@ def _of_a_seed(group: str, seed: int, folder: Path, problem: Any) -> Any:
 
 
 def _contender(name: str, folder: Path, problem: Any, about: dict[str, Any]) -> Any:
-    from l2l_tf import comparison
+    from l2l_tf.evaluation import comparison
 
     contender = comparison.saved(name, folder, problem)
     return contender._replace(details={**contender.details, "path": folder.name, **about})

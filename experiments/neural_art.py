@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from l2l_tf import checkpoint, command_line, figures, presets, pretrained, report, saved_optimizer
-from l2l_tf.provenance import provenance
+from l2l_tf import command_line, presets, pretrained
+from l2l_tf.evaluation import figures, report
+from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving.provenance import provenance
+from l2l_tf.training import checkpoint
 from problems import catalogue, pictures
 
 DESCRIPTION = """Neural art: an image with the content of a photograph and the style of a painting.
@@ -110,7 +113,7 @@ def style_picture(folder: Path, shape: Sequence[int]) -> None:
 
     import problems
     from experiments import stylise
-    from l2l_tf import comparison
+    from l2l_tf.evaluation import comparison
 
     problem: Any = problems.get(NAME, **_options(FLAGS.style, list(shape), "all"))
     contender = comparison.saved("learned", folder, problem)
@@ -145,8 +148,8 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
     """Tables, curves and pictures of one part."""
     import problems
     from experiments import stylise
-    from l2l_tf import comparison
-    from l2l_tf.tuning_cache import TuningCache
+    from l2l_tf.evaluation import comparison
+    from l2l_tf.evaluation.tuning_cache import TuningCache
 
     test: Any = problems.get(NAME, **_options(part.style, part.size, "test"))
     validation = problems.get(NAME, **_options(part.style, part.size, "validation"))

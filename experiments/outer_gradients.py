@@ -10,12 +10,14 @@ import numpy as np
 from absl import flags
 
 from experiments import contenders, study
-from l2l_tf import command_line, files, report, saved_optimizer
-from l2l_tf.provenance import provenance
+from l2l_tf import command_line
+from l2l_tf.evaluation import report
+from l2l_tf.saving import files, saved_optimizer
+from l2l_tf.saving.provenance import provenance
 
 if TYPE_CHECKING:
-    from l2l_tf.coordinates import AssignedNetworks
-    from l2l_tf.training_config import TrainingConfig
+    from l2l_tf.training.config import TrainingConfig
+    from l2l_tf.unrolling.coordinates import AssignedNetworks
     from problems.problem import Problem
 
 DESCRIPTION = """Norms and cosines of a saved optimizer's outer gradients, by back-propagation, on the problem and with
@@ -81,9 +83,9 @@ def gradients(
     """
     import tensorflow as tf
 
-    from l2l_tf import seeds, unroll
     from l2l_tf.estimators.backpropagation import truncated_backpropagation
-    from l2l_tf.objectives import trajectory_objective
+    from l2l_tf.unrolling import seeds, unroll
+    from l2l_tf.unrolling.objectives import trajectory_objective
 
     length = config.unroll_length
     objective = trajectory_objective(length, config.loss_weights, config.loss_transform, config.objective)
@@ -157,7 +159,7 @@ def _unrolls(words: Sequence[str]) -> list[int]:
 
 
 def _config(folder: Path) -> "TrainingConfig":
-    from l2l_tf.training_config import TrainingConfig
+    from l2l_tf.training.config import TrainingConfig
 
     trained = saved_optimizer.read(folder)[0]["metadata"].get("training")
     if trained is None:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from l2l_tf import checkpoint
-from l2l_tf.provenance import provenance
-from l2l_tf.training_config import TrainingConfig
+from l2l_tf.saving.provenance import provenance
+from l2l_tf.training import checkpoint
+from l2l_tf.training.config import TrainingConfig
 
 
 class Training(NamedTuple):
@@ -84,8 +84,8 @@ def train(training: Training, parent: Path, seed: int, data: dict[str, Any]) -> 
     Raises:
       KeyboardInterrupt: it was interrupted; all is saved, and the same call goes on.
     """
-    from l2l_tf import progress
-    from l2l_tf.training import Training as Run
+    from l2l_tf.training import progress
+    from l2l_tf.training.loop import Training as Run
 
     config, folder = training.config(parent, seed), training.folder(parent, seed)
     resume = (folder / checkpoint.FILE).exists()

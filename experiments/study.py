@@ -9,8 +9,9 @@ from absl import flags
 
 from experiments import contenders, runs, tables
 from experiments.runs import Training
-from l2l_tf import baselines, command_line, figures, report
-from l2l_tf.provenance import provenance
+from l2l_tf import command_line
+from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.saving.provenance import provenance
 
 BASELINES = ("SGD", "RMSprop", "Adam", "NAG")
 # Of the draws that optimizers are compared on; meta-trainings and searches have small ones.
@@ -180,9 +181,9 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     """One comparison: prints its table and writes its folder."""
     import problems
     from experiments.unfinished import FOLDER, Unfinished
-    from l2l_tf import comparison
-    from l2l_tf.tuning import Grid
-    from l2l_tf.tuning_cache import TuningCache
+    from l2l_tf.evaluation import comparison
+    from l2l_tf.evaluation.tuning import Grid
+    from l2l_tf.evaluation.tuning_cache import TuningCache
 
     study = request.study
     began, origin = time.perf_counter(), provenance(EVALUATION_SEED)

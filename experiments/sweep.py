@@ -13,7 +13,8 @@ import numpy as np
 
 from experiments.mnist import LEARNED, TRAINING
 from experiments.study import Part, Study
-from l2l_tf import figures, files, report
+from l2l_tf.evaluation import figures, report
+from l2l_tf.saving import files
 
 UNITS = (5, 10, 20, 40, 80, 200)
 LAYERS = (1, 2)

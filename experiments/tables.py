@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from experiments import verdict
-from l2l_tf import figures, report
-from l2l_tf.report import Result
+from l2l_tf.evaluation import figures, report
+from l2l_tf.evaluation.report import Result
 
 
 def groups(results: Sequence[Result]) -> dict[str, list[Result]]:

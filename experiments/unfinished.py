@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from l2l_tf import files, provenance
-from l2l_tf.comparison import Contender
-from l2l_tf.evaluation import Curves
+from l2l_tf.evaluation.comparison import Contender
+from l2l_tf.evaluation.evaluator import Curves
 from l2l_tf.networks import weights_of
+from l2l_tf.saving import files, provenance
 
 FOLDER = "unfinished"
 _HELD_OUT = "held_out/"

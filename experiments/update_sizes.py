@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import seeds, unroll
 from l2l_tf.networks import Network
+from l2l_tf.unrolling import seeds, unroll
 from problems.problem import Problem
 
 

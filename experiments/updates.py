@@ -11,8 +11,10 @@ import numpy as np
 from absl import flags
 
 from experiments import contenders, mnist, study
-from l2l_tf import baselines, command_line, figures, files, report
-from l2l_tf.provenance import provenance
+from l2l_tf import command_line
+from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.saving import files
+from l2l_tf.saving.provenance import provenance
 
 DESCRIPTION = """Sizes and directions of a learned optimizer's updates on MNIST along its run, and of the updates that
 NAG and Adam, at their tuned learning rates, would make at the same theta from the same gradients. Their own runs are
@@ -53,8 +55,8 @@ def measure(folders: Mapping[str, Path], experiment: study.Study, part: study.Pa
     """Follows every optimizer, and writes table, curves, figure and JSON to `output`."""
     import problems
     from experiments import update_sizes
-    from l2l_tf import comparison
-    from l2l_tf.tuning_cache import TuningCache
+    from l2l_tf.evaluation import comparison
+    from l2l_tf.evaluation.tuning_cache import TuningCache
 
     problem = problems.get(part.problem, **part.options, **data)
     cache = TuningCache(results / part.name / study.TUNING)

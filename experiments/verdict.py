@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from l2l_tf import report
+from l2l_tf.evaluation import report
 
 HOLDS, IN_PART, DOES_NOT_HOLD, NOT_RUN = "holds", "holds in part", "does not hold", "not run yet"
 

@@ -6,13 +6,13 @@
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from l2l_tf.version import __version__
 
 _HOMES = {
-    "LearnedOptimizer": "l2l_tf.keras_optimizer",
-    "MetaOptimizer": "l2l_tf.meta",
-    "export_saved_model": "l2l_tf.saved_model",
-    "load": "l2l_tf.meta",
+    "LearnedOptimizer": "l2l_tf.deployment.keras_optimizer",
+    "MetaOptimizer": "l2l_tf.training.meta",
+    "export_saved_model": "l2l_tf.deployment.saved_model",
+    "load": "l2l_tf.training.meta",
 }
 
 __all__ = ["LearnedOptimizer", "MetaOptimizer", "__version__", "export_saved_model", "load", "pretrained"]

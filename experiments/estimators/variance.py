@@ -17,13 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 import problems
-from l2l_tf import figures, files, networks, provenance, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import networks
 from l2l_tf.estimators.mix import mixed
 from l2l_tf.estimators.moments import Moments
 from l2l_tf.estimators.perturbation import Perturbed, negative
 from l2l_tf.estimators.reparameterization import average, backpropagated
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf.evaluation import figures
+from l2l_tf.saving import files, provenance
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 
 LENGTHS = (5, 10, 20, 50, 100, 200, 500)
 ESTIMATORS = ("es", "reparameterization", "mix")

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import files, networks, provenance, seeds
+from l2l_tf import networks
 from l2l_tf.networks import Observation
+from l2l_tf.saving import files, provenance
+from l2l_tf.unrolling import seeds
 
 COORDINATES = 10
 LARGEST_NORM = 2.0

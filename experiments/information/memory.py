@@ -58,7 +58,7 @@ def main():
     if arguments.measure:
         print(measure(arguments.measure[0], int(arguments.measure[1])))
         return
-    from l2l_tf import files, provenance
+    from l2l_tf.saving import files, provenance
 
     lines = [
         "# Memory of NTM-BFGS and NTM-L-BFGS",

@@ -11,8 +11,9 @@ import numpy as np
 import problems
 from experiments.information.runs import FAMILIES
 from experiments.information.table import final_losses
-from l2l_tf import networks, saved_optimizer
+from l2l_tf import networks
 from l2l_tf.networks import secant
+from l2l_tf.saving import saved_optimizer
 
 
 def main():

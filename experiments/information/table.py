@@ -17,10 +17,13 @@ import tensorflow as tf
 
 import problems
 from experiments.information.runs import FAMILIES, everything
-from l2l_tf import files, networks, provenance, saved_optimizer, seeds, tuning
-from l2l_tf.evaluation import Evaluator
+from l2l_tf import networks
+from l2l_tf.evaluation import tuning
+from l2l_tf.evaluation.evaluator import Evaluator
+from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.networks import Network
-from l2l_tf.tuning_cache import TuningCache
+from l2l_tf.saving import files, provenance, saved_optimizer
+from l2l_tf.unrolling import seeds
 from problems.problem import Problem
 
 _STEPS = 100

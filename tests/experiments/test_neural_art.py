@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 
 from experiments.stylise import Painter
-from l2l_tf import networks, saved_optimizer, seeds
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.evaluation import Evaluator
+from l2l_tf import networks
+from l2l_tf.evaluation.evaluator import Evaluator
+from l2l_tf.saving import saved_optimizer
+from l2l_tf.unrolling import seeds
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import pictures
 from problems.neural_art import NeuralArt
 from tests.problems import art_files

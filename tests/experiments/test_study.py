@@ -19,12 +19,14 @@ from scipy import stats
 from experiments import cifar, quadratic, runs, study, tables
 from experiments.__main__ import NAMES
 from experiments.study import Part, Study, Training
-from l2l_tf import comparison, presets, seeds
-from l2l_tf.evaluation import Curves, Evaluator
-from l2l_tf.report import Result
-from l2l_tf.saved_optimizer import load, read
-from l2l_tf.training import Training as Run
-from l2l_tf.training_events import Epoch
+from l2l_tf import presets
+from l2l_tf.evaluation import comparison
+from l2l_tf.evaluation.evaluator import Curves, Evaluator
+from l2l_tf.evaluation.report import Result
+from l2l_tf.saving.saved_optimizer import load, read
+from l2l_tf.training.events import Epoch
+from l2l_tf.training.loop import Training as Run
+from l2l_tf.unrolling import seeds
 from problems.quadratic import Quadratic
 
 ROOT = Path(__file__).parents[2]

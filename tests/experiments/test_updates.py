@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from experiments import update_sizes, updates
-from l2l_tf import networks, seeds, unroll
+from l2l_tf import networks
+from l2l_tf.unrolling import seeds, unroll
 from problems.quadratic import Quadratic
 
 SEED = 5
