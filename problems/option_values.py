@@ -5,10 +5,24 @@ check for themselves.
 """
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 _JSON = (str, bool, int, float, list, tuple, dict, type(None))
+
+
+def plain(value: Any) -> Any:
+    """`value` with NumPy's numbers and arrays, wherever they are in it, as the Python numbers and lists of JSON."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(plain(item) for item in value)
+    # Not imported: where nobody did, there is none.
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
+        return plain(value.tolist()) if value.dtype == object else value.tolist()
+    return value
 
 
 class Value(NamedTuple):
@@ -51,6 +65,11 @@ def decay() -> Value:
 def flag() -> Value:
     """True or false."""
     return Value("true or false", lambda value: isinstance(value, bool))
+
+
+def text() -> Value:
+    """Any text."""
+    return Value("a text", lambda value: isinstance(value, str))
 
 
 def list_of(element: Value, fewest: int = 0) -> Value:
