@@ -12,12 +12,14 @@ from l2l_tf.unrolling.run import Run
 from problems import calling, randomness, user_code
 from problems.problem import Problem
 
+_MOST_AXES = 7
+
 
 def check_parameters(parameters: Any, where: str = "") -> None:
     """Refuses what is no theta; `where` ends the error.
 
     Raises:
-      ValueError: anything but floating-point tensors by name.
+      ValueError: anything but floating-point tensors by name, of at most 7 axes.
     """
     if isinstance(parameters, Mapping):
         is_tensor = {
@@ -25,6 +27,11 @@ def check_parameters(parameters: Any, where: str = "") -> None:
             for name, value in parameters.items()
         }
         if is_tensor and all(is_tensor.values()):
+            if high := [name for name, value in parameters.items() if (value.shape.rank or 0) > _MOST_AXES]:
+                raise ValueError(
+                    f"A problem's parameters have at most {_MOST_AXES} axes, as TensorFlow takes no slices of records of "
+                    f"more: reshape in the loss. Received: {high[0]!r} of shape {parameters[high[0]].shape}.{where}"
+                )
             return
         received = str({name: _kind(value) for name, value in parameters.items()})
     else:
@@ -84,6 +91,8 @@ def loss_at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:
         converted = tf.convert_to_tensor(value)
     except (TypeError, ValueError):
         converted = None
+    if converted is not None and converted.shape.rank is None:  # As tf.py_function leaves it.
+        converted = tf.ensure_shape(converted, [])
     if converted is None or converted.shape.rank or not converted.dtype.is_floating:
         received = _kind(value if converted is None else converted)
         raise ValueError(f"A problem's loss is a floating-point scalar. Received: {received}.{calling.seen_at(loss)}")
