@@ -31,8 +31,8 @@ def folder_of(wing: str) -> pathlib.Path:
 
 
 @functools.cache
-def imports(path: pathlib.Path) -> frozenset[str]:
-    """The modules of ours that a file imports, wherever in it the import stands."""
+def imports(path: pathlib.Path, packages: tuple[str, ...] = ("l2l_tf", "problems")) -> frozenset[str]:
+    """The modules of these packages that a file imports, wherever in it the import stands."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -40,7 +40,7 @@ def imports(path: pathlib.Path) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path} imports relatively, line {node.lineno}."
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in found if name.split(".")[0] in ("l2l_tf", "problems"))
+    return frozenset(name for name in found if name.split(".")[0] in packages)
 
 
 def wing_of(module: str) -> str:
@@ -118,3 +118,18 @@ def test_a_wing_says_what_it_may_import(wing):
     said = doc.replace("\n", " ").split("May import:")[1].split("Imported by:")[0]
     words = {word.strip(" .,") for part in said.split(",") for word in part.split()}
     assert words & set(ALLOWED) == ALLOWED[wing]
+
+
+EXPERIMENTS = {"shared": set(), "paper": {"shared"}, "talk": {"paper", "shared"}, "analysis": {"paper", "shared"}}
+
+
+@pytest.mark.parametrize("wing", EXPERIMENTS)
+def test_experiments_share_one_way(wing):
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (ROOT / "experiments" / wing).rglob("*.py")
+        for module in imports(path, ("experiments",))
+        if module.split(".")[1] not in EXPERIMENTS[wing] | {wing}
+    }
+    assert not wrong
+    assert {path.parent.name for path in (ROOT / "experiments").glob("*/*.py")} == set(EXPERIMENTS)
