@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 
 # Name to the wing that has its module, and what it shows.
 NAMES = {

@@ -10,7 +10,7 @@ import numpy as np
 from absl import flags
 
 from experiments.shared import contenders, study
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from l2l_tf.evaluation import report
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance

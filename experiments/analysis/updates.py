@@ -12,7 +12,7 @@ from absl import flags
 
 from experiments.paper import mnist
 from experiments.shared import contenders, study
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from l2l_tf.evaluation import baselines, figures, report
 from l2l_tf.saving import files
 from l2l_tf.saving.provenance import provenance

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from l2l_tf import command_line, presets, pretrained
+from l2l_tf import presets, pretrained
+from l2l_tf.commands import command_line
 from l2l_tf.evaluation import figures, report
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.saving.provenance import provenance

@@ -9,7 +9,7 @@ from absl import flags
 
 from experiments.shared import contenders, runs, tables
 from experiments.shared.runs import Training
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from l2l_tf.evaluation import baselines, figures, report
 from l2l_tf.saving.provenance import provenance
 

@@ -204,7 +204,8 @@ def quiet_native_stderr() -> Iterator[None]:
 
 def help_text(name: str, flag_values: flags.FlagValues, description: str) -> str:
     """What `--help` prints."""
-    lines = [description.strip(), "", f"Usage: python {name} [--flag=value ...]", ""]
+    program = name if "." not in name and " " not in name else f"python {name}"
+    lines = [description.strip(), "", f"Usage: {program} [--flag=value ...]", ""]
     for flag_name in flag_values:
         flag = flag_values[flag_name]
         switch = f"  --[no]{flag.name}" if flag.boolean else f"  --{flag.name}"
