@@ -117,9 +117,9 @@ def evaluate(
     """
     if num_draws < 1:
         raise ValueError(f"An evaluation takes at least 1 draw. Received: num_draws={num_draws}.")
-    is_network = isinstance(optimizer, Network)
-    network = optimizer if is_network else saved("", pretrained.folder(str(optimizer)), problem).network
-    evaluator = Evaluator(problem, network, num_steps, held_out_splits)
+    if not isinstance(optimizer, Network):
+        optimizer = saved("", pretrained.folder(str(optimizer)), problem).network
+    evaluator = Evaluator(problem, optimizer, num_steps, held_out_splits)
     return evaluator(seeds.fold(seeds.root(seed), seeds.Purpose.EVALUATION), num_draws)
 
 
