@@ -147,7 +147,7 @@ def check_values(name: str, options: Mapping[str, Any]) -> None:
       ValueError: one that the option cannot have.
     """
     if name in CATALOGUE:
-        option_values.check(name, VALUES, options)
+        option_values.enter(name, VALUES, options)
 
 
 def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
