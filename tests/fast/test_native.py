@@ -277,7 +277,8 @@ def test_training_without_a_compiler():
     """A whole training step, in a process whose compiler fails."""
     program = (
         "import tensorflow as tf\n"
-        "from l2l_tf import fast, networks, seeds, unroll\n"
+        "from l2l_tf import fast, networks\n"
+        "from l2l_tf.unrolling import seeds, unroll\n"
         "from l2l_tf.unrolling.coordinates import AssignedNetworks\n"
         "from l2l_tf.unrolling.objectives import trajectory_objective\n"
         "import problems\n"

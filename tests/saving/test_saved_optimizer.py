@@ -175,7 +175,7 @@ def test_a_network_that_could_not_be_loaded_is_not_saved(tmp_path):
     own = AssignedNetworks({"own": Adam()})
     for save in (lambda: saved_optimizer.save(own, tmp_path), LearnedOptimizer(own).get_config):
         with pytest.raises(
-            ValueError, match=r"saved by its networks' names.* Received: tests\.test_saved_opt.*\.Adam\."
+            ValueError, match=r"saved by its networks' names.* Received: tests\.saving\.test_saved_opt.*\.Adam\."
         ):
             save()
     assert set(saved_optimizer.load(tmp_path).networks) == {"conv", "fc", "bias"}
