@@ -99,7 +99,10 @@ def request_from_flags() -> Request:
     if (
         FLAGS.held_out
         and not data
-        and all(name in catalogue.CATALOGUE for name, _ in catalogue.parts(problem, options))
+        and all(
+            name in catalogue.CATALOGUE and not catalogue.CATALOGUE[name].described_by
+            for name, _ in catalogue.parts(problem, options)
+        )
     ):
         raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
     if FLAGS.plot:

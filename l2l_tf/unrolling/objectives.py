@@ -19,7 +19,7 @@ class Objective:
     Attributes:
       reduce: from the losses `[T + 1]` to a scalar.
       loss: of which losses: "training", the f(theta_t) that the optimizer sees the gradients of, or "validation",
-        the problem's `validation_loss` at the same theta_t (Metz et al. 2019, section 4).
+        the problem's `outer_validation_loss` at the same theta_t (Metz et al. 2019, section 4).
     """
 
     reduce: Callable[[tf.Tensor], tf.Tensor]
