@@ -2,11 +2,12 @@
 
 import tensorflow as tf
 
-from l2l_tf import unroll
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.networks.classic import Adam
 from l2l_tf.networks.network import Network
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling import unroll
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 

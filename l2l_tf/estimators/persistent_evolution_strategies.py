@@ -8,8 +8,9 @@ from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.perturbation import Perturbed, finite_or_nan, negative
 from l2l_tf.networks.network import Network, Tensors
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 

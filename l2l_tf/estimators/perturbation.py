@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from l2l_tf import seeds
 from l2l_tf.networks.network import Network
+from l2l_tf.unrolling import seeds
 
 Weights = list[tf.Tensor]
 

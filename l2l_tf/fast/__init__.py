@@ -1,6 +1,8 @@
-"""The fast path of meta-training: the same outer gradient as `l2l_tf.unroll`, with the LSTMs in compiled code.
+"""The fast path of meta-training: the same outer gradient as `l2l_tf.unrolling`, with the LSTMs in compiled code.
 
-Read `l2l_tf.unroll` to learn how it works; this package is how to do it in less time and memory.
+Read `l2l_tf.unrolling.unroll` to learn how it works; this wing is how to do it in less time and memory.
+
+May import: unrolling, networks, problems. Imported by: estimators, evaluation, training, deployment.
 """
 
 from l2l_tf.fast.forward import costs_along

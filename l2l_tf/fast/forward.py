@@ -4,13 +4,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import unroll
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast.outer_gradient import ROWS_PER_BLOCK, applies
 from l2l_tf.fast.parts import parts_of
 from l2l_tf.networks.network import Network, Observation, Tensors
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import Run
+from l2l_tf.unrolling import unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
 
 

@@ -9,15 +9,16 @@ import math
 
 import tensorflow as tf
 
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import memory as memory_modes
 from l2l_tf.fast import replay
 from l2l_tf.fast.parts import parts_of
 from l2l_tf.fast.rollout import roll_out
 from l2l_tf.fast.rules import rule_of
 from l2l_tf.networks.network import Network, Tensors
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 ROWS_PER_BLOCK = 4096

@@ -4,13 +4,13 @@ A part keeps the network's state, what the network saw and the cotangents of bot
 `enter` and `leave`. All kinds of part have the same methods.
 """
 
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import native
 from l2l_tf.fast.blocked import Blocked
 from l2l_tf.fast.native.part import Native
 from l2l_tf.fast.rules import rule_of
 from l2l_tf.fast.whole import Whole
 from l2l_tf.networks.network import Tensors
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 
 Part = Native | Blocked | Whole
 

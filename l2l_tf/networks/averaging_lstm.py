@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import lstm_layers
+from l2l_tf.networks import dtypes, lstm_layers
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors
 

@@ -8,7 +8,7 @@ import abc
 
 import tensorflow as tf
 
-from l2l_tf.dtypes import at_least_float32
+from l2l_tf.networks.dtypes import at_least_float32
 from l2l_tf.networks.network import Network, Observation
 
 

@@ -7,8 +7,7 @@ from typing import Any
 import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import coordinate_features, functions, lstm_layers, mlp_layers
+from l2l_tf.networks import coordinate_features, dtypes, functions, lstm_layers, mlp_layers
 from l2l_tf.networks.coordinate_features import Slots
 from l2l_tf.networks.initializers import WeightInitializers, json_able
 from l2l_tf.networks.network import Network, Observation, Tensors

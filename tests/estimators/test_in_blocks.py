@@ -5,9 +5,10 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import estimators, fast, networks, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf import estimators, fast, networks
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 
 
 @pytest.fixture(scope="module")

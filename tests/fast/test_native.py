@@ -278,8 +278,8 @@ def test_training_without_a_compiler():
     program = (
         "import tensorflow as tf\n"
         "from l2l_tf import fast, networks, seeds, unroll\n"
-        "from l2l_tf.coordinates import AssignedNetworks\n"
-        "from l2l_tf.objectives import trajectory_objective\n"
+        "from l2l_tf.unrolling.coordinates import AssignedNetworks\n"
+        "from l2l_tf.unrolling.objectives import trajectory_objective\n"
         "import problems\n"
         "problem = problems.get('quadratic')\n"
         "network = AssignedNetworks({'cw': networks.get('CoordinateWiseDeepLSTM', layers=(2,))})\n"

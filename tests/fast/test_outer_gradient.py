@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import fast, networks, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import fast, networks
 from l2l_tf.fast import recompute
 from l2l_tf.fast.parts import parts_of
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 from problems.problem import Problem
 
 LSTM = {"layers": (3, 2), "preprocess_name": "LogAndSign", "preprocess_options": {"k": 5.0}, "scale": 0.1}

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import networks, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import networks
 from l2l_tf.networks import Observation, assign_weights, weights_of
 from l2l_tf.networks.ntm_bfgs import MAX_COORDINATES
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 from problems.quadratic import Quadratic
 from tests.networks.test_memory import numpy_bfgs, quadratics
 

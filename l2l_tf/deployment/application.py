@@ -1,0 +1,194 @@
+"""One step of a network on parameters, with its state as a flat list of tensors between steps.
+
+Both kinds of application have the same members:
+
+    names                           of the parameters it updates
+    initial_state()                 -> a name for checkpoints and h_0, tensor by tensor
+    __call__(observation, state)    -> updates, next state
+
+A coordinate whose gradient is not usable (`dtypes.is_usable`) gets the update 0 and keeps its state. What several
+coordinates share (a step count, the row of a convolution kernel) is said at each kind.
+"""
+
+import functools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from l2l_tf.fast import blocks, compiled, packing
+from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
+from l2l_tf.networks.dtypes import is_usable
+from l2l_tf.networks.network import Network, Observation, Tensors
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+
+# Both are part of what checkpoints look like: with other numbers, older ones do not load.
+ROWS_PER_BLOCK = 4096
+MAX_BLOCKS = 256
+
+STATE_DTYPES = ("float32", "bfloat16")
+
+
+def applications(
+    network: AssignedNetworks, parameters: Mapping[str, tf.TensorSpec], state_dtype: str = "float32"
+) -> "dict[str, Blocks | Whole]":
+    """Name to application, of every network that updates some of `parameters` (their shapes and types).
+
+    Raises:
+      ValueError: the assignments do not fit the parameters, or a network does not take its parameters.
+    """
+    made: dict[str, Blocks | Whole] = {}
+    for name, owned in network.owned(parameters).items():
+        member, own = network.networks[name], {key: parameters[key] for key in owned}
+        rule = rule_of(member)
+        made[name] = Whole(member, own) if rule is None else Blocks(member, rule, own, state_dtype)
+    return made
+
+
+def check_state_dtype(network: AssignedNetworks, state_dtype: str) -> None:
+    """Raises a ValueError where a network's state is not kept in `state_dtype`."""
+    for name, member in network.networks.items():
+        if state_dtype == "bfloat16" and not isinstance(rule_of(member), Preprocessed):
+            raise ValueError(
+                f"state_dtype={state_dtype!r} is for the deep LSTMs in float32, whose cells forget; running averages "
+                f"and counts need float32. Received: the network {name!r}, {type(member).__name__}."
+            )
+
+
+class Blocks:
+    """A network of LSTM layers over its rows in blocks: independent compiled calls that the executor runs in parallel.
+
+    The state stays cut into blocks `[S, rows]`, feature-major, from step to step. A row (a coordinate; with
+    KernelDeepLSTM, a kernel) with a gradient that is not usable stays as it is.
+
+    Args:
+      network: the network.
+      rule: what it does around its LSTM layers.
+      parameters: shapes and types of those it updates.
+      state_dtype: what the state is kept in between steps. Steps compute in float32.
+    """
+
+    def __init__(self, network: Any, rule: Rule, parameters: Mapping[str, tf.TensorSpec], state_dtype: str):
+        self._network = network
+        self._rule = rule
+        self.names = list(parameters)
+        self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
+        self._state_dtype = state_dtype
+        hidden_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc"]
+        self._state_sizes = (*[1] * rule.num_own, *hidden_sizes)
+        self._step = _compiled_step(rule, self._state_sizes, state_dtype)
+
+    def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
+        for i in range(self._layout.num_blocks):
+            yield f"block_{i}", tf.zeros([sum(self._state_sizes), self._layout.rows_per_block], self._state_dtype)
+
+    def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
+        gradients = {name: observation.gradients[name] for name in self.names}
+        weights = packing.pack(self._network.cores, self._network.linear, self._rule.scale)
+        rows = blocks.cut(self._network.to_rows(gradients), self._layout)
+        stepped = [self._step(weights, *block) for block in zip(rows, state)]
+        updates = blocks.join([update for update, _ in stepped], self._layout)
+        return self._network.from_rows(updates, gradients), [block for _, block in stepped]
+
+
+def layout(num_rows: int) -> blocks.Layout:
+    """How rows are cut in blocks; see `ROWS_PER_BLOCK`."""
+    num_blocks = min(max(1, round(num_rows / ROWS_PER_BLOCK)), MAX_BLOCKS)
+    rows_per_block = max(1, math.ceil(num_rows / num_blocks / 16)) * 16
+    return blocks.Layout(num_rows, max(1, math.ceil(num_rows / rows_per_block)), rows_per_block)
+
+
+@functools.cache
+def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
+    """weights, gradients `[size, n]`, state `[S, n]` -> update, next state. Kept: new graphs find it compiled."""
+    network_step = compiled.calls(rule).step
+
+    def step(weights, gradients, state):
+        usable = is_usable(gradients)
+        moves = tf.reduce_all(usable, 0, keepdims=True)
+        before = tuple(tf.split(tf.cast(state, tf.float32), state_sizes)) if state_sizes else ()
+        update, after = network_step(weights, tf.where(usable, gradients, 0.0), before)
+        next_state = tf.cast(tf.concat(after, 0), state_dtype) if after else state
+        return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
+
+    return tf.function(step, jit_compile=True, autograph=False)
+
+
+class Whole:
+    """Any network, by its own call on all of its parameters.
+
+    Entries of the state that belong to a coordinate, by their place (a row for each coordinate) or by their name
+    and shape (a slot for each parameter), keep their value where the gradient is not usable. Other entries go on as
+    if the gradient were 0 there.
+
+    Args:
+      network: the network.
+      parameters: shapes and types of those it updates.
+    """
+
+    def __init__(self, network: Network, parameters: Mapping[str, tf.TensorSpec]):
+        self._network = network
+        self.names = list(parameters)
+        self._parameters = parameters
+        self._num_coordinates = sum(math.prod(p.shape) for p in parameters.values())
+        initial = network.initial_state(_zeros(parameters))
+        self._like = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), initial)
+        self._paths = list(_paths(self._like))
+        self._owners = list(_owners(self._like, parameters))
+
+    def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
+        initial = self._network.initial_state(_zeros(self._parameters))
+        for path, tensor in zip(self._paths, tf.nest.flatten(initial)):
+            yield "_".join(map(str, path)), tensor
+
+    def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
+        gradients = {name: observation.gradients[name] for name in self._parameters}
+        usable = {name: is_usable(gradient) for name, gradient in gradients.items()}
+        observation = observation._replace(
+            gradients={name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in gradients.items()},
+            parameters=observation.parameters and {name: observation.parameters[name] for name in self._parameters},
+        )
+        updates, next_state = self._network(observation, tf.nest.pack_sequence_as(self._like, state))
+        updates = {name: tf.where(usable[name], u, tf.zeros_like(u)) for name, u in updates.items()}
+        return updates, self._kept(usable, state, tf.nest.flatten(next_state))
+
+    def _kept(self, usable: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
+        kept = []
+        for owner, before, after in zip(self._owners, state, next_state):
+            if owner is not None and before.shape == self._parameters[owner].shape:
+                after = tf.where(usable[owner], after, before)
+            elif before.shape.rank and before.shape[0] == self._num_coordinates:
+                rows = tf.concat([tf.reshape(mask, [-1]) for mask in usable.values()], 0)
+                after = tf.where(tf.reshape(rows, [-1] + [1] * (before.shape.rank - 1)), after, before)
+            kept.append(after)
+        return kept
+
+
+def _paths(nest: Any, path: tuple = ()) -> Iterator[tuple]:
+    """The keys that lead to each leaf, in the order of `tf.nest.flatten`."""
+    if isinstance(nest, Mapping):
+        for key in sorted(nest):
+            yield from _paths(nest[key], (*path, key))
+    elif isinstance(nest, (tuple, list)):
+        for i, part in enumerate(nest):
+            yield from _paths(part, (*path, i))
+    else:
+        yield path
+
+
+def _owners(nest: Any, parameters: Mapping[str, tf.TensorSpec], owner: str | None = None) -> Iterator[str | None]:
+    """For each leaf the parameter that it is a slot of: the key in a dictionary by parameters' names, or None."""
+    if isinstance(nest, Mapping):
+        by_name = set(nest) <= set(parameters)
+        for key in sorted(nest):
+            yield from _owners(nest[key], parameters, key if by_name else None)
+    elif isinstance(nest, (tuple, list)):
+        for part in nest:
+            yield from _owners(part, parameters)
+    else:
+        yield owner
+
+
+def _zeros(parameters: Mapping[str, tf.TensorSpec]) -> Tensors:
+    return {name: tf.zeros(p.shape, p.dtype) for name, p in parameters.items()}

@@ -1,0 +1,296 @@
+"""LearnedOptimizer: a trained update rule as a Keras optimizer."""
+
+import collections
+import math
+import numbers
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from l2l_tf.deployment import keras_serialization
+from l2l_tf.deployment.application import STATE_DTYPES, applications, check_state_dtype
+from l2l_tf.networks import Observation
+from l2l_tf.networks.dtypes import at_least_float32, is_usable
+from l2l_tf.pretrained import sources
+from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
+
+_OBSERVED = frozenset({"gradients", "parameters", "step"})
+_PHI = "learned_"  # marks the rule's weights among an optimizer's saved variables
+
+
+@keras.saving.register_keras_serializable("l2l_tf")
+class LearnedOptimizer(keras.optimizers.Optimizer):
+    """Minimises a Keras model's loss by a trained update rule: theta <- theta + learning_rate u.
+
+    u is what `network(observation, state)` gives on all variables at once, the function that was meta-trained. There
+    is nothing to tune: `learning_rate` multiplies the update, and 1 is what the rule was trained for.
+
+        model.compile(optimizer=LearnedOptimizer("mnist"), loss=...)
+
+    What it observes: gradients, in float32 where the model's are narrower, after Keras has unscaled, accumulated and
+    clipped them; the parameters, after weight decay; the number of updates so far. Clipped or accumulated gradients
+    are others than the rule was trained on.
+
+    A variable without a gradient, or left out of a call, keeps its value and state. So does a coordinate whose
+    gradient is NaN, infinite or beyond 1e15, whose square is no float; `nonfinite_gradients` counts these. (Keras clips
+    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.) Sparse gradients of
+    embeddings are made dense: the state of every row moves on, as it did in meta-training.
+
+    `weight_decay` is Keras's own: variables shrink by `weight_decay * learning_rate` of themselves each step. At the
+    learning rate of 1, useful values are a thousandth of what they are with Adam.
+
+    The state takes 8 bytes a parameter for each LSTM cell (2 layers of 20: 320, 40 times Adam's), 4 with
+    `state_dtype="bfloat16"`.
+
+    `.keras` files and configurations hold the rule's weights. Import this class before `keras.models.load_model`.
+
+    Args:
+      source: a name of `l2l_tf.pretrained.names()`, the folder of a saved optimizer, or a Network.
+      learning_rate: a number, a schedule, or a callable; multiplies the update.
+      net_assignments: with several networks, which owns which variables: pairs of a network's name and variables'
+        paths or shell patterns (`[("conv", ["*/kernel"]), ("fc", ["*/bias"])]`). A variable that no network owns is
+        not trained, with a warning.
+      state_dtype: "float32", or "bfloat16" for deep LSTMs.
+      name, **options: of `keras.optimizers.Optimizer`.
+
+    Attributes:
+      nonfinite_gradients: int64 variable once built, the gradients of single coordinates left out so far: NaN,
+        infinite, or beyond 1e15.
+
+    Raises:
+      ValueError: an unknown source, a rule that observes what Keras does not tell an optimizer (the loss), or
+        options out of range. When built: assignments or variables that do not fit the networks. When called: another
+        model's variables, a variable twice, or a gradient of another shape than its variable.
+    """
+
+    def __init__(
+        self,
+        source: "sources.Source | dict[str, Any]" = "mnist",
+        learning_rate: Any = 1.0,
+        net_assignments: Assignments | None = None,
+        state_dtype: str = "float32",
+        name: str = "learned_optimizer",
+        **options,
+    ):
+        if isinstance(learning_rate, numbers.Real):
+            learning_rate = float(learning_rate)
+            if not math.isfinite(learning_rate):
+                raise ValueError(f"learning_rate multiplies the update and is finite. Received: {learning_rate}.")
+        if state_dtype not in STATE_DTYPES:
+            raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
+        super().__init__(learning_rate=learning_rate, name=name, **options)
+        if isinstance(source, dict):
+            source = keras_serialization.from_config(source)
+        self.network = sources.resolve(source, net_assignments).networks
+        _check_observes(self.network)
+        check_state_dtype(self.network, state_dtype)
+        self.state_dtype = state_dtype
+        self.nonfinite_gradients: keras.Variable | None = None
+        self._gathering = _Gathering()
+
+    def build(self, variables: Sequence[keras.Variable]) -> None:
+        """Makes the state for `variables`."""
+        if self.built:
+            return
+        variables = list(variables)
+        _check_once(variables)
+        names = _names(variables)
+        parameters = {n: tf.TensorSpec(v.shape, at_least_float32(v.dtype)) for n, v in zip(names, variables)}
+        with tf.init_scope():
+            # A model that is frozen has no variables for assignments to fit.
+            made = applications(self.network, parameters, self.state_dtype) if variables else {}
+        super().build(variables)
+        self._parameters = parameters
+        self._applications = _Hidden(made)
+        self._values = _Hidden(dict(zip(names, variables)))
+        owned = {name for application in made.values() for name in application.names}
+        if idle := [name for name in names if name not in owned]:
+            warnings.warn(f"No network owns {idle}; they are not trained. See net_assignments.", stacklevel=2)
+        self.nonfinite_gradients = self.add_variable((), dtype="int64", name="nonfinite_gradients")
+        self._state = {}
+        for network, application in made.items():
+            with tf.init_scope():
+                self._state[network] = [self._add_state(f"{network}_{n}", h) for n, h in application.initial_state()]
+
+    def apply(self, grads, trainable_variables=None) -> None:
+        """One update, from gradients in the order of `trainable_variables`, by default those it was built with."""
+        grads = [g if g is None else tf.convert_to_tensor(g) for g in grads]
+        given = None if trainable_variables is None else list(trainable_variables)
+        if given is not None:
+            _check_once(given)
+            if self.built:
+                self._check_known(given)
+        variables = given or (self._values.value.values() if self.built else [])
+        _check_shapes(grads, variables)
+        self._gathering.expect(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables)))
+        super().apply(grads, given)
+
+    def update_step(self, gradient, variable, learning_rate) -> None:
+        """Called by Keras for each variable; the last of one `apply` updates them all."""
+        # Gradients that were sparse, within a condition as that of loss scaling, do not know their shape.
+        gradient = tf.ensure_shape(gradient, variable.shape)
+        gathered = self._gathering.add(self._get_variable_index(variable), gradient, variable)
+        if gathered is not None:
+            self._update(gathered, learning_rate)
+
+    def _update(self, gathered: dict[int, tuple[tf.Tensor, tf.Variable]], learning_rate) -> None:
+        given = {name: gathered[i] for i, name in enumerate(self._parameters) if i in gathered}
+        gradients = {name: tf.cast(g, self._parameters[name].dtype) for name, (g, _) in given.items()}
+        counts = [tf.math.count_nonzero(~is_usable(g), dtype=tf.int64) for g in gradients.values()]
+        self.assign_add(self.nonfinite_gradients, tf.add_n(counts))
+
+        updates: dict[str, tf.Tensor] = {}
+        observation = self._observe(given, gradients)
+        for network, application in self._applications.value.items():
+            if not any(name in given for name in application.names):
+                continue
+            state = self._state[network]
+            own_updates, next_state = application(observation, [tf.convert_to_tensor(h) for h in state])
+            for name, update in own_updates.items():
+                updates[name] = updates[name] + update if name in updates else update
+            for variable, value in zip(state, next_state):
+                self.assign(variable, value)
+        for name, (_, variable) in given.items():
+            if name in updates:
+                self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
+
+    def _observe(self, given, gradients) -> Observation:
+        """What the networks see. A gradient that is not given is NaN, of which a network learns nothing."""
+        gradients = {
+            name: gradients[name] if name in given else tf.fill(p.shape, tf.constant(math.nan, p.dtype))
+            for name, p in self._parameters.items()
+        }
+        observation = Observation(gradients)
+        if "parameters" in self.network.observes:
+            values = {name: given[name][1] if name in given else v for name, v in self._values.value.items()}
+            values = {
+                name: tf.cast(tf.convert_to_tensor(v), self._parameters[name].dtype) for name, v in values.items()
+            }
+            observation = observation._replace(parameters=values)
+        if "step" in self.network.observes:
+            observation = observation._replace(step=tf.cast(self.iterations, tf.float32))
+        return observation
+
+    def _add_state(self, name: str, initial: tf.Tensor) -> keras.Variable:
+        name = name.replace("/", "_")
+        return self.add_variable(tuple(initial.shape), lambda shape, dtype: initial, initial.dtype.name, name=name)
+
+    def _check_known(self, variables: Sequence[Any]) -> None:
+        for variable, name in zip(variables, _names(variables)):
+            try:
+                self._get_variable_index(variable)
+            except KeyError:
+                raise ValueError(
+                    f"This LearnedOptimizer keeps a state for the variables it was built with: "
+                    f"{list(self._parameters)}. For another model, or after unfreezing a layer, compile with a new "
+                    f"LearnedOptimizer. Received: {name!r}."
+                ) from None
+
+    def get_config(self) -> dict[str, Any]:
+        """The configuration, with the rule's weights: it needs no file to be rebuilt from."""
+        return {
+            **super().get_config(),
+            "source": keras_serialization.to_config(self.network),
+            "state_dtype": self.state_dtype,
+        }
+
+    def save_own_variables(self, store) -> None:
+        """Writes the state and the rule's weights."""
+        super().save_own_variables(store)
+        for key, value in keras_serialization.flat_weights(self.network).items():
+            store[_PHI + key] = value
+
+    def load_own_variables(self, store) -> None:
+        """Reads what `save_own_variables` wrote.
+
+        Raises:
+          ValueError: the rule that was saved has other weights than this one.
+        """
+        keys = list(store.keys())
+        keras_serialization.assign_flat_weights(
+            self.network, {k.removeprefix(_PHI): store[k] for k in keys if k.startswith(_PHI)}
+        )
+        super().load_own_variables({k: store[k] for k in keys if not k.startswith(_PHI)})
+
+
+class _Hidden:
+    """A value that neither Keras nor TensorFlow tracks."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+
+class _Gathering:
+    """Collects what Keras passes to `update_step` variable by variable, until a whole update is there.
+
+    Under a strategy with replicas, Keras passes every variable once for each replica, in the same order; the n-th
+    time of a variable belongs to the n-th replica.
+    """
+
+    def __init__(self):
+        self._expected = 1
+        self._open: list[dict[int, tuple[Any, Any]]] = []
+
+    def expect(self, number: int) -> None:
+        """From here on a whole update is `number` variables; what was left of one that failed is dropped."""
+        self._expected = number
+        self._open = []
+
+    def add(self, index: int, gradient: Any, variable: Any) -> dict[int, tuple[Any, Any]] | None:
+        """The gradients and variables by index, if this was the last of them."""
+        gathered = next((pairs for pairs in self._open if index not in pairs), None)
+        if gathered is None:
+            gathered = {}
+            self._open.append(gathered)
+        gathered[index] = (gradient, variable)
+        if len(gathered) < self._expected:
+            return None
+        self._open.remove(gathered)
+        return gathered
+
+
+def _check_observes(network: AssignedNetworks) -> None:
+    for name, member in network.networks.items():
+        if unseen := sorted(member.observes - _OBSERVED):
+            raise ValueError(
+                f"Keras tells an optimizer the gradients, the parameters and the step, not the {', '.join(unseen)}, "
+                f"which the network {name!r} observes. Use it through l2l_tf.MetaOptimizer. "
+                f"Received: {type(member).__name__}."
+            )
+
+
+def _names(variables: Sequence[Any]) -> list[str]:
+    """The variables' paths, a number added where variables share one."""
+    names: list[str] = []
+    for variable in variables:
+        path = getattr(variable, "path", None) or variable.name.removesuffix(":0")
+        name, number = path, 0
+        while name in names:
+            number += 1
+            name = f"{path}_{number}"
+        names.append(name)
+    return names
+
+
+def _check_once(variables: Sequence[Any]) -> None:
+    counts = collections.Counter(map(id, variables))
+    if len(counts) < len(variables):
+        twice = [name for name, variable in zip(_names(variables), variables) if counts[id(variable)] > 1]
+        raise ValueError(f"An update takes every variable once. Received more than once: {twice}.")
+
+
+def _check_shapes(gradients: Sequence[tf.Tensor | None], variables: Iterable[Any]) -> None:
+    for gradient, variable in zip(gradients, variables):
+        if gradient is not None and not gradient.shape.is_compatible_with(variable.shape):
+            raise ValueError(
+                f"The gradient of {_names([variable])[0]!r} has its shape, {tuple(variable.shape)}. "
+                f"Received: {tuple(gradient.shape)}."
+            )
+
+
+def _is_overwritten(variable: Any) -> bool:
+    """Whether Keras assigns the gradient itself to `variable` (the scales of float8) and never updates it."""
+    return getattr(variable, "overwrite_with_gradient", False)

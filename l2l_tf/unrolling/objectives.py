@@ -1,0 +1,67 @@
+"""The outer objective: what of the losses at theta_0 ... theta_T is minimised over phi, and of which losses."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from l2l_tf.unrolling.trajectory_weights import BEST, trajectory_weights
+
+TRAINING, VALIDATION = "training", "validation"
+LOSSES = (TRAINING, VALIDATION)
+_TRANSFORMS = {"identity": tf.identity, "log": tf.math.log}
+
+
+@dataclasses.dataclass(frozen=True)
+class Objective:
+    """The meta-loss of an unroll.
+
+    Attributes:
+      reduce: from the losses `[T + 1]` to a scalar.
+      loss: of which losses: "training", the f(theta_t) that the optimizer sees the gradients of, or "validation",
+        the problem's `validation_loss` at the same theta_t (Metz et al. 2019, section 4).
+    """
+
+    reduce: Callable[[tf.Tensor], tf.Tensor]
+    loss: str = TRAINING
+
+    def __post_init__(self):
+        if self.loss not in LOSSES:
+            raise ValueError(f"The outer objective's loss is one of {list(LOSSES)}. Received: {self.loss!r}.")
+
+    @property
+    def of_validation(self) -> bool:
+        """Whether it needs the validation losses of a trajectory."""
+        return self.loss == VALIDATION
+
+    def __call__(self, losses: tf.Tensor) -> tf.Tensor:
+        return self.reduce(losses)
+
+
+def trajectory_objective(
+    len_unroll: int,
+    loss_weights: str | Sequence[float] = "all",
+    transform: str = "identity",
+    loss: str = TRAINING,
+) -> Objective:
+    """L = sum_t w_t transform(f(theta_t)), t = 0 ... T (Andrychowicz et al. 2016, equation 3), or the least of them.
+
+    Args:
+      len_unroll: T.
+      loss_weights: w: see `trajectory_weights`; or "best", L = min_t transform(f(theta_t)), the lowest loss so far.
+      transform: "identity", or "log", which gives late, small losses the weight that early, large ones have.
+      loss: which f: see `Objective`.
+
+    Raises:
+      ValueError: unknown weights, transform or loss, or the wrong number of weights.
+    """
+    if transform not in _TRANSFORMS:
+        raise ValueError(f"The losses' transform is one of {sorted(_TRANSFORMS)}. Received: {transform!r}.")
+    if loss_weights == BEST:
+        return Objective(lambda losses: tf.reduce_min(_TRANSFORMS[transform](losses)), loss)
+    weights = trajectory_weights(len_unroll, loss_weights)
+
+    def weighted_sum(losses: tf.Tensor) -> tf.Tensor:
+        return tf.tensordot(tf.constant(weights, losses.dtype), _TRANSFORMS[transform](losses), 1)
+
+    return Objective(weighted_sum, loss)
