@@ -6,6 +6,7 @@ these, and sequences into tuples. What then is no value that its option may have
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -141,6 +142,19 @@ def entered(value: Any) -> Any:
         value = value.numpy()
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return entered(value.tolist())
+    return value
+
+
+def without_numpy(value: Any) -> Any:
+    """`value` with NumPy's numbers and arrays, wherever they are in it, as the Python numbers and lists of JSON."""
+    if isinstance(value, Mapping):
+        return {without_numpy(key): without_numpy(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(without_numpy(item) for item in value)
+    # Not imported: where nobody did, there is none.
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
+        return without_numpy(value.tolist()) if value.dtype == object else value.tolist()
     return value
 
 
