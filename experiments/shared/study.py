@@ -205,7 +205,8 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
         entered.append(
             comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache, grid=grid)
         )
-        print(f"{name}: learning rate {entered[-1].learning_rate:g}", flush=True)
+        remarks = " ".join(report.tuning_caveats(name, entered[-1].details))
+        print(f"{name}: learning rate {entered[-1].learning_rate:g}", remarks, flush=True)
     results = []
     runs_of_all = (part.num_steps, study.num_draws, EVALUATION_SEED, splits)
     what = {"problem": part.problem, "options": part.options, "runs": runs_of_all, "measured_at": part.measured_at}

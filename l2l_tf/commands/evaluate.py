@@ -197,7 +197,7 @@ def compare(request: Request) -> None:
             )
         curves = results[-1].curves
         print(f"{name}, epoch {FLAGS.num_epochs}")
-        print(report.log10_line(curves.final().mean(), 2))
+        print(report.log10_line(curves.final()[curves.counted].mean(), 2))
         print(f"Mean epoch time: {curves.mean_epoch_time:.2f} s", flush=True)
     print(f"\n{report.table(results)}")
     _write(request, problem, results)
@@ -224,6 +224,8 @@ def _contender(name, what, request, problem):
             request.cache,
             lambda _: bar.update(),
         )
+    for caveat in report.tuning_caveats(name, contender.details):
+        print(f"Warning: {caveat}", file=sys.stderr)
     print(
         f"{name}: learning rate {contender.learning_rate:g}, the best of {len(contender.details['tuning']['trials'])}"
     )

@@ -246,7 +246,9 @@ def train(config, data):
         )
     print(f"Training {outcome.reason} after {outcome.epochs} epochs; the best optimizer is in {where}.")
     curves = training.evaluate(config.evaluation_epochs)
-    print(f"{report.log10_line(curves.final().mean())} (fresh problems, evaluate.py --seed={config.seed})")
+    print(
+        f"{report.log10_line(curves.final()[curves.counted].mean())} (fresh problems, evaluate.py --seed={config.seed})"
+    )
     if FLAGS.export:
         from l2l_tf.deployment.saved_model import export_saved_model
         from l2l_tf.unrolling.fitting import shapes_of
