@@ -160,6 +160,13 @@ def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str,
     return [part for each in descriptions for part in parts(each["name"], each.get("options", {}))]
 
 
+def identity(options: Any) -> Any:
+    """`options`, those of problems inside included, without what says where their data is."""
+    if isinstance(options, Mapping):
+        return {name: identity(value) for name, value in options.items() if name not in ("data_dir", "download")}
+    return [identity(item) for item in options] if isinstance(options, (list, tuple)) else options
+
+
 def is_description(value: Any) -> bool:
     """Whether it is a problem as data, `{"name": ..., "options": {...}}`; without options is one too."""
     return isinstance(value, Mapping) and {"name"} <= set(value) <= {"name", "options"}

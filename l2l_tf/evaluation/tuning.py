@@ -11,7 +11,7 @@ import inspect
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,6 @@ _MAX_EXTENSIONS = 16
 _MARGIN = STEPS_PER_DECADE / 32
 _SAFETY_DRAWS = 10
 # Not part of what a problem is: where its data happens to be.
-_NO_IDENTITY = ("data_dir", "download")
 
 
 class Grid(NamedTuple):
@@ -121,7 +120,7 @@ def tune(
     assert isinstance(network, Classic)
     key = {
         "problem": problem.name,
-        "problem_options": _identity(problem.options),
+        "problem_options": catalogue.identity(problem.options),
         "problem_source": _source_digest(problem),
         "optimizer": optimizer,
         "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
@@ -244,13 +243,6 @@ def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
 
 def _json_able(trial: Trial) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in trial._asdict().items()}
-
-
-def _identity(options: Any) -> Any:
-    """`options`, those of an ensemble's problems included, without what says where their data is."""
-    if isinstance(options, Mapping):
-        return {name: _identity(value) for name, value in options.items() if name not in _NO_IDENTITY}
-    return [_identity(item) for item in options] if isinstance(options, (list, tuple)) else options
 
 
 def _source_digest(problem: Problem) -> str:

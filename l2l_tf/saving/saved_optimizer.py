@@ -1,25 +1,26 @@
 """A saved optimizer: a folder with `config.json` and one `.npz` of weights for each network. No pickle.
 
-`config.json` names the weight files by their digests and is replaced last, so the folder holds a whole optimizer
-whenever the machine stops. Checking a folder needs no TensorFlow.
+`config.json` names the weight files by their digests, has one of itself, and is replaced last, so the folder holds a
+whole optimizer whenever the machine stops. Checking a folder needs no TensorFlow, and imports nothing that it names.
 """
 
 import contextlib
 import hashlib
 import io
 import json
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from l2l_tf.saving import files
+from l2l_tf.saving import archive, files
 
 if TYPE_CHECKING:
     from l2l_tf.unrolling.coordinates import AssignedNetworks
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_UNSIGNED = 1  # The format before `config.json` had a digest of its own, or after somebody edited it.
+_DIGEST = "sha256"
 CONFIG = "config.json"
 _ENTRY = {"net", "net_options", "weights", "sha256"}
 
@@ -61,7 +62,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
         "net_assignments": network.net_assignments,
         "metadata": metadata or {},
     }
-    files.write(path / CONFIG, json.dumps(config, indent=2) + "\n")
+    files.write(path / CONFIG, json.dumps({**config, _DIGEST: _digest(config)}, indent=2) + "\n")
     for file in stale:
         with contextlib.suppress(OSError):
             file.unlink()
@@ -107,7 +108,10 @@ def load(path: str | Path, **options: Any) -> "AssignedNetworks":
             networks.assign_weights(members[name], weights[name])
         except ValueError as error:
             raise SavedOptimizerError(f"The network {name!r} saved at {str(path)!r} does not load: {error}") from error
-    return AssignedNetworks(members, config["net_assignments"])
+    try:
+        return AssignedNetworks(members, config["net_assignments"])
+    except (ValueError, TypeError) as error:
+        raise SavedOptimizerError(f"The assignments saved at {str(path)!r} do not load: {error}") from error
 
 
 def assign_weights(network: "AssignedNetworks", path: str | Path) -> None:
@@ -145,13 +149,19 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"There is no saved optimizer at {str(path)!r}: the folder has no {CONFIG}. "
             "Give the folder that train.py --save_path or save() wrote."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SavedOptimizerError(f"{str(file)!r} is not whole JSON ({error}). Save the optimizer again.") from error
     version = config.get("format_version") if isinstance(config, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, _UNSIGNED):
         raise SavedOptimizerError(
             f"{str(file)!r} has the format version {version!r}; this l2l_tf reads version {FORMAT_VERSION}. "
             "Load it with the l2l_tf that wrote it, or save the optimizer again."
+        )
+    signed = config.pop(_DIGEST, None)
+    if version == FORMAT_VERSION and signed != _digest(config):
+        raise SavedOptimizerError(
+            f"{str(file)!r} is not as it was saved (other digest): damaged, or edited. Copy the folder again, or save "
+            f'again. If you edited it and mean it, give it the "format_version" {_UNSIGNED}.'
         )
     for key in ("networks", "net_assignments"):
         if key not in config:
@@ -162,7 +172,15 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{str(file)!r} has a damaged entry 'networks': for each network by its name {sorted(_ENTRY)}. "
             "Save the optimizer again."
         )
+    if not isinstance(config.setdefault("metadata", {}), dict):
+        raise SavedOptimizerError(f"{str(file)!r} has a damaged entry 'metadata'. Save the optimizer again.")
     return config
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Of what `config.json` says, however it is written."""
+    as_read = json.loads(json.dumps(config))
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
 
 
 def _is_entry(entry: Any) -> bool:
@@ -188,7 +206,6 @@ def _read_weights(path: Path, entry: dict[str, Any]) -> dict[str, np.ndarray]:
             "cut short or changed. Copy the folder again, or save again."
         )
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise SavedOptimizerError(f"{str(file)!r} is not an .npz file of arrays: {error}.") from error
+        return archive.read(data)
+    except archive.ArchiveError as error:
+        raise SavedOptimizerError(f"{str(file)!r} is not an .npz file of arrays: {error}. Save it again.") from error

@@ -1,14 +1,12 @@
 """The state of a meta-training run in one file, replaced whole: `checkpoint.npz`."""
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from l2l_tf.saving import files, saved_optimizer
+from l2l_tf.saving import archive, files, saved_optimizer
 from l2l_tf.training.config import TrainingConfig
 
 FILE = "checkpoint.npz"
@@ -27,7 +25,7 @@ def write(folder: str | Path, arrays: dict[str, np.ndarray], facts: dict[str, An
     """
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with files.replacing(Path(folder) / FILE) as stream:
-        np.savez(stream, **{_FACTS: text, **arrays})  # type: ignore[arg-type]
+        archive.write(stream, {_FACTS: text, **arrays})
 
 
 def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -44,16 +42,15 @@ def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"There is no {FILE} in {str(folder)!r} to resume from. Train without --resume to begin one."
         ) from error
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            arrays = dict(stored)
+        arrays = archive.read(data)
         facts = json.loads(arrays.pop(_FACTS).tobytes())
         if not isinstance(facts["epoch"], int) or not isinstance(facts["config"], dict):
-            raise ValueError("It lacks what a checkpoint has.")
+            raise ValueError("it lacks what a checkpoint has")
         return arrays, facts
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
-            f"{str(file)!r} is not a whole checkpoint ({len(data)} bytes). Restore it from a copy, or train with "
-            "--overwrite to begin anew."
+            f"{str(file)!r} is not a whole checkpoint ({len(data)} bytes): {error}. Restore it from a copy, or train "
+            "with --overwrite to begin anew."
         ) from error
 
 
