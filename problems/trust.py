@@ -38,8 +38,8 @@ def from_file(
         )
     if not trusted and (code := named_code(name, options)):
         raise UntrustedProblemError(
-            f"{where!r} names a problem that is code to import, none of the catalogue. A file may come from anywhere, so "
-            f"that is not done unasked: where you know the code and want it to run, say so ({remedy}). "
+            f"{where!r} names a problem that is code to import, none of the catalogue. A file may come from anywhere, "
+            f"so that is not done unasked: where you know the code and want it to run, say so ({remedy}). "
             f"Received: {code[0]!r}."
         )
     return name, catalogue.identity(options)

@@ -31,7 +31,7 @@ way to go; where unrolls point away from one another, what early steps ask for i
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("optimizer", "mnist_momentum", "Folder of a saved optimizer, or name of a pretrained one.", FLAGS)
 flags.DEFINE_list("unrolls", ["0", "1"], "Unrolls of a run that are looked at, from 0.", FLAGS)
-flags.DEFINE_bool("trust", False, "Import the problem that it was trained on where that is code: docs/safety.md.", FLAGS)
+flags.DEFINE_bool("trust", False, "Import the problem it was trained on where that is code: docs/safety.md.", FLAGS)
 flags.DEFINE_integer("num_runs", 3, "Fresh runs.", 2, flag_values=FLAGS)
 flags.DEFINE_string("output", "results/outer-gradients", "Folder for what is written.", FLAGS)
 flags.DEFINE_string("data_dir", None, "Folder of TensorFlow Datasets; by default L2L_DATA_DIR, then TFDS's own.", FLAGS)

@@ -5,20 +5,17 @@ diverge, where a rare draw diverges too and ruins the mean of an evaluation. So 
 slightly higher must hold on ten times as many draws as the search took.
 """
 
-import hashlib
 import importlib.metadata
-import inspect
 import math
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import problems
 from l2l_tf import networks
+from l2l_tf.evaluation import problem_sources
 from l2l_tf.evaluation.evaluator import Evaluator
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.networks.classic import Classic
@@ -121,7 +118,7 @@ def tune(
     key = {
         "problem": problem.name,
         "problem_options": catalogue.identity(problem.options),
-        "problem_source": _source_digest(problem),
+        "problem_source": problem_sources.digest(problem),
         "optimizer": optimizer,
         "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
         "grid": [_rate(grid.first), _rate(grid.last)],
@@ -243,22 +240,3 @@ def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
 
 def _json_able(trial: Trial) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in trial._asdict().items()}
-
-
-def _source_digest(problem: Problem) -> str:
-    """Of the files that define the problem: a changed problem of the same name is another problem.
-
-    These are the modules of its class, of the user's function that makes it, and of the problems it is made of, not
-    what these import.
-    """
-    names = [name for name, _ in catalogue.parts(problem.name, problem.options)]
-    homes = [catalogue.CATALOGUE[name].home if name in catalogue.CATALOGUE else name for name in names]
-    inside = [home.partition(":")[0] for home in homes if ":" in home]
-    modules = dict.fromkeys([type(problem).__module__, *inside])
-    digest = hashlib.sha256()
-    for name in modules:
-        module = sys.modules.get(name)
-        path = inspect.getsourcefile(module) if module and getattr(module, "__file__", None) else None
-        if path and Path(path).is_file():
-            digest.update(Path(path).read_bytes())
-    return digest.hexdigest()[:16]

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ FORMAT_VERSION = 2
 _UNSIGNED = 1  # The format before `config.json` had a digest of its own, or after somebody edited it.
 _DIGEST = "sha256"
 CONFIG = "config.json"
+_WEIGHTS = re.compile(r".+\.[0-9a-f]{12}\.npz")
 _ENTRY = {"net", "net_options", "weights", "sha256"}
 
 
@@ -29,17 +31,27 @@ class SavedOptimizerError(ValueError):
     """A folder that does not hold a saved optimizer of this format, and what to do about it."""
 
 
-def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any] | None = None) -> None:
+def save(
+    network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any] | None = None, overwrite: bool = False
+) -> None:
     """Writes the networks, their assignments and `metadata` (JSON-able) to the folder `path`.
 
+    An optimizer that was saved there before is replaced.
+
+    Args:
+      network, path, metadata: what is written, and where.
+      overwrite: whether a `config.json` there that is not of a saved optimizer is replaced too.
+
     Raises:
-      ValueError: a network that `networks.get` does not know.
+      ValueError: a network that `networks.get` does not know, or the `config.json` of something else.
       OSError: the folder cannot be written; an optimizer saved there before is still whole.
     """
     from l2l_tf.networks.network import class_name, weights_of
 
     path = Path(path)
     nets = {name: class_name(member) for name, member in network.networks.items()}
+    if not overwrite:
+        _check_ours(path / CONFIG)
     stale = _weight_files(path)
     networks = {}
     for name, member in network.networks.items():
@@ -132,12 +144,33 @@ def assign_weights(network: "AssignedNetworks", path: str | Path) -> None:
             raise SavedOptimizerError(f"The weights of {name!r} at {str(path)!r} do not fit: {error}") from error
 
 
+def is_weights(name: str) -> bool:
+    """Whether `save` gives files such a name."""
+    return _WEIGHTS.fullmatch(name) is not None
+
+
 def _weight_files(path: Path) -> set[Path]:
     """The weight files of the optimizer saved at `path` before, if any."""
     try:
-        return {path / entry["weights"] for entry in _read_config(path)["networks"].values()}
-    except SavedOptimizerError:
+        named = {entry["weights"] for entry in _read_config(path)["networks"].values()}
+    except (SavedOptimizerError, OSError):
         return set()
+    return {path / name for name in named if is_weights(name)}  # Another file is not ours to remove.
+
+
+def _check_ours(file: Path) -> None:
+    """Raises a ValueError where there is a file and no saved optimizer wrote it."""
+    try:
+        config = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict) or not {"format_version", "net_assignments"} & set(config):
+        raise ValueError(
+            f"{str(file)!r} is not of a saved optimizer, or damaged, so it is kept. Save to another folder, or with "
+            "overwrite=True."
+        )
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The state of a meta-training run in one file, replaced whole: `checkpoint.npz`."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,21 @@ def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         ) from error
 
 
+def stamp(folder: str | Path) -> tuple[int, ...] | None:
+    """What tells the checkpoint in `folder` from one that was written after it; None without one."""
+    try:
+        found = (Path(folder) / FILE).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def is_to_come(folder: str | Path) -> bool:
+    """Whether `folder` is that of a run that ended before its first checkpoint: it is there, and holds neither."""
+    folder = Path(folder)
+    return folder.is_dir() and not (folder / FILE).exists() and not (folder / saved_optimizer.CONFIG).exists()
+
+
 def check_free(folder: str | Path) -> None:
     """Refuses a folder that holds an earlier run or a saved optimizer.
 
@@ -78,4 +94,39 @@ def check_same_run(config: TrainingConfig, facts: dict[str, Any], folder: str | 
         raise ValueError(
             f"The run in {str(folder)!r} was begun with other settings; resume it with the same. "
             + "; ".join(differences)
+        )
+
+
+def check_fits(
+    arrays: Mapping[str, np.ndarray], facts: dict[str, Any], expected: Mapping[str, tuple[Any, Any]]
+) -> None:
+    """Looks whether all is there and of its kind before anything of it is used: older checkpoints have no digest.
+
+    Args:
+      arrays, facts: as `read` gives them.
+      expected: name to shape and type.
+
+    Raises:
+      ValueError: it is not.
+    """
+    for name, (shape, dtype) in expected.items():
+        if name not in arrays:
+            raise ValueError(f"{name!r} is missing")
+        if arrays[name].shape != tuple(shape) or arrays[name].dtype != dtype:
+            raise ValueError(f"{name!r} is {arrays[name].dtype} {arrays[name].shape}")
+    for name in ("epoch", "validations_since_best", "dropped_members", "dropped_in_a_row"):
+        if type(count := facts.get(name, 0)) is not int or count < 0:
+            raise ValueError(f"{name!r} is {count!r}")
+
+
+def check_same_means(differences: list[str], folder: str | Path) -> None:
+    """Refuses to go on with a run that something else would compute from here on.
+
+    Raises:
+      ValueError: naming what differs, where anything does.
+    """
+    if differences:
+        raise ValueError(
+            f"The run in {str(folder)!r} was computed by something else, so it would not end bit for bit as if it had "
+            "not been disturbed. Resume it with the same, or say --accept_changes. " + "; ".join(differences)
         )

@@ -15,6 +15,7 @@ import pytest
 from absl.testing import flagsaver
 
 import l2l_tf
+import problems
 from experiments.analysis import outer_gradients
 from experiments.shared import contenders
 from l2l_tf import LearnedOptimizer, networks
@@ -93,9 +94,9 @@ def stop(*_):
 @pytest.mark.parametrize("problem", NAMED)
 def test_evaluating_imports_nothing_that_the_folder_names(folder, problem):
     save(folder, *NAMED[problem])
-    with flags_of(evaluate, f"--path={folder}"):
-        with pytest.raises(trust.UntrustedProblemError, match=r"say so \(--problem=NAME or --trust\)\. Received: '.*:"):
-            evaluate.request_from_flags()
+    message = r"say so \(--problem=NAME or --trust\)\. Received: '.*:"
+    with flags_of(evaluate, f"--path={folder}"), pytest.raises(trust.UntrustedProblemError, match=message):
+        evaluate.request_from_flags()
     # Named by the user, it is another matter; what the folder names is not looked at.
     with flags_of(evaluate, f"--path={folder}", "--problem=simple"):
         assert evaluate.request_from_flags().problem == "simple"
@@ -104,9 +105,9 @@ def test_evaluating_imports_nothing_that_the_folder_names(folder, problem):
 @pytest.mark.parametrize("problem", NAMED)
 def test_outer_gradients_import_nothing_that_the_folder_names(folder, problem):
     save(folder, *NAMED[problem])
-    with flags_of(outer_gradients, f"--optimizer={folder}"):
-        with pytest.raises(trust.UntrustedProblemError, match=r"say so \(--trust\)\. Received: '.*:"):
-            outer_gradients.main()
+    message = r"say so \(--trust\)\. Received: '.*:"
+    with flags_of(outer_gradients, f"--optimizer={folder}"), pytest.raises(trust.UntrustedProblemError, match=message):
+        outer_gradients.main()
 
 
 def test_a_command_says_so_in_one_line(folder):
@@ -179,9 +180,10 @@ def test_a_resumed_run_imports_what_the_command_line_names_and_not_what_the_chec
     checkpoint.write(folder, arrays, {"config": config, "epoch": 1})
     monkeypatch.setattr(command_line, "import_tensorflow", stop)
     for words in ([], ["--learning_rate_trials=1"]):
-        with flags_of(train, "--problem=simple", "--resume", f"--save_path={folder}", *words):
-            with pytest.raises(ValueError, match=f"begun with other settings.* problem: '{CODE}' there, 'simple' here"):
-                train.main()
+        flags = flags_of(train, "--problem=simple", "--resume", f"--save_path={folder}", *words)
+        message = f"begun with other settings.* problem: '{CODE}' there, 'simple' here"
+        with flags, pytest.raises(ValueError, match=message):
+            train.main()
     with pytest.raises(ValueError, match="begun with other settings"):
         Training(CONFIG, folder, resume=True)
 
@@ -233,8 +235,14 @@ def test_no_name_and_no_options(name, options):
         trust.from_file(name, options, "a file")
 
 
-def test_a_trusted_file_names_code():
-    assert trust.from_file(CODE, {"a": 1}, "a file", trusted=True) == (CODE, {"a": 1})
+def test_a_trusted_folder_names_code_and_the_canary_sings(folder):
+    save(folder, CODE, {"a": 1})
+    with flags_of(evaluate, f"--path={folder}", "--trust"):
+        request = evaluate.request_from_flags()
+    assert (request.problem, request.options) == (CODE, {"a": 1})
+    assert not (folder / "sang").exists()
+    problems.get(request.problem, **request.options)
+    (folder / "sang").unlink()
 
 
 def test_nesting_without_end_is_no_way_around():
