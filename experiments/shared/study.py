@@ -44,6 +44,12 @@ _define(flags.DEFINE_bool, "quick", "In miniature, to see it run: in runs/quick 
 _define(
     flags.DEFINE_string, "data_dir", "Folder of the TensorFlow Datasets data; by default L2L_DATA_DIR, then TFDS's."
 )
+_define(
+    flags.DEFINE_bool,
+    "accept_changes",
+    "Resume trainings although other packages, settings or hardware would compute the rest.",
+    False,
+)
 _define(flags.DEFINE_bool, "download", "Fetch data that is missing.", False)
 _define(flags.DEFINE_enum, "threads", "Of TensorFlow, as train.py has them.", "auto", enum_values=["auto", "default"])
 _define(flags.DEFINE_bool, "debug", "Show the traceback of every error.", False)
@@ -130,7 +136,7 @@ def main(name: str, study: Study) -> None:
     """Runs the experiment as the flags say."""
     request = request_from_flags(name, study)
     for training, seed in request.todo:
-        runs.train(training, request.parent, seed, request.data)
+        runs.train(training, request.parent, seed, request.data, FLAGS.accept_changes)
     if not FLAGS.train_only:
         for part in request.study.parts:
             run_part(request, part)

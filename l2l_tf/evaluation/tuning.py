@@ -8,20 +8,17 @@ A draw whose loss is not finite even at a learning rate of 0, where nothing move
 of all that is compared, and named.
 """
 
-import hashlib
 import importlib.metadata
-import inspect
 import math
-import sys
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import problems
 from l2l_tf import networks
+from l2l_tf.evaluation import problem_sources
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.evaluation.tuning_draws import TuningDraws
 from l2l_tf.networks.classic import Classic
@@ -38,7 +35,6 @@ _SAFETY_DRAWS = 10
 # A decade below the first best rate, about: where none has held by then, the rates are not what is wrong.
 _MAX_SAFETY_TESTS = 16
 # Not part of what a problem is: where its data happens to be.
-_NO_IDENTITY = ("data_dir", "download")
 
 
 class Grid(NamedTuple):
@@ -129,8 +125,8 @@ def tune(
     assert isinstance(network, Classic)
     key = {
         "problem": problem.name,
-        "problem_options": _identity(problem.options),
-        "problem_source": _source_digest(problem),
+        "problem_options": catalogue.identity(problem.options),
+        "problem_source": problem_sources.digest(problem),
         "optimizer": optimizer,
         "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
         "grid": [_rate(grid.first), _rate(grid.last)],
@@ -268,29 +264,3 @@ def _is_to_be_kept(record: dict[str, Any]) -> bool:
 
 def _json_able(trial: Trial) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in trial._asdict().items()}
-
-
-def _identity(options: Any) -> Any:
-    """`options`, those of an ensemble's problems included, without what says where their data is."""
-    if isinstance(options, Mapping):
-        return {name: _identity(value) for name, value in options.items() if name not in _NO_IDENTITY}
-    return [_identity(item) for item in options] if isinstance(options, (list, tuple)) else options
-
-
-def _source_digest(problem: Problem) -> str:
-    """Of the files that define the problem: a changed problem of the same name is another problem.
-
-    These are the modules of its class, of the user's function that makes it, and of the problems it is made of, not
-    what these import.
-    """
-    names = [name for name, _ in catalogue.parts(problem.name, problem.options)]
-    homes = [catalogue.CATALOGUE[name].home if name in catalogue.CATALOGUE else name for name in names]
-    inside = [home.partition(":")[0] for home in homes if ":" in home]
-    modules = dict.fromkeys([type(problem).__module__, *inside])
-    digest = hashlib.sha256()
-    for name in modules:
-        module = sys.modules.get(name)
-        path = inspect.getsourcefile(module) if module and getattr(module, "__file__", None) else None
-        if path and Path(path).is_file():
-            digest.update(Path(path).read_bytes())
-    return digest.hexdigest()[:16]

@@ -195,7 +195,7 @@ def test_needs_neither_tensorflow_nor_a_display():
     code = (
         "import sys, numpy as np;"
         "from types import SimpleNamespace as S; from l2l_tf.evaluation import figures, report;"
-        "c = S(losses=np.ones((2, 2)), held_out={});"
+        "c = S(losses=np.ones((2, 2)), held_out={}, counted=np.ones(2, bool));"
         "figures.learning_curves([report.Result('L2L', c, True)]);"
         "assert not {'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)"
     )

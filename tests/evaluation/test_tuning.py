@@ -333,8 +333,10 @@ def test_a_problem_without_a_name_to_know_it_by_is_not_cached(tmp_path):
     [
         ('{"format_version": 1, "searches": [{"key"', r"not whole JSON \(.*\)"),
         ("", r"not whole JSON \(.*\)"),
-        ('{"format_version": 2, "searches": []}', "of the format version 2, not 1"),
-        ("[]", "of the format version None, not 1"),
+        ("[" * 100_000, r"not whole JSON \(.*\)"),
+        ('{"format_version": 3, "searches": []}', "of the format version 3, not 2"),
+        ("[]", "of the format version None, not 2"),
+        ('{"format_version": 2, "searches": []}', r"not as it was written \(other digest\)"),
         ('{"format_version": 1, "searches": [{}]}', "without the searches and their keys"),
     ],
 )
