@@ -6,7 +6,6 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf.networks.network import Tensors
-from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.run import Run
 
 
@@ -31,7 +30,7 @@ def check_parameters(parameters: Any) -> None:
 
 def at_step(function: Callable[..., Any], run: Run) -> Any:
     """What one of a problem's functions gives at theta_t, on the minibatch of step t."""
-    return function(run.parameters, run.instance, seeds.fold(run.seed, run.step))
+    return function(run.parameters, run.instance, run.minibatch_seed)
 
 
 def loss_at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:
