@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sonnet as snt
 import tensorflow as tf
 
 from l2l_tf.networks import coordinate_features, dtypes, functions, lstm_layers, mlp_layers
@@ -93,6 +94,16 @@ class CoordinateMLP(Network):
             num_inputs = units
         if initializer is None:
             mlp_layers.descend(self._layers, kind.start)
+
+    @property
+    def kind(self) -> Any:
+        """Of the features."""
+        return self._rule.kind
+
+    @property
+    def layers(self) -> list[snt.Linear]:
+        """Of the MLP, the output last."""
+        return self._layers
 
     def _initial_slots(self, parameters: Tensors) -> SlotsByName:
         """Zeros: slot to a dictionary for each of its tensors, by the names of the parameters that have it."""

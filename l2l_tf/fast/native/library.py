@@ -1,4 +1,4 @@
-"""Compiling the operations of `ops.cc`, once for each machine, and loading them."""
+"""Compiling the operations of `ops.cc` and `mlp_ops.cc`, once for each machine, and loading them."""
 
 import functools
 import hashlib
@@ -15,15 +15,25 @@ import tensorflow as tf
 
 LANES = 64  # kLanes of rows.h: how many coordinates are a chunk
 
-_SOURCES = ("ops.cc", "call.h", "lstm.h", "rows.h")
-_MOST_SECONDS = 120  # A compiler takes two or three.
+_SOURCES = ("ops.cc", "mlp_ops.cc")
+_HEADERS = (
+    "call.h",
+    "coordinate_rule.h",
+    "coordinate_step.h",
+    "functions.h",
+    "lstm.h",
+    "mlp.h",
+    "parallel.h",
+    "rows.h",
+)
+_MOST_SECONDS = 120  # A compiler takes five to ten.
 
 logger = logging.getLogger(__name__)
 
 
 @functools.cache
 def operations() -> Any | None:
-    """The operations of `ops.cc` as functions, compiled first where this machine never did.
+    """The operations as functions, compiled first where this machine never did.
 
     The library is kept in `$XDG_CACHE_HOME/l2l_tf` (`~/.cache/l2l_tf`), one for each state of the sources, compiler
     command, TensorFlow and kind of processor. `$CXX` names a compiler other than `c++`.
@@ -57,11 +67,12 @@ def compiled() -> pathlib.Path:
     if not compiler:
         raise FileNotFoundError("no compiler.")
     sources = pathlib.Path(__file__).parent
-    command = [compiler, "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", str(sources / "ops.cc")]
+    command = [compiler, "-std=c++17", "-O3", "-march=native", "-fPIC", "-shared"]
+    command += [str(sources / name) for name in _SOURCES]
     command += [f"-I{tf.sysconfig.get_include()}", *tf.sysconfig.get_link_flags()]
 
     digest = hashlib.sha256("\n".join([*command, tf.__version__, _processor()]).encode())
-    for name in _SOURCES:
+    for name in (*_SOURCES, *_HEADERS):
         digest.update((sources / name).read_bytes())
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "l2l_tf"
     library = cache / f"ops-{digest.hexdigest()[:20]}.so"
