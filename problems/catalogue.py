@@ -7,12 +7,14 @@ constructors' signatures, and to what they refuse.
 import importlib
 import importlib.util
 import os
+import reprlib
 import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from problems import option_values
-from problems.option_values import Value, flag, list_of, number, one_of, or_none, whole
+from problems.option_values import Value, flag, list_of, number, one_of, or_none, text, whole
 
 
 class Entry(NamedTuple):
@@ -27,6 +29,8 @@ class Entry(NamedTuple):
       check: `module:function` that looks, without TensorFlow, whether the files that its options name are there.
       inner: the option with the problems it is made of: one `{"name": ..., "options": {...}}`, or a list of them.
       apart: values of options that do not go together, and why.
+      described_by: the module that tells what only the options tell, in place of `dataset` and `convolutional`:
+        `resolve(options)`, the options that are kept of these; `needed_datasets(options)`; `is_convolutional(options)`.
     """
 
     home: str
@@ -37,6 +41,12 @@ class Entry(NamedTuple):
     check: str | None = None
     inner: str | None = None
     apart: tuple[Mapping[str, str], str] | None = None
+    described_by: str | None = None
+
+    @property
+    def described(self) -> ModuleType | None:
+        """The module `described_by`."""
+        return importlib.import_module(self.described_by) if self.described_by else None
 
 
 _IMAGES = ("batch_size", "mode", "stddev", "validation_size", "input_noise", "data_dir", "download", "dtype")
@@ -87,6 +97,11 @@ CATALOGUE: dict[str, Entry] = {
         required=("problem",),
         inner="problem",
     ),
+    "taskset": Entry(
+        "problems.taskset.task:from_options",
+        ("family", "seed", "data", "config", "data_dir", "download"),
+        described_by="problems.taskset.options",
+    ),
 }
 
 
@@ -98,6 +113,8 @@ VALUES: dict[str, Value] = {
     "condition_number": number(1),
     "content_weight": number(0),
     "conv_channels": list_of(whole(1), fewest=1),
+    "data_dir": or_none(text()),
+    "download": flag(),
     "dtype": one_of("bfloat16", "float16", "float32", "float64"),
     "draw": one_of("uniform", "gaussian", "ill_conditioned"),
     "input_noise": number(0),
@@ -113,6 +130,9 @@ VALUES: dict[str, Value] = {
     "validation_size": whole(1),
     "variation_weight": number(0),
 }
+
+
+_DEEPEST = 20  # Problems in each other: beyond it, somebody's mistake.
 
 
 def names() -> list[str]:
@@ -147,7 +167,7 @@ def check_values(name: str, options: Mapping[str, Any]) -> None:
       ValueError: one that the option cannot have.
     """
     if name in CATALOGUE:
-        option_values.check(name, VALUES, options)
+        option_values.enter(name, VALUES, options)
 
 
 def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -160,9 +180,93 @@ def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str,
     return [part for each in descriptions for part in parts(each["name"], each.get("options", {}))]
 
 
+def resolved(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a problem is kept by: those that stand for others, in it and in what it is made of, written out.
+
+    Raises:
+      ValueError: they stand for nothing.
+    """
+    entry = CATALOGUE.get(name)
+    if entry and entry.described:
+        return entry.described.resolve(options)
+    if entry is None or entry.inner is None or entry.inner not in options:
+        return dict(options)
+
+    def written_out(value):
+        if not is_description(value) or "options" not in value:
+            return value
+        return {**value, "options": resolved(value["name"], value["options"])}
+
+    inner = options[entry.inner]
+    written = [written_out(each) for each in inner] if isinstance(inner, list | tuple) else written_out(inner)
+    return {**options, entry.inner: written}
+
+
+def needed_datasets(name: str, options: Mapping[str, Any]) -> list[str]:
+    """The names in TFDS of the data that a problem needs, not of what it is made of."""
+    entry = CATALOGUE.get(name)
+    if entry and entry.described:
+        return entry.described.needed_datasets(options)
+    return [entry.dataset] if entry and entry.dataset else []
+
+
+def is_convolutional(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether the time of a problem, one of the table, goes into convolutions."""
+    entry = CATALOGUE[name]
+    return entry.described.is_convolutional(options) if entry.described else entry.convolutional
+
+
+def identity(options: Any) -> Any:
+    """`options`, those of problems inside included, without what says where their data is."""
+    if isinstance(options, Mapping):
+        return {name: identity(value) for name, value in options.items() if name not in ("data_dir", "download")}
+    return [identity(item) for item in options] if isinstance(options, (list, tuple)) else options
+
+
 def is_description(value: Any) -> bool:
     """Whether it is a problem as data, `{"name": ..., "options": {...}}`; without options is one too."""
-    return isinstance(value, Mapping) and {"name"} <= set(value) <= {"name", "options"}
+    return (
+        isinstance(value, Mapping)
+        and {"name"} <= set(value) <= {"name", "options"}
+        and isinstance(value["name"], str)
+        and isinstance(value.get("options", {}), Mapping)
+        and all(isinstance(option, str) for option in value.get("options", {}))
+    )
+
+
+def check_inside(name: str, options: Mapping[str, Any]) -> None:
+    """Checks the problems that this one is made of, and those inside of them: as `check` and `check_values`.
+
+    Raises:
+      ValueError: one is no description, or of a name, option or value that there is not, or lies too deep.
+    """
+    _check_inside(name, options, 0)
+
+
+def _check_inside(name: str, options: Mapping[str, Any], depth: int) -> None:
+    entry = CATALOGUE.get(name)
+    if entry is None or entry.inner is None or entry.inner not in options:
+        return
+    if depth == _DEEPEST:
+        raise ValueError(f"Problems lie at most {_DEEPEST} deep in each other. Received: deeper ones.")
+    inner = options[entry.inner]
+    several = entry.inner == "problems"
+    if several and not isinstance(inner, list | tuple):
+        raise ValueError(f"{name}: problems is a list of problems. Received: {reprlib.repr(inner)}.")
+    for each in inner if several else [inner]:
+        if not is_description(each):
+            raise no_description(each)
+        own = each.get("options", {})
+        check(each["name"], own)
+        check_values(each["name"], own)
+        _check_inside(each["name"], own, depth + 1)
+
+
+def no_description(value: Any) -> ValueError:
+    """The error for something else than a problem as data."""
+    return ValueError(
+        f'A problem inside of another is given as {{"name": ..., "options": {{...}}}}. Received: {reprlib.repr(value)}.'
+    )
 
 
 def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], options: Mapping[str, Any]) -> None:

@@ -25,7 +25,7 @@ OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
 _USER_ERRORS = (
     ("problems.datasets", "DatasetNotPreparedError"),
-    ("l2l_tf.training.loop", "TrainingDivergedError"),
+    ("l2l_tf.training.loop.loop.loop.loop", "TrainingDivergedError"),
     # A full disk, a folder that cannot be written, too little memory, as TensorFlow tells them.
     ("tensorflow.python.framework.errors_impl", "ResourceExhaustedError"),
     ("tensorflow.python.framework.errors_impl", "FailedPreconditionError"),
@@ -120,7 +120,7 @@ def check_problem(
     """Checks all of a problem that can be checked without TensorFlow.
 
     Returns:
-      The options that say what it is, and those that say where its data is.
+      The options that say what it is, those that stand for others written out, and those that say where its data is.
 
     Raises:
       ValueError: an unknown name, option or value, or a file that an option names is missing.
@@ -128,14 +128,13 @@ def check_problem(
     """
     catalogue.check(name, options)
     catalogue.check_values(name, options)
+    catalogue.check_inside(name, options)
     found = []
     for part, own_options in catalogue.parts(name, options):
-        catalogue.check(part, own_options)
-        catalogue.check_values(part, own_options)
         catalogue.check_files(part, own_options)
-        entry = catalogue.CATALOGUE.get(part)
-        if entry and entry.dataset:
-            found.append((entry.dataset, data_dir or options.get("data_dir") or own_options.get("data_dir")))
+        folder = data_dir or options.get("data_dir") or own_options.get("data_dir")
+        found += [(dataset, folder) for dataset in catalogue.needed_datasets(part, own_options)]
+    options = catalogue.resolved(name, options)
     if not found:
         return options, {}
     if not download:
@@ -147,9 +146,11 @@ def check_problem(
 
 def threads_for(setting: str, problem: str, options: Mapping[str, Any] | None = None) -> int | None:
     """Threads within an operation for the flag `threads`; None leaves TensorFlow's default."""
-    entries = [catalogue.CATALOGUE.get(name) for name, _ in catalogue.parts(problem, options or {})]
     # Of a problem of the user's own we do not know what it is made of.
-    dense = all(entry is not None and not entry.convolutional for entry in entries)
+    dense = all(
+        name in catalogue.CATALOGUE and not catalogue.is_convolutional(name, own_options)
+        for name, own_options in catalogue.parts(problem, options or {})
+    )
     return 1 if setting == "auto" and dense else None
 
 
@@ -235,6 +236,8 @@ class _JsonParser(flags.ArgumentParser):
                 raise ValueError(f"{what} The file cannot be read: {getattr(error, 'strerror', error)}.") from error
         try:
             value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        except RecursionError as error:
+            raise ValueError(f"{what} It lies too deep in itself.") from error
         except ValueError as error:
             raise ValueError(f"{what} {error}.") from error
         if not isinstance(value, self._kind):

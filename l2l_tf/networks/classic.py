@@ -22,15 +22,12 @@ class Classic(Network):
     coordinatewise = True
     slots: tuple[str, ...] = ()
 
-    def __init__(self, name: str | None, learning_rate: float, **constants: float):
-        if not learning_rate >= 0:
-            raise ValueError(f"{type(self).__name__} needs a learning rate of at least 0. Received: {learning_rate}.")
-        super().__init__({"learning_rate": learning_rate, **constants}, name=name)
+    def __init__(self, learning_rate: float, name: str | None = None):
+        super().__init__(name=name)
         self.learning_rate = tf.Variable(learning_rate, trainable=False, dtype=tf.float32, name="learning_rate")
 
-    @property
-    def options(self):
-        return {**super().options, "learning_rate": float(self.learning_rate)}
+    def _told(self, options):
+        return {**options, "learning_rate": float(self.learning_rate)}
 
     def initial_state(self, parameters):
         zeros = {name: tf.zeros(p.shape, at_least_float32(p.dtype)) for name, p in parameters.items()}
@@ -77,7 +74,7 @@ class Sgd(Constant):
     """u = -learning_rate g."""
 
     def __init__(self, learning_rate: float = 0.01, name: str | None = None):
-        super().__init__(name, learning_rate)
+        super().__init__(learning_rate, name)
 
     def _rule(self, learning_rate, gradient, step):
         return (-learning_rate * gradient,)
@@ -89,7 +86,7 @@ class Momentum(Constant):
     slots = ("velocity",)
 
     def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, name: str | None = None):
-        super().__init__(name, learning_rate, momentum=momentum)
+        super().__init__(learning_rate, name)
         self._momentum = momentum
 
     def _rule(self, learning_rate, gradient, step, velocity):
@@ -111,7 +108,7 @@ class RMSProp(Constant):
     slots = ("second_moment",)
 
     def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7, name: str | None = None):
-        super().__init__(name, learning_rate, rho=rho, epsilon=epsilon)
+        super().__init__(learning_rate, name)
         self._rho = rho
         self._epsilon = epsilon
 
@@ -134,7 +131,7 @@ class Adam(Constant):
         epsilon: float = 1e-7,
         name: str | None = None,
     ):
-        super().__init__(name, learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        super().__init__(learning_rate, name)
         self._beta_1 = beta_1
         self._beta_2 = beta_2
         self._epsilon = epsilon

@@ -55,7 +55,7 @@ def _run(script, *arguments, timeout=240):
 _RESUME = """
 import sys
 import keras, numpy as np
-import l2l_tf.keras_optimizer
+import l2l_tf.deployment.keras_optimizer
 folder, half = sys.argv[1], int(sys.argv[2])
 with np.load(folder + "/data.npz") as data:
     x, y = data["x"], data["y"]
