@@ -17,6 +17,7 @@ _HOMES = {
     "export_saved_model": "l2l_tf.deployment.saved_model",
     "load": "l2l_tf.training.meta",
     "networks": "l2l_tf.networks",
+    "opt_list": "l2l_tf.deployment.opt_list",
     "pretrained": "l2l_tf.pretrained",
 }
 
@@ -29,6 +30,7 @@ __all__ = [  # noqa: F822: most come from __getattr__
     "export_saved_model",
     "load",
     "networks",
+    "opt_list",
     "pretrained",
 ]
 

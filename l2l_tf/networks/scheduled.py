@@ -1,8 +1,8 @@
-"""Hand-designed optimizers with all of their hyperparameters: weight penalties, warm-up, decay along runs of known length.
+"""Hand-designed optimizers with all of their hyperparameters: penalties, warm-up, decay along runs of known length.
 
-The search spaces of TaskSet (Metz et al. 2020) are over these. Each hyperparameter is a variable, not a trainable one, so
-that a search, or a population of members that differ in them, runs in one compiled graph. Decays close to 1 are kept as
-1 - beta, of which single precision holds all digits.
+The search spaces of TaskSet (Metz et al. 2020) are over these. Each hyperparameter is a variable, not a trainable one,
+so that a search, or a population of members that differ in them, runs in one compiled graph. Decays close to 1 are kept
+as 1 - beta, of which single precision holds all digits.
 """
 
 import math
@@ -23,6 +23,7 @@ class Scheduled(Classic):
     """
 
     observes = frozenset({"gradients", "parameters"})
+    coordinatewise = False
 
     def __init__(
         self, total_steps: int, hyperparameters: dict[str, float], /, learning_rate: float, name: str | None = None
@@ -55,8 +56,8 @@ class Adam8p(Scheduled):
         m^ = m' / (1 - beta_1^t);        v^ = v' / (1 - beta_2^t)
         u  = -learning_rate max(1 - linear_decay s, 0) exp(-exponential_decay s) m^ / (sqrt(v^ + 1e-10) + epsilon)
 
-    with t from 1, and s = (t - 1) 10,000 / total_steps: rates of decay are those of runs of 10,000 steps (Metz et al. 2020,
-    appendix; their code's Adam8p forgets the factor for runs of another length).
+    with t from 1, and s = (t - 1) 10,000 / total_steps: rates of decay are those of runs of 10,000 steps (Metz et al.
+    2020, appendix; their code's Adam8p forgets the factor for runs of another length).
 
     Args:
       learning_rate: of the first step.
@@ -105,7 +106,7 @@ class Adam8p(Scheduled):
 
 
 class NAdamW(Scheduled):
-    """Adam with Nesterov's momentum, decoupled decay of theta, warm-up, a constant stretch and half a cosine (opt_list).
+    """Adam with Nesterov's momentum, decoupled decay of theta, warm-up, a constant stretch, half a cosine (opt_list).
 
         g' = g + l2 theta
         m' = beta_1 m + (1 - beta_1) g';  v' = beta_2 v + (1 - beta_2) g'^2
