@@ -63,7 +63,7 @@ def get(name: str, **options) -> "Problem":
     catalogue.check(name, options)
     catalogue.check_inside(name, options)
     try:
-        options = option_values.plain(options)
+        options = option_values.without_numpy(options)
     except RecursionError:
         raise ValueError(f"The options of {name} lie too deep in each other.") from None
     if name in catalogue.CATALOGUE:

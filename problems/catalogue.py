@@ -10,6 +10,7 @@ import os
 import reprlib
 import sys
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from problems import option_values
@@ -28,6 +29,8 @@ class Entry(NamedTuple):
       check: `module:function` that looks, without TensorFlow, whether the files that its options name are there.
       inner: the option with the problems it is made of: one `{"name": ..., "options": {...}}`, or a list of them.
       apart: values of options that do not go together, and why.
+      described_by: the module that tells what only the options tell, in place of `dataset` and `convolutional`:
+        `resolve(options)`, the options that are kept of these; `needed_datasets(options)`; `is_convolutional(options)`.
     """
 
     home: str
@@ -38,6 +41,12 @@ class Entry(NamedTuple):
     check: str | None = None
     inner: str | None = None
     apart: tuple[Mapping[str, str], str] | None = None
+    described_by: str | None = None
+
+    @property
+    def described(self) -> ModuleType | None:
+        """The module `described_by`."""
+        return importlib.import_module(self.described_by) if self.described_by else None
 
 
 _IMAGES = ("batch_size", "mode", "stddev", "validation_size", "input_noise", "data_dir", "download", "dtype")
@@ -87,6 +96,11 @@ CATALOGUE: dict[str, Entry] = {
         ("problem", "log_range", "data_dir", "download"),
         required=("problem",),
         inner="problem",
+    ),
+    "taskset": Entry(
+        "problems.taskset.task:from_options",
+        ("family", "seed", "data", "config", "data_dir", "download"),
+        described_by="problems.taskset.options",
     ),
 }
 
@@ -153,7 +167,7 @@ def check_values(name: str, options: Mapping[str, Any]) -> None:
       ValueError: one that the option cannot have.
     """
     if name in CATALOGUE:
-        option_values.check(name, VALUES, options)
+        option_values.enter(name, VALUES, options)
 
 
 def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -164,6 +178,49 @@ def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str,
     inner = options.get(entry.inner)
     descriptions = filter(is_description, inner if isinstance(inner, list | tuple) else [inner])
     return [part for each in descriptions for part in parts(each["name"], each.get("options", {}))]
+
+
+def resolved(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that a problem is kept by: those that stand for others, in it and in what it is made of, written out.
+
+    Raises:
+      ValueError: they stand for nothing.
+    """
+    entry = CATALOGUE.get(name)
+    if entry and entry.described:
+        return entry.described.resolve(options)
+    if entry is None or entry.inner is None or entry.inner not in options:
+        return dict(options)
+
+    def written_out(value):
+        if not is_description(value) or "options" not in value:
+            return value
+        return {**value, "options": resolved(value["name"], value["options"])}
+
+    inner = options[entry.inner]
+    written = [written_out(each) for each in inner] if isinstance(inner, list | tuple) else written_out(inner)
+    return {**options, entry.inner: written}
+
+
+def needed_datasets(name: str, options: Mapping[str, Any]) -> list[str]:
+    """The names in TFDS of the data that a problem needs, not of what it is made of."""
+    entry = CATALOGUE.get(name)
+    if entry and entry.described:
+        return entry.described.needed_datasets(options)
+    return [entry.dataset] if entry and entry.dataset else []
+
+
+def is_convolutional(name: str, options: Mapping[str, Any]) -> bool:
+    """Whether the time of a problem, one of the table, goes into convolutions."""
+    entry = CATALOGUE[name]
+    return entry.described.is_convolutional(options) if entry.described else entry.convolutional
+
+
+def identity(options: Any) -> Any:
+    """`options`, those of problems inside included, without what says where their data is."""
+    if isinstance(options, Mapping):
+        return {name: identity(value) for name, value in options.items() if name not in ("data_dir", "download")}
+    return [identity(item) for item in options] if isinstance(options, (list, tuple)) else options
 
 
 def is_description(value: Any) -> bool:

@@ -61,6 +61,10 @@ class Ensemble(Problem):
         seeds = split_seed(seed, len(self._problems))
         return self._sum(parameters, lambda i, problem, own: problem.validation_loss(own, instance[i], seeds[i]))
 
+    def outer_validation_loss(self, parameters, instance, seed):
+        seeds = split_seed(seed, len(self._problems))
+        return self._sum(parameters, lambda i, problem, own: problem.outer_validation_loss(own, instance[i], seeds[i]))
+
     def held_out_loss(self, parameters, instance, split):
         if split not in self.held_out_splits:
             return super().held_out_loss(parameters, instance, split)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from problems import datasets
+from problems.held_out import mean_over_rows
 from problems.layers import Classifier, ConvNet, Mlp
 from problems.problem import Parameters, Problem, draw_rows, split_seed
 
@@ -130,20 +131,12 @@ class ImageClassification(Problem):
 
     def _mean_loss(self, parameters, split, moments=None):
         data = self._split(split)
-        num_images = data.rows.shape[0]
-        num_batches = -(-num_images // _HELD_OUT_BATCH)
 
-        def add_batch(i, total):
-            rows = data.rows[i * num_images // num_batches : (i + 1) * num_images // num_batches]
-            return i + 1, total + tf.reduce_sum(self._losses(parameters, data, rows, tf.stack([i, 0]), moments))
+        def losses(first, end, number):
+            rows = data.rows[first:end]
+            return tf.reduce_sum(self._losses(parameters, data, rows, tf.stack([number, 0]), moments))
 
-        _, total = tf.while_loop(
-            lambda i, _: i < num_batches,
-            add_batch,
-            (tf.constant(0), tf.zeros([], self._dtype)),
-            maximum_iterations=num_batches,
-        )
-        return total / num_images
+        return mean_over_rows(losses, data.rows.shape[0], _HELD_OUT_BATCH, self._dtype)
 
     def _minibatch_losses(self, parameters, split, seed, noise_seed=None):
         data = self._split(split)

@@ -55,6 +55,16 @@ class Problem(abc.ABC):
         """
         raise NotImplementedError(f"The problem {self.name!r} has no validation data.")
 
+    def outer_validation_loss(self, parameters: Parameters, instance: Any, seed: tf.Tensor) -> tf.Tensor:
+        """What an optimizer is trained for where that is not `loss`; `validation_loss` unless a problem has data apart.
+
+        With data of its own, an optimizer may look at `validation_loss` and not be trained on what it saw.
+
+        Raises:
+          NotImplementedError: the problem has no validation data.
+        """
+        return self.validation_loss(parameters, instance, seed)
+
     def held_out_loss(self, parameters: Parameters, instance: Any, split: str) -> tf.Tensor:
         """The mean loss over the whole of a held-out split, one of `held_out_splits`.
 

@@ -54,6 +54,9 @@ class RandomScaling(Problem):
     def validation_loss(self, parameters, instance, seed):
         return self._problem.validation_loss(_scaled(parameters, instance), instance["instance"], seed)
 
+    def outer_validation_loss(self, parameters, instance, seed):
+        return self._problem.outer_validation_loss(_scaled(parameters, instance), instance["instance"], seed)
+
     def held_out_loss(self, parameters, instance, split):
         return self._problem.held_out_loss(_scaled(parameters, instance), instance["instance"], split)
 

@@ -20,10 +20,13 @@ ALLOWED = {
     "evaluation": {"pretrained", "saving", "fast", "unrolling", "networks", "problems"},
     "training": {"evaluation", "estimators", "pretrained", "saving", "fast", "unrolling", "networks", "problems"},
     "deployment": {"pretrained", "saving", "fast", "unrolling", "networks"},
+    "commands": {
+        *("deployment", "training", "evaluation", "estimators", "pretrained"),
+        *("saving", "fast", "unrolling", "networks", "problems"),
+    },
 }
 # Beside the package's face, at most six files that everything shares. They import no wing.
-SHARED = {"allocator", "command_line", "presets", "version"}
-COMMANDS = {"command_line"}  # it stands between the commands and the catalogues
+SHARED = {"allocator", "presets", "version"}
 
 
 def folder_of(wing: str) -> pathlib.Path:
@@ -31,8 +34,8 @@ def folder_of(wing: str) -> pathlib.Path:
 
 
 @functools.cache
-def imports(path: pathlib.Path) -> frozenset[str]:
-    """The modules of ours that a file imports, wherever in it the import stands."""
+def imports(path: pathlib.Path, packages: tuple[str, ...] = ("l2l_tf", "problems")) -> frozenset[str]:
+    """The modules of these packages that a file imports, wherever in it the import stands."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -40,7 +43,7 @@ def imports(path: pathlib.Path) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path} imports relatively, line {node.lineno}."
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in found if name.split(".")[0] in ("l2l_tf", "problems"))
+    return frozenset(name for name in found if name.split(".")[0] in packages)
 
 
 def wing_of(module: str) -> str:
@@ -51,7 +54,7 @@ def wing_of(module: str) -> str:
 
 @pytest.mark.parametrize("wing", ALLOWED)
 def test_a_wing_imports_only_what_is_below_it(wing):
-    below = ALLOWED[wing] | {wing} | (set() if wing == "problems" else SHARED - COMMANDS)
+    below = ALLOWED[wing] | {wing} | (set() if wing == "problems" else SHARED)
     wrong = {
         f"{path.relative_to(ROOT)} imports {module}"
         for path in folder_of(wing).rglob("*.py")
@@ -77,7 +80,7 @@ def test_every_folder_is_a_wing_of_the_table():
 def test_the_top_holds_only_what_everything_shares():
     files = {path.stem for path in (ROOT / "l2l_tf").glob("*.py")} - {"__init__"}
     assert files == SHARED
-    for name in SHARED - COMMANDS:
+    for name in SHARED:
         ours = {module for module in imports(ROOT / "l2l_tf" / f"{name}.py") if wing_of(module) in ALLOWED}
         assert not ours, f"{name} imports a wing: {ours}."
 
@@ -118,3 +121,18 @@ def test_a_wing_says_what_it_may_import(wing):
     said = doc.replace("\n", " ").split("May import:")[1].split("Imported by:")[0]
     words = {word.strip(" .,") for part in said.split(",") for word in part.split()}
     assert words & set(ALLOWED) == ALLOWED[wing]
+
+
+EXPERIMENTS = {"shared": set(), "paper": {"shared"}, "talk": {"paper", "shared"}, "analysis": {"paper", "shared"}}
+
+
+@pytest.mark.parametrize("wing", EXPERIMENTS)
+def test_experiments_share_one_way(wing):
+    wrong = {
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (ROOT / "experiments" / wing).rglob("*.py")
+        for module in imports(path, ("experiments",))
+        if module.split(".")[1] not in EXPERIMENTS[wing] | {wing}
+    }
+    assert not wrong
+    assert {path.parent.name for path in (ROOT / "experiments").glob("*/*.py")} == set(EXPERIMENTS)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from l2l_tf import networks, presets
+from l2l_tf import networks, presets, pretrained
 from l2l_tf.evaluation import tuning
-from l2l_tf.evaluation.evaluator import Evaluator
+from l2l_tf.evaluation.evaluator import Curves, Evaluator
 from l2l_tf.evaluation.report import Result
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.networks.network import Network
@@ -83,6 +83,44 @@ def run(
     evaluator = Evaluator(problem, contender.network, num_steps, held_out_splits, held_out_steps)
     curves = evaluator(seeds.fold(seeds.root(seed), seeds.Purpose.EVALUATION), num_draws, on_draw)
     return Result(contender.name, curves, contender.learned, contender.learning_rate, contender.details)
+
+
+def evaluate(
+    optimizer: str | Path | Network,
+    problem: Problem,
+    num_steps: int = 100,
+    num_draws: int = 10,
+    seed: int = 0,
+    held_out_splits: Sequence[str] = (),
+) -> Curves:
+    """Learning curves of an optimizer on fresh draws of a problem: those that `evaluate.py --seed` takes.
+
+    >>> import l2l_tf, problems
+    >>> curves = l2l_tf.evaluate("quadratic", problems.get("quadratic"), num_steps=50, num_draws=2)
+    >>> curves.losses.shape
+    (2, 51)
+
+    Args:
+      optimizer: a pretrained name, the folder of a saved optimizer, or a network: `networks.get("Adam")` for one.
+      problem: what is minimised.
+      num_steps: of each run, T.
+      num_draws: how many runs; draw i of a seed is the same for every optimizer.
+      seed: root of the draws.
+      held_out_splits: of the problem, whose loss is measured after the last step.
+
+    Returns:
+      Curves: `losses` `[num_draws, num_steps + 1]`, `held_out` by split, and seconds.
+
+    Raises:
+      SavedOptimizerError: `optimizer` is neither a pretrained name nor the folder of a saved optimizer.
+      ValueError: a number or a split is out of range.
+    """
+    if num_draws < 1:
+        raise ValueError(f"An evaluation takes at least 1 draw. Received: num_draws={num_draws}.")
+    if not isinstance(optimizer, Network):
+        optimizer = saved("", pretrained.folder(str(optimizer)), problem).network
+    evaluator = Evaluator(problem, optimizer, num_steps, held_out_splits)
+    return evaluator(seeds.fold(seeds.root(seed), seeds.Purpose.EVALUATION), num_draws)
 
 
 def _described(assigned: AssignedNetworks) -> dict[str, Any]:

@@ -5,7 +5,7 @@ the same f, theta_0 and minibatches for every optimizer: comparisons are paired.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,10 +39,19 @@ class Curves(NamedTuple):
         return self.losses[:, -1] if split is None else self.held_out[split][:, -1]
 
     @property
+    def counted(self) -> np.ndarray:
+        """`[draws]`, bool: those that means are over, whose loss at theta_0 is finite. All, where none is.
+
+        What is not finite where it starts says nothing of an optimizer. It is the same draws for all optimizers.
+        """
+        finite = np.isfinite(self.losses[:, 0])
+        return finite if finite.any() else np.ones_like(finite)
+
+    @property
     def log_mean_final_error(self) -> float:
-        """log10 of the mean loss at the last step; -inf for a mean of 0."""
+        """log10 of the mean loss at the last step, of the draws that are counted; -inf for a mean of 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.log10(np.mean(self.final())))
+            return float(np.log10(np.mean(self.final()[self.counted])))
 
     @property
     def mean_epoch_time(self) -> float:
@@ -111,9 +120,15 @@ class Evaluator:
 
     def __call__(self, seed: tf.Tensor, num_draws: int, on_draw: Callable[[int], None] = lambda draw: None) -> Curves:
         """Curves on the first `num_draws` draws of `seed` (int32 `[2]`); `on_draw(i)` is called after each."""
+        return self.on_draws(seed, range(num_draws), on_draw)
+
+    def on_draws(
+        self, seed: tf.Tensor, draws: Iterable[int], on_draw: Callable[[int], None] = lambda draw: None
+    ) -> Curves:
+        """Curves on those draws of `seed`."""
         rows, seconds = [], []
         held_out: dict[str, list[list[float]]] = {split: [] for split in self._held_out_splits}
-        for draw in range(num_draws):
+        for draw in draws:
             losses, measured, taken = self._run(seeds.fold(seed, draw))
             seconds.append(taken)
             rows.append(losses)

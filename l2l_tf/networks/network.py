@@ -1,14 +1,14 @@
 """The Network contract: an update rule, observations in and updates out."""
 
 import abc
-import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf.networks import catalogue
+from l2l_tf.networks import catalogue, initializers
+from problems.configurable import Configurable
 
 Tensors = dict[str, tf.Tensor]
 
@@ -34,11 +34,15 @@ class Observation(NamedTuple):
 
 
 @snt.allow_empty_variables  # the classics have nothing to learn
-class Network(snt.Module, abc.ABC):
+class Network(Configurable, snt.Module, abc.ABC):
     """An update rule m: (u_t, h_{t+1}) = m(observation_t, h_t; phi), over parameters of any shapes.
 
     A network creates its variables (phi, its `trainable_variables`) when it is constructed and keeps no other
-    state: h is passed in and out as a nest of floating-point tensors.
+    state: h is passed in and out as a nest of floating-point tensors. Within a `tf.function` too, it is constructed
+    outside of its graph.
+
+    Its options are said once, in its constructor's signature: see `Configurable`. What they may be is said in
+    `catalogue.VALUES`, for the networks there and subclasses of these.
 
     Attributes:
       observes: the fields of an Observation that the rule reads.
@@ -53,14 +57,38 @@ class Network(snt.Module, abc.ABC):
     sees_shapes: bool = False
     max_coordinates: int | None = None
 
-    def __init__(self, options: dict[str, Any], name: str | None = None):
-        super().__init__(name=name)
-        # Past tf.Module, which would wrap the dictionaries within into its own, which are not JSON-able.
-        object.__setattr__(self, "_options", copy.deepcopy(options))
+    def __init__(self, options: dict[str, Any] | None = None, /, name: str | None = None):
+        """Goes on where a subclass's constructor calls it.
 
-    @property
-    def options(self) -> dict[str, Any]:
-        return copy.deepcopy(self._options)
+        Args:
+          options: in place of the arguments of that constructor.
+          name: of the module.
+        """
+        super().__init__(name=name)
+        if options is not None:
+            self.options = options
+
+    @classmethod
+    def _renamed(cls, arguments):
+        entry = _entry(cls)
+        return catalogue.renamed(entry, arguments, warn=True) if entry else arguments
+
+    @classmethod
+    def _entered(cls, options):
+        entry = _entry(cls)
+        return catalogue.enter(entry, options) if entry else options
+
+    @classmethod
+    def _making(cls):
+        return tf.init_scope()  # Variables, and what is computed of them, are no part of a graph that is traced.
+
+    @classmethod
+    def _plain(cls, option: str, value: Any) -> Any:
+        if option == "initializer":
+            return initializers.json_able(value)
+        if option == "preprocess_options" and value is None:
+            return {}
+        return super()._plain(option, value)
 
     @abc.abstractmethod
     def initial_state(self, parameters: Tensors) -> Any:
@@ -78,13 +106,22 @@ def class_name(network: Network) -> str:
       ValueError: a network of a user's own, which a saved optimizer could not name.
     """
     cls = type(network)
-    entry = catalogue.CATALOGUE.get(cls.__name__)
-    if entry is None or entry.module != cls.__module__:
+    if not _is_ours(cls):
         raise ValueError(
             f"An optimizer is saved by its networks' names, which are {catalogue.names()}. Of others keep the weights: "
             f"networks.weights_of and assign_weights. Received: {cls.__module__}.{cls.__qualname__}."
         )
     return cls.__name__
+
+
+def _is_ours(cls: type) -> bool:
+    entry = catalogue.CATALOGUE.get(cls.__name__)
+    return entry is not None and entry.module == cls.__module__
+
+
+def _entry(cls: type) -> str | None:
+    """The name in the catalogue of a network, or of the one that it is a subclass of."""
+    return next((base.__name__ for base in cls.__mro__ if _is_ours(base)), None)
 
 
 def weights_of(network: Network) -> dict[str, np.ndarray]:

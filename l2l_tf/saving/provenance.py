@@ -35,7 +35,9 @@ def command() -> str:
     for before, word in zip(sys.argv, sys.argv[1:]):
         if before.lstrip("-") != "data_dir" and word.lstrip("-").partition("=")[0] != "data_dir":
             words.append(word)
-    return shlex.join(["python", *program, *words])
+    # A console script is named as it is called; a file of Python's is run by it.
+    python = ["python"] if spec or program[0].endswith(".py") else []
+    return shlex.join([*python, *program, *words])
 
 
 def commit() -> str | None:

@@ -94,9 +94,13 @@ class MetaOptimizer:
         outer_optimizer = OuterOptimizer(network.trainable_variables, learning_rate)
         return MetaMinimize(problem, network, estimator, outer_optimizer)
 
-    def save(self, path: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Saves the networks and the assignments last used; `l2l_tf.load` reads them back."""
-        saved_optimizer.save(self._assigned(self.net_assignments), path, metadata)
+    def save(self, path: str | Path, metadata: dict[str, Any] | None = None, overwrite: bool = False) -> None:
+        """Saves the networks and the assignments last used; `l2l_tf.load` reads them back.
+
+        Raises:
+          ValueError: see `saved_optimizer.save`: a `config.json` of something else, without `overwrite`.
+        """
+        saved_optimizer.save(self._assigned(self.net_assignments), path, metadata, overwrite)
 
     def _assigned(self, net_assignments: Assignments | None, problem: Problem | None = None) -> AssignedNetworks:
         if problem is not None:

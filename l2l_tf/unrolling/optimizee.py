@@ -7,7 +7,6 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf.networks.network import Tensors
-from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.run import Run
 from problems import calling, randomness, user_code
 from problems.problem import Problem
@@ -77,7 +76,7 @@ def at_step(function: Callable[..., Any], run: Run) -> Any:
     Raises:
       UserCodeError: see `problems.calling.call`.
     """
-    return calling.call(function, run.parameters, run.instance, seeds.fold(run.seed, run.step))
+    return calling.call(function, run.parameters, run.instance, run.minibatch_seed)
 
 
 def loss_at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:

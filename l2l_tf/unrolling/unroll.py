@@ -107,7 +107,7 @@ def roll_out(
     """Takes `len_unroll` steps and records what a replay needs; with `validation`, of an objective of those losses."""
 
     def record(run, observation):
-        outer = optimizee.value_and_gradient(problem.validation_loss, run) if validation else ()
+        outer = optimizee.value_and_gradient(problem.outer_validation_loss, run) if validation else ()
         return observation, run.parameters if record_parameters else (), run.state, outer
 
     run, (observations, parameters, states, outer) = _steps(problem, network, run, len_unroll, record)
@@ -241,7 +241,7 @@ def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observat
 
 
 def _outer_loss(problem: Problem, run: Run, observation: Observation, objective: Objective) -> tf.Tensor:
-    return optimizee.loss_at_step(problem.validation_loss, run) if objective.of_validation else observation.loss
+    return optimizee.loss_at_step(problem.outer_validation_loss, run) if objective.of_validation else observation.loss
 
 
 def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation):

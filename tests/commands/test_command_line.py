@@ -9,13 +9,13 @@ import sys
 import pytest
 from absl import flags
 
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from problems import DatasetNotPreparedError
 
 COMMAND = '''"""Says what it was given."""
 import json, os, sys, time
 from absl import flags
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("do", "print", "What to do.", flag_values=FLAGS)

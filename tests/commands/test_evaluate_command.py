@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from l2l_tf import networks
+from l2l_tf.commands import evaluate
 from l2l_tf.evaluation.evaluator import Evaluator
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.unrolling import seeds
@@ -54,7 +55,7 @@ def command(capsys):
     """Runs evaluate.py in this process, with flags of its own; gives what it printed."""
 
     def run(*arguments):
-        spec = importlib.util.spec_from_file_location("evaluate_under_test", ROOT / "evaluate.py")
+        spec = importlib.util.spec_from_file_location("evaluate_under_test", evaluate.__file__)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         # TensorFlow runs already: its threads cannot be set any more.

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-import train
 from l2l_tf import presets
+from l2l_tf.commands import train
 from l2l_tf.networks import catalogue
 from l2l_tf.training.config import TrainingConfig
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments import outer_gradients
+from experiments.analysis import outer_gradients
 from l2l_tf import networks
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.unrolling import seeds, unroll

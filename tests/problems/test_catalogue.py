@@ -25,7 +25,8 @@ def test_options_are_those_of_the_constructor(name):
     parameters = inspect.signature(constructor).parameters.values()
     assert set(entry.options) == {parameter.name for parameter in parameters}
     assert set(entry.required) == {parameter.name for parameter in parameters if parameter.default is parameter.empty}
-    assert (entry.dataset is not None or entry.inner is not None) == ("data_dir" in entry.options)
+    needs_data = any(value is not None for value in (entry.dataset, entry.inner, entry.described_by))
+    assert needs_data == ("data_dir" in entry.options)
     if inspect.isclass(constructor):
         assert constructor.name == name
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from PIL import Image
 
 import problems
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from problems import neural_art, pictures, vgg
 from problems.neural_art import NeuralArt
 from problems.problem import draw_rows, split_seed

@@ -47,7 +47,7 @@ def test_kill_in_the_middle_keeps_what_was_there(tmp_path):
     path.write_bytes(b"before")
     program = (
         "import os, signal, sys\n"
-        "from l2l_tf import files\n"
+        "from l2l_tf.saving import files\n"
         "with files.replacing(sys.argv[1]) as stream:\n"
         "    stream.write(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

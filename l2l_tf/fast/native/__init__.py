@@ -4,6 +4,6 @@ A step of XLA's goes through memory between one part and the next, and its matri
 core can do. Here 64 coordinates at a time take all their steps, and go back through them, in the first two caches.
 """
 
-from l2l_tf.fast.native.library import LANES, operations
+from l2l_tf.fast.native.library import LANES, operations, sources_digest
 
-__all__ = ["LANES", "operations"]
+__all__ = ["LANES", "operations", "sources_digest"]

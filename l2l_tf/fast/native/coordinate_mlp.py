@@ -1,0 +1,146 @@
+"""A step of PerParameterMLP or AdafactorMLP in one operation, for all tensors of a model, and for many copies of it.
+
+    native_step = NativeStep(network, native.operations())                        # once, where `applies(network)`
+    updates, next_state, _ = native_step(observation, state)                      # network(observation, state)
+    updates, next_state, _ = native_step(observation, state, weights, members=M)  # M copies, side by side
+
+With members, every tensor of the observation and of the state has their axis first, `[M, *shape]`, as have the updates:
+M runs with parameters, gradients and states of their own (`state` is `network.initial_state` of one, each tensor of it
+repeated M times). `weights`, `[M, *shape]` in the order of `network.trainable_variables`, are M sets of phi; None is
+that of the network for all. `observation.step` is a scalar, or `[M]`.
+
+The operation takes a tensor in three goes, of which the first reads second moments and gradients alone: their means;
+the next slots, and the mean squares of the features; the update. Nothing is written but slots and updates. Tensors of a
+call, and blocks of large ones, are dealt to threads; few coordinates stay on the caller's.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from l2l_tf.networks import coordinate_features
+from l2l_tf.networks.adafactor_features import AdafactorFeatures
+from l2l_tf.networks.adafactor_mlp import AdafactorMLP
+from l2l_tf.networks.network import Network, Observation, Tensors
+from l2l_tf.networks.per_parameter_mlp import PerParameterMLP
+
+
+class Stepped(NamedTuple):
+    """What a step gives.
+
+    Attributes:
+      updates, state: as the network's own call returns them.
+      unusable: int64, how many coordinates had a gradient that is not usable; 0 unless `masked`.
+    """
+
+    updates: Tensors
+    state: Any
+    unusable: tf.Tensor
+
+
+def applies(network: Network) -> bool:
+    """Whether there is native code for the network, should this machine have a compiler."""
+    return type(network) in (PerParameterMLP, AdafactorMLP) and all(
+        variable.dtype == tf.float32 for variable in network.trainable_variables
+    )
+
+
+class NativeStep:
+    """The network's `__call__` as an operation.
+
+    Args:
+      network: one that `applies` holds for.
+      operations: of `native.operations`.
+      masked: whether a coordinate whose gradient is not usable (`dtypes.is_usable`) gets the update 0 and keeps its
+        slots, and counts as one with the gradient 0 for all else.
+    """
+
+    def __init__(self, network: Any, operations: Any, masked: bool = False):
+        self._network = network
+        self._operations = operations
+        self._kind = network.kind
+        decays = (*self._kind.decays, *([self._kind.second_moment_decay] if self._is_factored else []))
+        self._attributes = {
+            "factored": self._is_factored,
+            "decays": decays,
+            "complements": [1 - decay for decay in decays],
+            "scale": network.options["scale"],
+            "magnitude_scale": network.options["magnitude_scale"],
+            "masked": masked,
+            "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1,
+        }
+
+    def __call__(
+        self,
+        observation: Observation,
+        state: Any,
+        weights: Sequence[tf.Tensor] | None = None,
+        members: int | None = None,
+    ) -> Stepped:
+        """The updates and the next state; see the module for `weights` and `members`."""
+        gradients = observation.gradients
+        if not gradients:
+            return Stepped({}, state, tf.zeros([], tf.int64))
+        parameters: Any = observation.parameters
+        axes = (members is not None) + (self._network.options["function_axis"] is not None)
+        slots = [slot for name in gradients for slot in self._slots(state, name)]
+        result = self._operations.l2l_mlp_forward(
+            shared=self._shared(observation.step),
+            magnitudes=tf.zeros([1, 1]),
+            weights=self._in_order(weights),
+            gradients=[tf.cast(gradient, tf.float32) for gradient in gradients.values()],
+            parameters=[tf.cast(parameters[name], tf.float32) for name in gradients],
+            slots=slots,
+            lead=axes,
+            **self._attributes,
+        )
+        updates = {}
+        for (name, gradient), update in zip(gradients.items(), result.updates):
+            update.set_shape(gradient.shape)
+            updates[name] = tf.cast(update, gradient.dtype)
+        for after, before in zip(result.next_slots, slots):
+            after.set_shape(before.shape)
+        return Stepped(updates, self._with_slots(state, list(gradients), list(result.next_slots)), result.unusable)
+
+    @property
+    def _is_factored(self) -> bool:
+        return isinstance(self._kind, AdafactorFeatures)
+
+    def _shared(self, step: Any) -> tf.Tensor:
+        """`[1, 1, C]` or, of steps `[M]`, `[M, 1, C]`."""
+        trained_steps = self._network.options["trained_steps"]
+        step = tf.reshape(step, [-1, 1, 1])
+        return coordinate_features.time_features(step, tf.float32, trained_steps)
+
+    def _in_order(self, weights: Sequence[tf.Tensor] | None) -> list[tf.Tensor]:
+        """w and b of each layer."""
+        layers = self._network.layers
+        if weights is None:
+            return [tf.convert_to_tensor(variable) for layer in layers for variable in (layer.w, layer.b)]
+        own = {variable.ref(): weight for variable, weight in zip(self._network.trainable_variables, weights)}
+        return [own[variable.ref()] for layer in layers for variable in (layer.w, layer.b)]
+
+    def _slots(self, state: Any, name: str) -> list[tf.Tensor]:
+        """The tensors of one parameter, in the operation's order."""
+        return [by_name[name] for slot in self._order(state) for by_name in state[slot] if name in by_name]
+
+    def _with_slots(self, state: Any, names: list[str], slots: list[tf.Tensor]) -> Any:
+        """`state` with the slots of the parameters in place of its own."""
+        remaining = iter(slots)
+        made: dict[str, tuple[dict[str, tf.Tensor], ...]] = {
+            slot: tuple({} for _ in of_slot) for slot, of_slot in state.items()
+        }
+        for name in names:
+            for slot in self._order(state):
+                for by_name, before in zip(made[slot], state[slot]):
+                    if name in before:
+                        by_name[name] = next(remaining)
+        return {
+            slot: tuple({name: own.get(name, h) for name, h in before.items()} for own, before in zip(made[slot], old))
+            for slot, old in state.items()
+        }
+
+    def _order(self, state: Any) -> list[str]:
+        return [slot for slot in ("first_moments", "second_moments", "full", "rows", "columns") if slot in state]

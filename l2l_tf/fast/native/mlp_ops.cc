@@ -1,0 +1,261 @@
+// TensorFlow operations for rules with an MLP on each coordinate, over all tensors of a model at once.
+//
+//   L2lMlpForward: a step. Tensors are [rows..., *shape] with `lead` axes of independent rows before their own: members
+//     of a population, functions of a batch. Weights are one set for all rows, or [members, ...] with as many
+//     successive rows to each; so are what coordinates share, `shared` [rows, tensors, C], and `magnitudes`
+//     [rows, tensors], of which either axis may be 1.
+
+#include <functional>
+#include <memory>
+
+#include "call.h"
+#include "coordinate_step.h"
+#include "parallel.h"
+
+namespace {
+
+using l2l::Arrangement;
+using l2l::Attributes;
+using l2l::Call;
+using l2l::CoordinateRule;
+using l2l::CoordinateStep;
+using l2l::Extents;
+using l2l::MlpWeights;
+using l2l::Tensor;
+
+constexpr long kAlone = 32768;  // Coordinates of all tensors up to which one thread takes them.
+
+struct Kernel {
+  CoordinateRule rule;
+  int num_weights, num_tensors, num_slots, lead, threads;
+};
+
+void* create(TF_OpKernelConstruction* construction) {
+  Attributes attributes(construction);
+  auto kernel = std::make_unique<Kernel>();
+  CoordinateRule& rule = kernel->rule;
+  rule.factored = attributes.boolean("factored");
+  rule.decays = attributes.numbers("decays");
+  rule.complements = attributes.numbers("complements");
+  rule.num_decays = static_cast<int>(rule.decays.size()) - rule.factored;
+  rule.respond = {attributes.number("scale"), attributes.number("magnitude_scale")};
+  rule.masked = attributes.boolean("masked");
+  kernel->num_weights = attributes.integer("num_weights");
+  kernel->num_tensors = attributes.integer("num_tensors");
+  kernel->num_slots = attributes.integer("num_slots");
+  kernel->lead = attributes.integer("lead");
+  kernel->threads = attributes.integer("threads");
+  return kernel.release();
+}
+
+void destroy(void* kernel) { delete static_cast<Kernel*>(kernel); }
+
+// The inputs that all operations begin with: shared, magnitudes, weights, gradients, parameters, slots.
+class Inputs {
+ public:
+  // False where they do not fit; the call has ended then.
+  bool read(const Kernel& kernel, Call* call) {
+    kernel_ = &kernel;
+    shared_.push_back(call->input(0));
+    shared_.push_back(call->input(1));
+    int next = 2;
+    for (int i = 0; i < kernel.num_weights; ++i) weights_.push_back(call->input(next++));
+    for (int i = 0; i < kernel.num_tensors; ++i) gradients.push_back(call->input(next++));
+    for (int i = 0; i < kernel.num_tensors; ++i) parameters.push_back(call->input(next++));
+    first_slot = next;
+    if (!call->check()) return false;
+    return rule_fits(call) && tensors_fit(call) && weights_fit(call) && shared_fit(call);
+  }
+
+  const MlpWeights& weights_of(long row) const { return members_[row * members_.size() / num_rows]; }
+
+  const float* shared_of(long row, int tensor) const { return of(shared_[0], row, tensor, num_shared_); }
+  float magnitude_of(long row, int tensor) const { return *of(shared_[1], row, tensor, 1); }
+
+  std::vector<Tensor> gradients, parameters;
+  std::vector<Arrangement> arrangements;
+  long num_rows = 1;
+  int first_slot;
+
+ private:
+  bool rule_fits(Call* call) {
+    const CoordinateRule& rule = kernel_->rule;
+    return call->require(rule.num_decays > 0 && rule.complements.size() == rule.decays.size(),
+                         "decays are one or more, and where factored one more; complements are 1 - decay");
+  }
+
+  bool tensors_fit(Call* call) {
+    int slots = 0;
+    for (int i = 0; i < kernel_->num_tensors; ++i) {
+      const std::vector<int64_t> shape = gradients[i].shape();
+      const int rank = static_cast<int>(shape.size()), lead = kernel_->lead;
+      if (!call->require(shape == parameters[i].shape(), "parameters have the shapes of their gradients")) return false;
+      if (!call->require(rank >= lead, "tensors have the leading axes of rows")) return false;
+      long rows = 1, size = 1;
+      for (int axis = 0; axis < lead; ++axis) rows *= shape[axis];
+      if (i == 0) num_rows = rows;
+      if (!call->require(rows == num_rows, "tensors have the same rows")) return false;
+      for (int axis = lead; axis < rank; ++axis) size *= shape[axis];
+      Extents extents{false, 1, size, 1};
+      if (kernel_->rule.factored && rank - lead >= 2) {
+        extents = {true, 1, static_cast<long>(shape[rank - 2]), static_cast<long>(shape[rank - 1])};
+        for (int axis = lead; axis < rank - 2; ++axis) extents.groups *= shape[axis];
+      }
+      arrangements.emplace_back(kernel_->rule, extents);
+      slots += arrangements.back().num_slots;
+    }
+    return call->require(slots == kernel_->num_slots, "slots are those of the tensors, one tensor's after another's");
+  }
+
+  bool weights_fit(Call* call) {
+    const int num_layers = kernel_->num_weights / 2;
+    if (!call->require(kernel_->num_weights % 2 == 0 && num_layers >= 2 && shared_[0].rank() == 3,
+                       "weights are w and b of two or more layers, and what is shared is [rows, tensors, numbers]"))
+      return false;
+    num_shared_ = shared_[0].dim(2);
+    const int axes = weights_[0].rank() - 2;
+    const long count = axes == 1 ? weights_[0].dim(0) : 1;
+    if (!call->require(axes == 0 || axes == 1, "weights are [inputs, units], or with an axis of members before it"))
+      return false;
+    if (!call->require(count > 0 && num_rows % count == 0, "members divide rows")) return false;
+    members_.resize(count);
+    int inputs = kernel_->rule.num_features() + num_shared_;
+    for (int i = 0; i < num_layers; ++i) {
+      const Tensor &w = weights_[2 * i], &b = weights_[2 * i + 1];
+      if (!call->require(w.rank() == 2 + axes && b.rank() == 1 + axes && (!axes || w.dim(0) == count) &&
+                             (!axes || b.dim(0) == count) && w.dim(axes) == inputs && w.dim(axes + 1) == b.dim(axes),
+                         "weights of a layer are w [inputs, units] and b [units], after the members if there are any"))
+        return false;
+      const int units = b.dim(axes);
+      for (long m = 0; m < count; ++m)
+        members_[m].layers.push_back({inputs, units, w.floats() + m * inputs * units, b.floats() + m * units});
+      inputs = units;
+    }
+    return call->require(inputs == 2, "the last layer has two units");
+  }
+
+  bool shared_fit(Call* call) {
+    const auto fits = [&](const Tensor& tensor) {
+      return tensor.dim(0) > 0 && num_rows % tensor.dim(0) == 0 &&
+             (tensor.dim(1) == 1 || tensor.dim(1) == kernel_->num_tensors);
+    };
+    return call->require(shared_[1].rank() == 2 && fits(shared_[0]) && fits(shared_[1]),
+                         "what is shared is [rows, tensors, numbers] and magnitudes are [rows, tensors]");
+  }
+
+  const float* of(const Tensor& tensor, long row, int own, int size) const {
+    const long at = row * tensor.dim(0) / num_rows * tensor.dim(1) + (tensor.dim(1) == 1 ? 0 : own);
+    return tensor.floats() + at * size;
+  }
+
+  const Kernel* kernel_;
+  std::vector<Tensor> shared_, weights_;
+  std::vector<MlpWeights> members_;
+  int num_shared_;
+};
+
+// All rows of all tensors: the large ones with all threads on one, then the others, one a thread.
+void step_each(int threads, long num_rows, const std::vector<Arrangement>& arrangements,
+               const std::function<void(CoordinateStep*, long, int)>& begin, int64_t* unusable) {
+  long coordinates = 0;
+  for (const Arrangement& arrangement : arrangements) coordinates += num_rows * arrangement.extents.size();
+  if (coordinates <= kAlone) threads = 1;
+  std::vector<int> small;
+  std::atomic<int64_t> count{0};
+  l2l::Pool& pool = l2l::Pool::get();
+  for (size_t i = 0; i < arrangements.size(); ++i) {
+    const long size = arrangements[i].extents.size();
+    if (!size) continue;
+    if (threads == 1 || size * num_rows < kAlone || num_rows >= 4 * threads) {
+      small.push_back(static_cast<int>(i));
+      continue;
+    }
+    CoordinateStep step;
+    for (long row = 0; row < num_rows; ++row) {
+      begin(&step, row, static_cast<int>(i));
+      pool.run(step.num_blocks(), threads, [&](int block) { step.look(block); });
+      step.finish_look();
+      pool.run(step.num_blocks(), threads, [&](int block) { step.measure(block); });
+      step.finish_measure();
+      pool.run(step.num_blocks(), threads, [&](int block) { step.respond(block); });
+      count += step.unusable();
+    }
+  }
+  // Rows that lie side by side in one piece of work: threads do not write near one another.
+  const int rows_at_once = static_cast<int>(std::max(1L, num_rows / (8L * threads)));
+  const int pieces = static_cast<int>((num_rows + rows_at_once - 1) / rows_at_once);
+  pool.run(pieces * static_cast<int>(small.size()), threads, [&](int work) {
+    static thread_local CoordinateStep step;
+    const int tensor = small[work / pieces];
+    const long first = work % pieces * long{rows_at_once};
+    for (long row = first; row < std::min(first + rows_at_once, num_rows); ++row) {
+      begin(&step, row, tensor);
+      step.all();
+      count += step.unusable();
+    }
+  });
+  *unusable = count;
+}
+
+void forward(void* own, TF_OpKernelContext* context) {
+  const Kernel& kernel = *static_cast<Kernel*>(own);
+  Call call(context);
+  Inputs inputs;
+  if (!inputs.read(kernel, &call)) return;
+  std::vector<Tensor> updates, slots, next_slots;
+  for (int i = 0; i < kernel.num_tensors; ++i) updates.push_back(call.output(i, inputs.gradients[i].shape()));
+  std::vector<const float*> before;
+  std::vector<float*> after;
+  int slot = 0;
+  for (const Arrangement& arrangement : inputs.arrangements)
+    for (int s = 0; s < arrangement.num_slots; ++s, ++slot) {
+      const int input = inputs.first_slot + slot, output = kernel.num_tensors + slot;
+      std::vector<int64_t> shape;
+      {
+        const Tensor tensor = call.input(input);
+        if (!call.require(call.ok() && tensor.size() == inputs.num_rows * arrangement.slot_size(s),
+                          "slots have the sizes that their tensors say"))
+          return;
+        shape = tensor.shape();
+      }
+      bool in_place;
+      next_slots.push_back(call.output_in_place_of(input, output, shape, &in_place));
+      if (!in_place) slots.push_back(call.input(input));
+      if (!call.check()) return;
+      after.push_back(next_slots.back().floats());
+      before.push_back(in_place ? after.back() : slots.back().floats());
+      if (!arrangement.extents.size()) std::copy_n(before.back(), next_slots.back().size(), after.back());
+    }
+  int64_t* unusable = call.count(kernel.num_tensors + kernel.num_slots);
+  if (!call.check()) return;
+
+  std::vector<int> first_slots(1, 0);
+  for (const Arrangement& arrangement : inputs.arrangements)
+    first_slots.push_back(first_slots.back() + arrangement.num_slots);
+  step_each(kernel.threads, inputs.num_rows, inputs.arrangements, [&](CoordinateStep* step, long row, int tensor) {
+    const Arrangement& arrangement = inputs.arrangements[tensor];
+    const long at = row * arrangement.extents.size();
+    step->begin(&arrangement, &inputs.weights_of(row), inputs.shared_of(row, tensor), inputs.magnitude_of(row, tensor));
+    step->read_from(inputs.gradients[tensor].floats() + at, inputs.parameters[tensor].floats() + at);
+    step->write_to(updates[tensor].floats() + at);
+    for (int s = 0; s < arrangement.num_slots; ++s) {
+      const int own_slot = first_slots[tensor] + s;
+      const long slot_at = row * arrangement.slot_size(s);
+      step->set_slot(s, before[own_slot] + slot_at, after[own_slot] + slot_at);
+    }
+  }, unusable);
+}
+
+__attribute__((constructor)) void register_ops() {
+  const std::vector<const char*> attributes = {
+      "num_weights: int >= 1", "num_tensors: int >= 1", "num_slots: int >= 1", "factored: bool", "decays: list(float)",
+      "complements: list(float)", "scale: float", "magnitude_scale: float", "masked: bool", "lead: int >= 0",
+      "threads: int >= 1"};
+  l2l::register_op("L2lMlpForward",
+                   {"shared: float", "magnitudes: float", "weights: num_weights * float",
+                    "gradients: num_tensors * float", "parameters: num_tensors * float", "slots: num_slots * float"},
+                   {"updates: num_tensors * float", "next_slots: num_slots * float", "unusable: int64"}, forward,
+                   attributes, create, destroy);
+}
+
+}  // namespace
