@@ -21,7 +21,7 @@ _HOMES = {
     "pretrained": "l2l_tf.pretrained",
 }
 
-__all__ = [  # noqa: F822: most come from __getattr__
+__all__ = [  # noqa: F822
     "LearnedOptimizer",
     "MetaOptimizer",
     "__version__",

@@ -5,6 +5,7 @@ runs in one compiled graph.
 """
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 
@@ -35,12 +36,13 @@ class Classic(Network):
 
     def __call__(self, observation: Observation, state):
         step = state["step"] + 1
+        parameters: Any = observation.parameters
         updates = {}
         next_state = {"step": step, **{slot: {} for slot in self.slots}}
         for name, gradient in observation.gradients.items():
             dtype = at_least_float32(gradient.dtype)
             slots = [state[slot][name] for slot in self.slots]
-            parameter = tf.cast(observation.parameters[name], dtype) if "parameters" in self.observes else None
+            parameter = tf.cast(parameters[name], dtype) if "parameters" in self.observes else None
             update, *slots = self._of_tensor(tf.cast(gradient, dtype), parameter, tf.cast(step, dtype), slots)
             updates[name] = tf.cast(update, gradient.dtype)
             for slot, value in zip(self.slots, slots):
