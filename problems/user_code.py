@@ -28,6 +28,7 @@ _LIBRARIES = _PACKAGES + tuple(
 )
 _FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
 _AROUND = re.compile(r'Graph execution error|Detected at node|Stack trace for|\s+File "|<stack traces unavailable>')
+_BESIDE = re.compile(r"\t \[\[\{\{|Arguments received by|\n\nStack trace for|You can attempt the following|\[Op:")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 400
 # What TensorFlow and Python say where a tensor without a value is taken for a number, a condition or an array.
@@ -171,9 +172,7 @@ def _reason(error: BaseException) -> str:
     if text.startswith("Graph execution error"):  # The frames of the operation, then what it says.
         text = "\n".join(line for line in text.splitlines() if not _AROUND.match(line))
     # Keras shows all arguments of the layer's call, TensorFlow where each node is from and what else one could do.
-    text = re.split(r"\t \[\[\{\{|Arguments received by|\n\nStack trace for|You can attempt the following|\[Op:", text)[
-        0
-    ]
+    text = _BESIDE.split(text)[0]
     text = " ".join(text.split()) or "it says no more."
     return _cut(text if text[-1] in ".!?" else f"{text}.", _LONGEST)
 

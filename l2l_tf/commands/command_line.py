@@ -44,8 +44,9 @@ def run(
     """Parses the flags, calls `main()` and exits the process.
 
     The exit code is 0; 2 after an error that the user can mend (a bad flag, `ValueError`, `OSError`,
-    `DatasetNotPreparedError`, `TrainingDivergedError`), told in one line on stderr without a traceback, as is what TensorFlow raises in a problem of the user's own; 130
-    after Ctrl-C. Any other exception is a fault of ours and keeps its traceback, as does every one with `--debug`.
+    `DatasetNotPreparedError`, `TrainingDivergedError`, what TensorFlow raises in a problem of the user's own), told in
+    one line on stderr without a traceback; 130 after Ctrl-C. Any other exception is a fault of ours and keeps its
+    traceback, as does every one with `--debug`.
 
     Args:
       main: the command. It reads its flags from `flag_values`.

@@ -28,8 +28,8 @@ def check_parameters(parameters: Any, where: str = "") -> None:
         if is_tensor and all(is_tensor.values()):
             if high := [name for name, value in parameters.items() if (value.shape.rank or 0) > _MOST_AXES]:
                 raise ValueError(
-                    f"A problem's parameters have at most {_MOST_AXES} axes, as TensorFlow takes no slices of records of "
-                    f"more: reshape in the loss. Received: {high[0]!r} of shape {parameters[high[0]].shape}.{where}"
+                    f"A problem's parameters have at most {_MOST_AXES} axes, as TensorFlow slices no records of more: "
+                    f"reshape in the loss. Received: {high[0]!r} of shape {parameters[high[0]].shape}.{where}"
                 )
             return
         received = str({name: _kind(value) for name, value in parameters.items()})
@@ -110,7 +110,11 @@ def value_and_gradient(loss: Callable[..., tf.Tensor], run: Run) -> tuple[tf.Ten
         value = loss_at_step(loss, run)
     with differentiable(loss):
         gradients = tape.gradient(value, run.parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return value, dense(gradients)
+    # As tf.py_function leaves them, gradients may have lost their shapes.
+    return value, {
+        name: gradient if gradient.shape.rank is not None else tf.ensure_shape(gradient, run.parameters[name].shape)
+        for name, gradient in dense(gradients).items()
+    }
 
 
 @contextlib.contextmanager
