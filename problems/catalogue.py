@@ -7,13 +7,14 @@ constructors' signatures, and to what they refuse.
 import importlib
 import importlib.util
 import os
+import reprlib
 import sys
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from problems import option_values
-from problems.option_values import Value, flag, list_of, number, one_of, or_none, whole
+from problems.option_values import Value, flag, list_of, number, one_of, or_none, text, whole
 
 
 class Entry(NamedTuple):
@@ -112,6 +113,8 @@ VALUES: dict[str, Value] = {
     "condition_number": number(1),
     "content_weight": number(0),
     "conv_channels": list_of(whole(1), fewest=1),
+    "data_dir": or_none(text()),
+    "download": flag(),
     "dtype": one_of("bfloat16", "float16", "float32", "float64"),
     "draw": one_of("uniform", "gaussian", "ill_conditioned"),
     "input_noise": number(0),
@@ -127,6 +130,9 @@ VALUES: dict[str, Value] = {
     "validation_size": whole(1),
     "variation_weight": number(0),
 }
+
+
+_DEEPEST = 20  # Problems in each other: beyond it, somebody's mistake.
 
 
 def names() -> list[str]:
@@ -212,7 +218,48 @@ def is_convolutional(name: str, options: Mapping[str, Any]) -> bool:
 
 def is_description(value: Any) -> bool:
     """Whether it is a problem as data, `{"name": ..., "options": {...}}`; without options is one too."""
-    return isinstance(value, Mapping) and {"name"} <= set(value) <= {"name", "options"}
+    return (
+        isinstance(value, Mapping)
+        and {"name"} <= set(value) <= {"name", "options"}
+        and isinstance(value["name"], str)
+        and isinstance(value.get("options", {}), Mapping)
+        and all(isinstance(option, str) for option in value.get("options", {}))
+    )
+
+
+def check_inside(name: str, options: Mapping[str, Any]) -> None:
+    """Checks the problems that this one is made of, and those inside of them: as `check` and `check_values`.
+
+    Raises:
+      ValueError: one is no description, or of a name, option or value that there is not, or lies too deep.
+    """
+    _check_inside(name, options, 0)
+
+
+def _check_inside(name: str, options: Mapping[str, Any], depth: int) -> None:
+    entry = CATALOGUE.get(name)
+    if entry is None or entry.inner is None or entry.inner not in options:
+        return
+    if depth == _DEEPEST:
+        raise ValueError(f"Problems lie at most {_DEEPEST} deep in each other. Received: deeper ones.")
+    inner = options[entry.inner]
+    several = entry.inner == "problems"
+    if several and not isinstance(inner, list | tuple):
+        raise ValueError(f"{name}: problems is a list of problems. Received: {reprlib.repr(inner)}.")
+    for each in inner if several else [inner]:
+        if not is_description(each):
+            raise no_description(each)
+        own = each.get("options", {})
+        check(each["name"], own)
+        check_values(each["name"], own)
+        _check_inside(each["name"], own, depth + 1)
+
+
+def no_description(value: Any) -> ValueError:
+    """The error for something else than a problem as data."""
+    return ValueError(
+        f'A problem inside of another is given as {{"name": ..., "options": {{...}}}}. Received: {reprlib.repr(value)}.'
+    )
 
 
 def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], options: Mapping[str, Any]) -> None:

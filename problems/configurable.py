@@ -74,7 +74,7 @@ class Configurable:
         Raises:
           TypeError: JSON cannot say it.
         """
-        return option_values.plain(value)
+        return option_values.json_able(value)
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 """The Problem contract: what an optimizee is."""
 
 import abc
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
@@ -20,6 +22,7 @@ class Problem(abc.ABC):
       options: the JSON-able keyword arguments that `problems.get(name, **options)` rebuilds it from.
       held_out_splits: the data splits that `held_out_loss` accepts; empty where there is no data.
       averaged_splits: those that `averaged_loss` accepts.
+      written: by the name of a function of the problem, the one of the user's that it calls, where there is one.
       function_axis: the axis of every parameter that counts independent functions drawn together (the
         quadratic's 128), or None where a draw is one function.
     """
@@ -29,6 +32,7 @@ class Problem(abc.ABC):
     held_out_splits: tuple[str, ...] = ()
     averaged_splits: tuple[str, ...] = ()
     function_axis: int | None = None
+    written: Mapping[str, Callable] = MappingProxyType({})
 
     def sample(self, seed: tf.Tensor) -> Any:
         """Draws a function f: a nest of tensors, e.g. the quadratic's W and y. Empty where f is fixed."""

@@ -128,10 +128,9 @@ def check_problem(
     """
     catalogue.check(name, options)
     catalogue.check_values(name, options)
+    catalogue.check_inside(name, options)
     found = []
     for part, own_options in catalogue.parts(name, options):
-        catalogue.check(part, own_options)
-        catalogue.check_values(part, own_options)
         catalogue.check_files(part, own_options)
         folder = data_dir or options.get("data_dir") or own_options.get("data_dir")
         found += [(dataset, folder) for dataset in catalogue.needed_datasets(part, own_options)]
@@ -237,6 +236,8 @@ class _JsonParser(flags.ArgumentParser):
                 raise ValueError(f"{what} The file cannot be read: {getattr(error, 'strerror', error)}.") from error
         try:
             value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        except RecursionError as error:
+            raise ValueError(f"{what} It lies too deep in itself.") from error
         except ValueError as error:
             raise ValueError(f"{what} {error}.") from error
         if not isinstance(value, self._kind):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from l2l_tf.networks.network import Network
 from l2l_tf.unrolling import seeds, unroll
+from problems import calling
 from problems.problem import Problem
 
 _AVERAGE_DECAY = 0.99  # Of running averages, a step.
@@ -86,14 +87,16 @@ class Evaluator:
         @tf.function(autograph=False)
         def start(seed):
             run = unroll.start(problem, network, seed)
-            averages = _Averages.none(problem.statistics(run.parameters, run.instance, seed)) if averaged else None
+            f = run.parameters, run.instance
+            averages = _Averages.none(calling.call(problem.statistics, *f, seed)) if averaged else None
             return run, averages
 
         @tf.function(autograph=False)
         def held_out(run, split, averages):
+            f = run.parameters, run.instance
             if split in problem.averaged_splits:
-                return problem.averaged_loss(run.parameters, run.instance, split, averages.values())
-            return problem.held_out_loss(run.parameters, run.instance, split)
+                return calling.call(problem.averaged_loss, *f, split, averages.values())
+            return calling.call(problem.held_out_loss, *f, split)
 
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):

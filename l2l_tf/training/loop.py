@@ -17,8 +17,9 @@ from l2l_tf.training.curriculum import Curriculum
 from l2l_tf.training.events import Epoch, Outcome, Validation
 from l2l_tf.training.meta import MetaMinimize
 from l2l_tf.training.outer_optimizer import OuterOptimizer
-from l2l_tf.unrolling import fitting, seeds
+from l2l_tf.unrolling import fitting, optimizee, seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
+from problems import calling
 from problems.problem import Problem
 from problems.scaling import RandomScaling
 
@@ -275,9 +276,10 @@ class Training:
 def _check_validation_loss(problem: Problem, what_needs: str) -> None:
     """Raises a ValueError where a validation loss is needed and there is none."""
     seed = seeds.root(0)
-    instance = problem.sample(seed)
+    instance = optimizee.drawn(problem, seed)
     try:
-        problem.validation_loss(problem.initial_parameters(instance, seed), instance, seed)
+        parameters = optimizee.first_parameters(problem, instance, seed)
+        calling.call(problem.validation_loss, parameters, instance, seed)
     except NotImplementedError as error:
         raise ValueError(f"{what_needs} a problem with validation data. {error}") from error
 

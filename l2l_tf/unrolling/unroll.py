@@ -66,11 +66,12 @@ def start(problem: Problem, network: Network, seed: tf.Tensor) -> Run:
     """A fresh run: f, theta_0 and h_0.
 
     Raises:
-      ValueError: theta_0 is not floating-point tensors by name.
+      ValueError: f is no nest of tensors, or theta_0 is not floating-point tensors by name.
+      UserCodeError: a function of the problem raises, or draws without a seed.
     """
-    instance = problem.sample(seeds.fold(seed, seeds.Purpose.PROBLEM))
-    parameters = problem.initial_parameters(instance, seeds.fold(seed, seeds.Purpose.INITIAL_PARAMETERS))
-    optimizee.check_parameters(parameters)
+    instance = optimizee.drawn(problem, seeds.fold(seed, seeds.Purpose.PROBLEM))
+    initial_seed = seeds.fold(seed, seeds.Purpose.INITIAL_PARAMETERS)
+    parameters = optimizee.first_parameters(problem, instance, initial_seed)
     minibatches = seeds.fold(seed, seeds.Purpose.MINIBATCH)
     return Run(instance, minibatches, tf.constant(0), parameters, network.initial_state(parameters))
 
@@ -229,12 +230,13 @@ def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observat
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(run.parameters)
         observation = observe(problem, network, run)
-    pulled = tape.gradient(
-        observation,
-        run.parameters,
-        output_gradients=cotangents,
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
+    with optimizee.differentiable(problem.loss):
+        pulled = tape.gradient(
+            observation,
+            run.parameters,
+            output_gradients=cotangents,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
     return optimizee.dense(pulled)
 
 
