@@ -99,7 +99,7 @@ def either(first: Value, second: Value) -> Value:
 
 def or_none(value: Value) -> Value:
     """That, or None."""
-    return either(value, Value("null", lambda given: given is None))
+    return either(value, Value("null", lambda given: given is None, largest=0))
 
 
 def enter(owner: str, values: Mapping[str, Value], options: Mapping[str, Any]) -> dict[str, Any]:
