@@ -127,6 +127,7 @@ ALIASES = {"simple_multi_optimizer": "simple-multi", "cifar10": "cifar"}
 
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, list | tuple) and len(value) == 2 else [value]
+    # Two poolings halve both sides twice.
     return all(option_values.is_whole(side) and side >= 16 and side % 4 == 0 for side in sides)
 
 

@@ -31,8 +31,8 @@ class Configurable:
     and `_plain` and `_told` how its options are told.
     """
 
-    # Options by the default at which `options` leaves them out: they are newer than files that were kept, in which equal
-    # options are to be found again.
+    # Options by the default at which `options` leaves them out: they are newer than files in which equal options are to
+    # be found again.
     _newer: Mapping[str, Any] = MappingProxyType({})
 
     def __init_subclass__(cls, **arguments: Any):

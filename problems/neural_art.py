@@ -11,7 +11,6 @@ from problems.problem import Parameters, Problem, draw_rows, split_seed
 
 CONTENT_LAYER = "block3_conv2"
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block3_conv4")
-_MULTIPLE = 4  # Two poolings halve both sizes twice.
 
 
 class Targets(NamedTuple):
@@ -163,5 +162,5 @@ def _relative_error(found: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 def _shape(size: int | Sequence[int]) -> tuple[int, int]:
-    sizes = (size, size) if isinstance(size, int) else tuple(size)
-    return sizes  # type: ignore[return-value]
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
