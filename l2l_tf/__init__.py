@@ -21,7 +21,7 @@ _HOMES = {
     "pretrained": "l2l_tf.pretrained",
 }
 
-__all__ = [  # noqa: F822
+__all__ = [
     "LearnedOptimizer",
     "MetaOptimizer",
     "__version__",
