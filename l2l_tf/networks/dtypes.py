@@ -1,5 +1,6 @@
 """Numbers that optimizers compute with."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -34,6 +35,11 @@ def of_network(dtype: Any) -> tf.DType:
 def scaled(tensors: Any, factor: tf.Tensor) -> Any:
     """Each of a nest of tensors times `factor`, in its own type."""
     return tf.nest.map_structure(lambda x: tf.cast(factor, x.dtype) * x, tensors)
+
+
+def all_finite(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Whether no entry is infinite or NaN. Not asked of a norm, whose squares overflow first."""
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors])
 
 
 def is_usable(gradient: tf.Tensor) -> tf.Tensor:
