@@ -42,7 +42,12 @@ def all_finite(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors])
 
 
-def is_usable(gradient: tf.Tensor) -> tf.Tensor:
-    """Where `gradient` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
+def usable_or_zero(tensor: tf.Tensor) -> tf.Tensor:
+    """`tensor` with 0 for entries that rules cannot compute with, so that means over it are of the others."""
+    return tf.where(is_usable(tensor), tensor, tf.zeros_like(tensor))
+
+
+def is_usable(tensor: tf.Tensor) -> tf.Tensor:
+    """Where `tensor` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
     # Not the comparison alone: graphs are rewritten from "not below" to "at least", which NaN is not either.
-    return tf.math.is_finite(gradient) & (tf.abs(gradient) < _LARGEST)
+    return tf.math.is_finite(tensor) & (tf.abs(tensor) < _LARGEST)
