@@ -119,7 +119,7 @@ def test_a_problem_of_the_users_own_that_changed(tmp_path, monkeypatch):
     Training(config, tmp_path / "run", resume=True)
     sys.modules.pop("resumed_of_mine")
     (tmp_path / "resumed_of_mine.py").write_text(source.format(2.0))
-    with pytest.raises(ValueError, match="the problem's own file: '[0-9a-f]{16}' there, '[0-9a-f]{16}' here"):
+    with pytest.raises(ValueError, match=r"the problem's own file: '[0-9a-f]{16}' there, '[0-9a-f]{16}' here"):
         Training(config, tmp_path / "run", resume=True)
     sys.modules.pop("resumed_of_mine")
 
@@ -142,9 +142,9 @@ def test_bits_of_a_checkpoint_flipped_give_the_same_numbers_or_the_one_error(fol
     file = folder / checkpoint.FILE
     whole = file.read_bytes()
     arrays, facts = checkpoint.read(folder)
-    bits = np.random.default_rng(0).choice(8 * len(whole), 400, replace=False)
+    bits = np.random.default_rng(0).choice(8 * len(whole), 100, replace=False)
     # Of headers too, most of all: the archive's directory is at its end.
-    for bit in [*bits, *range(8 * (len(whole) - 400), 8 * len(whole), 9)]:
+    for bit in [*bits, *range(8 * (len(whole) - 400), 8 * len(whole), 27)]:
         data = bytearray(whole)
         data[bit // 8] ^= 1 << bit % 8
         file.write_bytes(data)
@@ -162,7 +162,7 @@ def test_bits_of_a_saved_optimizer_flipped_give_the_same_numbers_or_the_one_erro
         if file.name == checkpoint.FILE:
             continue
         whole = file.read_bytes()
-        for bit in np.random.default_rng(0).choice(8 * len(whole), 250, replace=False):
+        for bit in np.random.default_rng(0).choice(8 * len(whole), 150, replace=False):
             data = bytearray(whole)
             data[bit // 8] ^= 1 << bit % 8
             file.write_bytes(data)
@@ -229,7 +229,7 @@ def test_a_disk_that_is_full_keeps_the_checkpoint_before(folder):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(OSError, match="Cannot write .*; what was there before is kept"):
+        with pytest.raises(OSError, match=r"Cannot write .*; what was there before is kept"):
             training.save()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
