@@ -135,8 +135,8 @@ class Training:
     def run(self, report: Callable[[Epoch | Validation], None] = lambda event: None) -> Outcome:
         """Trains to the last epoch, `report`ing every epoch and validation; saves on the way and at the end.
 
-        Ctrl-C and SIGTERM end it after the epoch in progress and the validation that may follow it, with everything
-        saved.
+        Ctrl-C, SIGTERM and SIGHUP end it after the epoch in progress and the validation that may follow it, with
+        everything saved.
 
         Raises:
           TrainingDivergedError: 25 outer gradients in a row were not finite. What was saved is kept.
