@@ -12,7 +12,13 @@ import keras
 import tensorflow as tf
 
 from l2l_tf.deployment import keras_serialization, keras_variables
-from l2l_tf.deployment.application import STATE_DTYPES, applications, check_state_dtype
+from l2l_tf.deployment.application import (
+    STATE_DTYPES,
+    Application,
+    InOneOperation,
+    applications,
+    check_state_dtype,
+)
 from l2l_tf.networks import Observation
 from l2l_tf.networks.dtypes import at_least_float32, is_usable
 from l2l_tf.pretrained import sources
@@ -148,23 +154,38 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def _update(self, gathered: dict[int, tuple[tf.Tensor, tf.Variable]], learning_rate) -> None:
         given = {name: gathered[i] for i, name in enumerate(self._parameters) if i in gathered}
         gradients = {name: tf.cast(g, self._parameters[name].dtype) for name, (g, _) in given.items()}
-        counts = [tf.math.count_nonzero(~is_usable(g), dtype=tf.int64) for g in gradients.values()]
-        self.assign_add(self.nonfinite_gradients, tf.add_n(counts))
-
         updates: dict[str, tf.Tensor] = {}
+        unusable: list[tf.Tensor] = []
+        counted: set[str] = set()
         observation = self._observe(given, gradients)
         for network, application in self._applications.value.items():
             if not any(name in given for name in application.names):
                 continue
-            state = self._state[network]
-            own_updates, next_state = application(observation, [tf.convert_to_tensor(h) for h in state])
+            own_updates, own_unusable = self._apply(application, observation, self._state[network])
             for name, update in own_updates.items():
                 updates[name] = updates[name] + update if name in updates else update
-            for variable, value in zip(state, next_state):
-                self.assign(variable, value)
+            if own_unusable is not None and counted.isdisjoint(application.names):
+                counted.update(application.names)
+                missing = (self._parameters[name].shape for name in application.names if name not in given)
+                unusable.append(own_unusable - sum(map(math.prod, missing)))  # whose gradients were all NaN
+        for name, gradient in gradients.items():
+            if name not in counted:
+                unusable.append(tf.math.count_nonzero(~is_usable(gradient), dtype=tf.int64))
+        self.assign_add(self.nonfinite_gradients, tf.add_n(unusable))
         for name, (_, variable) in given.items():
             if name in updates:
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
+
+    def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
+        """The updates, and how many gradients were not usable where that was counted. The state is the next one then."""
+        if isinstance(application, InOneOperation):
+            variables = [variable.value for variable in state]
+            if application.works_in_place(variables):
+                return application.in_place(observation, variables)
+        updates, next_state = application(observation, [tf.convert_to_tensor(h) for h in state])
+        for variable, value in zip(state, next_state):
+            self.assign(variable, value)
+        return updates, None
 
     def _observe(self, given, gradients) -> Observation:
         """What the networks see. A gradient that is not given is NaN, of which a network learns nothing."""

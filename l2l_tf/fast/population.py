@@ -98,7 +98,7 @@ def _group_along(
     moving = {name: _own(members, name) for name in ("parameters", "state")}
     fixed = {name: value for name, value in members.fields.items() if name not in (*moving, "seed")}
     minibatches = _minibatches(members, num_steps)
-    shared = members.shared._replace(seed=(), parameters=(), state=(), carried=())
+    shared = members.shared._replace(seed=(), parameters={}, state=(), carried=())
     weights = list(members.weights)
     if operations is None and recipe.compiled:
         moving, costs = _in_chunks(recipe, shared, fixed, weights, moving, minibatches[:-1])
@@ -209,8 +209,8 @@ class _Seen(NamedTuple):
     """
 
     costs: list[tf.Tensor]
-    gradients: Tensors | tuple
-    validation_loss: tf.Tensor | tuple
+    gradients: Tensors
+    validation_loss: Any
 
 
 @functools.lru_cache(maxsize=64)
@@ -228,7 +228,7 @@ def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callab
             if gradients:
                 loss, slopes = optimizee.value_and_gradient(problem.loss, run)
             else:
-                loss, slopes = optimizee.loss_at_step(problem.loss, run), ()
+                loss, slopes = optimizee.loss_at_step(problem.loss, run), {}
             validation: Any = ()
             if recipe.of_validation or (gradients and observes_validation):
                 validation = optimizee.loss_at_step(problem.validation_loss, run)

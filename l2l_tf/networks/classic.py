@@ -28,7 +28,7 @@ class Classic(Network):
         self.learning_rate = tf.Variable(learning_rate, trainable=False, dtype=tf.float32, name="learning_rate")
 
     def _told(self, options):
-        return {**options, "learning_rate": float(self.learning_rate)}
+        return {**super()._told(options), "learning_rate": float(self.learning_rate)}
 
     def initial_state(self, parameters):
         zeros = {name: tf.zeros(p.shape, at_least_float32(p.dtype)) for name, p in parameters.items()}
