@@ -97,6 +97,17 @@ def test_an_inner_problem_does_not_download_of_itself(tmp_path, monkeypatch):
     assert asked == [("inner", False), ("inner", False), ("outer", True)] * 3
 
 
+def test_options_name_folders_of_this_machine_alone():
+    mnist = {"name": "mnist", "options": {"data_dir": "gs://somewhere"}}
+    for name, options in (("mnist", mnist["options"]), ("scaled", {"problem": mnist})):
+        with pytest.raises(
+            ValueError, match=r"folder of this machine; name others by --data_dir. Received: 'gs://some"
+        ):
+            command_line.check_problem(name, options, None, False)
+        _, data = command_line.check_problem(name, options, "gs://mine", False)
+        assert data == {"data_dir": "gs://mine", "download": False}
+
+
 def test_numpy_in_options_becomes_python_numbers():
     options = {
         "a": np.float32(0.5),
