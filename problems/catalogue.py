@@ -290,6 +290,13 @@ def is_convolutional(name: str, options: Mapping[str, Any]) -> bool:
     return entry.described.is_convolutional(options) if entry.described else entry.convolutional
 
 
+def identity(options: Any) -> Any:
+    """`options`, those of problems inside included, without what says where their data is."""
+    if isinstance(options, Mapping):
+        return {name: identity(value) for name, value in options.items() if name not in ("data_dir", "download")}
+    return [identity(item) for item in options] if isinstance(options, (list, tuple)) else options
+
+
 def is_description(value: Any) -> bool:
     """Whether it is a problem as data, `{"name": ..., "options": {...}}`; without options is one too."""
     return (

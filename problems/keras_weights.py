@@ -120,7 +120,8 @@ def _built(layer) -> Any:
 
 def _built_within(scope, layer) -> Any:
     with scope:
-        copy = _from_config(type(layer), layer.get_config())
+        kind: Any = type(layer)
+        copy = _from_config(kind, layer.get_config())
         if not copy.built and (config := layer.get_build_config()):
             copy.build_from_config(config)
     return copy
@@ -145,7 +146,7 @@ def _draw_of(layer, weight: _Weight, other: _Weight, copy) -> Draw | None:
     raise _unseeded(layer, weight.name)
 
 
-def _from_config(kind: type, config: dict[str, Any]) -> Any:
+def _from_config(kind: Any, config: dict[str, Any]) -> Any:
     """A layer of its configuration; what any layer has in it, as its name, may be missing among the constructor's."""
     parameters = inspect.signature(kind).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):

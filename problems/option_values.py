@@ -65,6 +65,11 @@ def decay() -> Value:
     return Value("a number of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1)
 
 
+def share() -> Value:
+    """A number from 0 to 1."""
+    return Value("a number of at least 0 and at most 1", lambda value: is_number(value) and 0 <= value <= 1)
+
+
 def flag() -> Value:
     """True or false."""
     return Value("true or false", lambda value: isinstance(value, bool))

@@ -22,6 +22,7 @@ from problems.option_values import (
     one_of,
     or_none,
     seed,
+    share,
     whole,
 )
 
@@ -56,6 +57,7 @@ _MLP = (
     "seed",
     "dtype",
 )
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon")
 
 # Preprocessors by their options. e^k is a factor of float32's gradients.
 PREPROCESSORS: dict[str, dict[str, Value]] = {
@@ -73,8 +75,11 @@ VALUES: dict[str, Value] = {
     "beta_2": decay(),
     "cells": whole(1),
     "decays": list_of(decay(), fewest=1),
+    "constant": share(),
     "dtype": one_of("float32", "float64"),
     "epsilon": number(0),
+    "exponential_decay": number(0),
+    "final": number(0),
     "function_axis": Value("0, or null", lambda value: value is None or (value == 0 and not isinstance(value, bool))),
     "global_cells": whole(0),
     "heads": one_of("bfgs", "secant", "linear"),
@@ -82,14 +87,18 @@ VALUES: dict[str, Value] = {
     "initial_scale": above(0),
     "initializer": Value("what `WeightInitializers` takes", lambda value: True, kept=True),
     "kernel_shape": list_of(whole(1), fewest=1),
+    "l1": number(0),
+    "l2": number(0),
     "layers": list_of(whole(1)),
     "learned_scale": flag(),
     "learning_rate": number(0),
+    "linear_decay": number(0),
     "losses": list_of(one_of("training", "validation")),
     "magnitude": flag(),
     "magnitude_scale": finite(),
     "messages": whole(1),
     "momentum": decay(),
+    "nesterov": flag(),
     "output": one_of("read", "controller", "both"),
     "output_size": whole(1),
     "preprocess_name": one_of(*PREPROCESSORS, *FUNCTIONS),
@@ -99,7 +108,10 @@ VALUES: dict[str, Value] = {
     "scale": finite(),
     "second_moment_decay": decay(),
     "seed": seed(),
+    "total_steps": whole(1),
     "trained_steps": or_none(whole(1)),
+    "warmup": share(),
+    "weight_decay": number(0),
     "write_heads": whole(1),
 }
 _AT_LEAST_ONE_LAYER = {"layers": list_of(whole(1), fewest=1)}
@@ -136,7 +148,17 @@ CATALOGUE: dict[str, Entry] = {
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "RMSProp": Entry("l2l_tf.networks.classic", ("learning_rate", "rho", "epsilon")),
-    "Adam": Entry("l2l_tf.networks.classic", ("learning_rate", "beta_1", "beta_2", "epsilon")),
+    "Adam": Entry("l2l_tf.networks.classic", _ADAM),
+    "Adam8p": Entry(
+        "l2l_tf.networks.scheduled", (*_ADAM, "l1", "l2", "linear_decay", "exponential_decay", "total_steps")
+    ),
+    "NAdamW": Entry(
+        "l2l_tf.networks.scheduled",
+        (*_ADAM, "nesterov", "weight_decay", "l2", "warmup", "constant", "final", "total_steps"),
+    ),
+    "MomentumCosine": Entry(
+        "l2l_tf.networks.scheduled", ("learning_rate", "momentum", "nesterov", "final", "total_steps")
+    ),
 }
 # Options by the names that they had in the original code.
 _RENAMED = {"Adam": {"beta1": "beta_1", "beta2": "beta_2"}}
