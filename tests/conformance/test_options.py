@@ -1,11 +1,11 @@
-"""Every option of every network and problem, with values that mean nothing: taken where they mean something, or refused.
+"""Every option of every network and problem, and values that mean nothing: taken where they mean something, or refused.
 
 A refusal is a ValueError that says what was received, by the constructor itself. What is taken is in `MEANS_SOMETHING`,
 by the kind of value; a new option joins by its name in a catalogue.
 """
 
+import functools
 import inspect
-import math
 
 import numpy as np
 import pytest
@@ -15,41 +15,8 @@ import problems
 from l2l_tf import networks
 from l2l_tf.networks import catalogue as networks_catalogue
 from problems import catalogue as problems_catalogue
+from tests.conformance import bad_values
 from tests.problems import art_files
-
-VALUES = {
-    "object": object(),
-    "text": "nonesuch",
-    "bytes": b"1",
-    "complex": 1j,
-    "function": len,
-    "dictionary": {"a": 1},
-    "list of text": ["a"],
-    "list of lists": [[1]],
-    "list of nan": [math.nan],
-    "list of fractions": [1.5],
-    "list of zero": [0],
-    "list of -1": [-1],
-    "list of true": [True],
-    "list of huge": [10**30],
-    "nan": math.nan,
-    "numpy nan": np.float32("nan"),
-    "array of nan": np.full([2], math.nan),
-    "infinity": math.inf,
-    "-infinity": -math.inf,
-    "true": True,
-    "1.5": 1.5,
-    "text of a number": "1",
-    "negative": -1,
-    "zero": 0,
-    "huge": 1e30,
-    "huge integer": 10**30,
-    "beyond float": 10**400,
-    "none": None,
-    "empty text": "",
-    "empty list": [],
-    "empty dictionary": {},
-}
 
 _SCALES = {"scale", "magnitude_scale", "initializer"}
 _RATES = {"learning_rate", "epsilon", "initial_scale", "condition_number"}
@@ -98,35 +65,22 @@ REFUSED = {
 } | {(name, "layers", "empty list") for name in networks.names() if not name.endswith("DeepLSTM")}
 
 
-def _construct(constructor, options):
-    """The object, or None where the constructor refuses as it should."""
-    try:
-        return constructor(**options)
-    except ValueError as error:
-        assert "Received: " in str(error), error
-        return None
-
-
-def _check(name, constructor, option, given, faults):
-    for kind, value in VALUES.items():
-        taken = option in MEANS_SOMETHING.get(kind, ()) and (name, option, kind) not in REFUSED
-        try:
-            made = _construct(constructor, {**given, option: value})
-        except Exception as error:
-            faults.append(f"{option}, {kind}: {type(error).__name__}: {str(error)[:200]}")
-            continue
-        if (made is not None) != taken:
-            faults.append(f"{option}, {kind}: {'taken' if made is not None else 'refused'}")
+def _taken(name, option):
+    return {
+        kind for kind, options in MEANS_SOMETHING.items() if option in options and (name, option, kind) not in REFUSED
+    }
 
 
 @pytest.mark.parametrize("name", networks.names())
 def test_of_networks(name):
     entry = networks_catalogue.CATALOGUE[name]
     given = {option: value for option, value in SMALL.items() if option in entry.options}
-    faults: list[str] = []
+    found = []
     for option in entry.options:
-        _check(name, networks.NETWORKS[name], option, given, faults)
-    assert not faults, "\n".join(faults)
+        others = {other: value for other, value in given.items() if other != option}
+        constructor = functools.partial(networks.NETWORKS[name], **others)
+        found += bad_values.faults(option, constructor, _taken(name, option))
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("name", sorted({*problems.names()} - {"taskset"}))
@@ -142,14 +96,15 @@ def test_of_problems(name, tiny_data_dir, tmp_path):
     }
     given = {option: value for option, value in given.items() if option in entry.options}
     # Where data is, is another matter than what an option may be.
-    constructors = [lambda **options: problems.get(name, **options)]
+    constructors = [functools.partial(problems.get, name)]
     if inspect.isclass(problems.PROBLEMS[name]):
         constructors.append(problems.PROBLEMS[name])
-    faults: list[str] = []
+    found = []
     for option in set(entry.options) - {"data_dir"}:
+        others = {other: value for other, value in given.items() if other != option}
         for constructor in constructors:
-            _check(name, constructor, option, given, faults)
-    assert not faults, "\n".join(faults)
+            found += bad_values.faults(option, functools.partial(constructor, **others), _taken(name, option))
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("value", [np.int64(3), np.array(3), tf.constant(3)])
