@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import math
-import numbers
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from l2l_tf.deployment.application import (
 from l2l_tf.networks import Observation
 from l2l_tf.networks.dtypes import at_least_float32, is_usable
 from l2l_tf.pretrained import sources
+from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
@@ -81,10 +81,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         name: str = "learned_optimizer",
         **options,
     ):
-        if isinstance(learning_rate, numbers.Real):
+        learning_rate = arguments.plain(learning_rate)
+        if isinstance(learning_rate, int | float):  # Otherwise a schedule, of which Keras knows.
+            arguments.check_factor("LearnedOptimizer", learning_rate=learning_rate)
             learning_rate = float(learning_rate)
-            if not math.isfinite(learning_rate):
-                raise ValueError(f"learning_rate multiplies the update and is finite. Received: {learning_rate}.")
+        options = arguments.plain(options)
         if state_dtype not in STATE_DTYPES:
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
         super().__init__(learning_rate=learning_rate, name=name, **options)
