@@ -104,7 +104,7 @@ VALUES: dict[str, Value] = {
     "labels": or_none(list_of(whole(0), fewest=1)),
     "layers": list_of(whole(1)),
     "linear_layers": list_of(whole(1)),
-    "log_range": number(0),
+    "log_range": Value("a number from 0 to 40", lambda value: number(0).fits(value) and value <= 40),
     "mode": one_of("train", "test"),
     "num_dims": whole(1),
     "start": one_of("noise", "content"),

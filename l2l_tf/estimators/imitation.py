@@ -10,6 +10,8 @@ from l2l_tf.unrolling.run import Run
 from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
+_LARGEST_RATE = 1e3
+
 
 def imitation(problem: Problem, network: Network, len_unroll: int, learning_rate: float = 0.01) -> Estimator:
     """The gradient of L = mean over steps and coordinates of ((u_t - a_t) / learning_rate)^2.
@@ -26,8 +28,10 @@ def imitation(problem: Problem, network: Network, len_unroll: int, learning_rate
     Raises:
       ValueError: a learning rate that is not above 0.
     """
-    if not 0 < learning_rate < float("inf"):
-        raise ValueError(f"The learning rate of the imitated Adam is above 0. Received: {learning_rate}.")
+    if not 0 < learning_rate <= _LARGEST_RATE:
+        raise ValueError(
+            f"The learning rate of the imitated Adam is above 0, at most {_LARGEST_RATE:g}. Received: {learning_rate}."
+        )
     teacher = Adam(learning_rate)
 
     def begin(run: Run) -> Run:

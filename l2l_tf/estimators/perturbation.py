@@ -2,6 +2,7 @@
 
 import copy
 import math
+import numbers
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -10,6 +11,7 @@ from l2l_tf.networks.network import Network
 from l2l_tf.unrolling import seeds
 
 Weights = list[tf.Tensor]
+_LARGEST_STD = 1e3  # Weights are of about 1.
 
 
 class Perturbed:
@@ -33,9 +35,11 @@ class Perturbed:
     """
 
     def __init__(self, network: Network, std: float, pairs: int, fewest_pairs: int = 1):
-        if not 0 < std < math.inf:
-            raise ValueError(f"The perturbations' standard deviation is above 0. Received: {std}.")
-        if pairs < fewest_pairs:
+        if isinstance(std, bool) or not isinstance(std, numbers.Real) or not 0 < std <= _LARGEST_STD:
+            raise ValueError(
+                f"The perturbations' standard deviation is above 0, at most {_LARGEST_STD:g}. Received: {std!r}."
+            )
+        if isinstance(pairs, bool) or not isinstance(pairs, numbers.Integral) or pairs < fewest_pairs:
             raise ValueError(f"This estimator takes at least {fewest_pairs} perturbations. Received: {pairs}.")
         self.std = std
         self.pairs = pairs

@@ -11,6 +11,8 @@ import tensorflow as tf
 from l2l_tf.networks.dtypes import at_least_float32
 from l2l_tf.networks.network import Network, Observation
 
+_LARGEST_RATE = 1e30  # Larger ones are infinite in float32.
+
 
 class Classic(Network):
     """A rule that treats every coordinate alike: slots shaped as the parameters, and a formula over them.
@@ -23,8 +25,11 @@ class Classic(Network):
     slots: tuple[str, ...] = ()
 
     def __init__(self, name: str | None, learning_rate: float, **constants: float):
-        if not learning_rate >= 0:
-            raise ValueError(f"{type(self).__name__} needs a learning rate of at least 0. Received: {learning_rate}.")
+        if not 0 <= learning_rate <= _LARGEST_RATE:
+            raise ValueError(
+                f"{type(self).__name__} needs a learning rate of at least 0{', at most 1e30' * (learning_rate > 0)}. "
+                f"Received: {learning_rate}."
+            )
         super().__init__({"learning_rate": learning_rate, **constants}, name=name)
         self.learning_rate = tf.Variable(learning_rate, trainable=False, dtype=tf.float32, name="learning_rate")
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
-from l2l_tf.training import unroll_schedule
+from l2l_tf.training import ranges, unroll_schedule
 from l2l_tf.unrolling import assignments, trajectory_weights
 
 ESTIMATORS = ("backpropagation", "es", "pes", "reparameterization", "mix")  # As `estimators.ESTIMATORS`.
@@ -87,37 +87,22 @@ class TrainingConfig:
     in_blocks: bool = True
 
     def __post_init__(self):
-        positive = ("num_epochs", "num_steps", "unroll_length", "optimizees_per_step", "evaluation_period")
-        for name in (*positive, "evaluation_epochs", "perturbations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is at least 1. Received: {getattr(self, name)}.")
+        for name, of_field in ranges.RANGES.items():
+            object.__setattr__(self, name, of_field.checked(name, getattr(self, name)))
+        for name in ranges.FLAGS:
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} is True or False. Received: {getattr(self, name)!r}.")
         if self.num_steps % self.unroll_length:
             raise ValueError(
                 "num_steps is a multiple of unroll_length. "
                 f"Received: num_steps={self.num_steps}, unroll_length={self.unroll_length}."
             )
-        for name in ("learning_rate", "learning_rate_decay", "perturbation_std", "imitation_learning_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is above 0. Received: {getattr(self, name)}.")
         for name, known in (("estimator", ESTIMATORS), ("objective", OBJECTIVES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is one of {list(known)}. Received: {getattr(self, name)!r}.")
         if self.estimator == "mix" and self.perturbations < 2:
             raise ValueError("The mix needs at least 2 perturbations, for their variance. Received: perturbations=1.")
-        for name in ("clip_norm", "clip_value"):
-            if (limit := getattr(self, name)) is not None and not limit > 0:
-                raise ValueError(f"{name} is above 0, or None. Received: {limit}.")
-        if self.average_decay is not None and not 0 <= self.average_decay < 1:
-            raise ValueError(f"average_decay is at least 0 and below 1, or None. Received: {self.average_decay}.")
-        if not 0 <= self.imitation_share <= 1:
-            raise ValueError(f"imitation_share lies in 0 to 1. Received: {self.imitation_share}.")
-        if self.random_scaling is not None and not 0 < self.random_scaling < float("inf"):
-            raise ValueError(f"random_scaling is above 0, or None. Received: {self.random_scaling}.")
         self._check_lengths()
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"patience is at least 1, or None. Received: {self.patience}.")
-        if self.rewind is not None and not 1 <= self.rewind < float("inf"):
-            raise ValueError(f"rewind is at least 1, or None. Received: {self.rewind}.")
         if not self.networks:
             raise ValueError("networks is empty: name at least one.")
         assignments.check_networks(self.networks)
@@ -133,6 +118,7 @@ class TrainingConfig:
             )
         trajectory_weights.check(self.unroll_length, self.loss_weights)
         for num_steps in self.num_steps_curriculum or ():
+            ranges.RANGES["num_steps"].checked("Each entry of num_steps_curriculum", num_steps)
             if num_steps < 1 or num_steps % self.unroll_length:
                 raise ValueError(
                     "num_steps_curriculum holds multiples of unroll_length. Received: "

@@ -1,6 +1,5 @@
 """The optimizer of phi: Adam, with what keeps meta-training stable around it."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from l2l_tf.networks.dtypes import all_finite
+from l2l_tf.training import ranges
 
 
 class OuterStep(NamedTuple):
@@ -52,12 +52,12 @@ class OuterOptimizer(tf.Module):
     ):
         super().__init__(name="outer_optimizer")
         for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if limit is not None and not 0 < limit < math.inf:
-                raise ValueError(f"{what} limits the outer gradient and is above 0 and finite. Received: {limit}.")
+            if limit is not None and not 0 < limit <= ranges.LARGEST:
+                raise ValueError(f"{what} limits the outer gradient and is above 0, at most 1e30. Received: {limit}.")
         if average_decay is not None and not 0 <= average_decay < 1:
             raise ValueError(f"average_decay is at least 0 and below 1. Received: {average_decay}.")
-        if not 0 < learning_rate < math.inf:
-            raise ValueError(f"The outer learning rate is above 0 and finite. Received: {learning_rate}.")
+        if not 0 < learning_rate <= ranges.LARGEST_RATE:
+            raise ValueError(f"The outer learning rate is above 0, at most 1000. Received: {learning_rate}.")
         self._variables = list(variables)
         self._adam = keras.optimizers.Adam(learning_rate=float(learning_rate), epsilon=1e-8)
         self._adam.build(self._variables)
