@@ -42,8 +42,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     A variable without a gradient, or left out of a call, keeps its value and state. So does a coordinate whose
     gradient is NaN, infinite or beyond 1e15, whose square is no float; `nonfinite_gradients` counts these. (Keras clips
-    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.) Sparse gradients of
-    embeddings are made dense: the state of every row moves on, as it did in meta-training.
+    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.)
+
+    A coordinate whose gradient was 0 in every step so far keeps its value and its state exactly: rows of an embedding
+    that no minibatch has shown, say. Sparse gradients are made dense: from its first gradient on, a row moves in every
+    step, as it did in meta-training.
 
     `weight_decay` is Keras's own: variables shrink by `weight_decay * learning_rate` of themselves each step. At the
     learning rate of 1, useful values are a thousandth of what they are with Adam.
@@ -178,7 +181,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
-        """The updates, and how many gradients were not usable where that was counted. The state is the next one then."""
+        """The updates, and how many gradients were not usable where that was counted. The state is then the next."""
         if isinstance(application, InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):
