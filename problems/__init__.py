@@ -60,15 +60,16 @@ def get(name: str, **options) -> "Problem":
       ValueError: an unknown name or option, an option out of range, or an attribute that is no problem.
       UserCodeError: a ValueError too: the user's module or function raised.
     """
+    name = catalogue.find(name, warn=True)
     catalogue.check(name, options)
     catalogue.check_inside(name, options)
     try:
-        options = option_values.without_numpy(options)
+        options = option_values.plain(options)
     except RecursionError:
         raise ValueError(f"The options of {name} lie too deep in each other.") from None
     if name in catalogue.CATALOGUE:
         try:
-            return _constructor(name)(**options)
+            return _constructor(name)(**catalogue.enter(name, options))
         except (TypeError, OverflowError) as error:
             raise ValueError(f"{name} does not take these options: {error}. Received: {options}.") from error
     from problems.problem import Problem

@@ -97,8 +97,9 @@ def from_keras(
             [parameters[path] for path in paths],
             drawn,
             x,
-            training=training or has_averages,
             return_losses=True,
+            # As `fit` calls it.
+            **({"training": training or has_averages} if model._call_has_training_arg else {}),
         )
         return outputs, losses
 

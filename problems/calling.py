@@ -13,7 +13,7 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
       UserCodeError: it raises, see `user_code.named`, or draws at random without a seed, see `randomness.refused`.
     """
     what = title(function)
-    with user_code.named(what, written(function)), randomness.refused(what):
+    with user_code.named(what, written(function)), randomness.refused(what, seen_at(function)):
         return function(*arguments)
 
 

@@ -5,6 +5,7 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from problems import option_values
@@ -30,6 +31,10 @@ class Configurable:
     and `_plain` and `_told` how its options are told.
     """
 
+    # Options by the default at which `options` leaves them out: they are newer than files in which equal options are to
+    # be found again.
+    _newer: Mapping[str, Any] = MappingProxyType({})
+
     def __init_subclass__(cls, **arguments: Any):
         super().__init_subclass__(**arguments)
         if "__init__" in vars(cls):
@@ -46,8 +51,8 @@ class Configurable:
         vars(self)["_options"] = copy.deepcopy(options)
 
     def _told(self, options: dict[str, Any]) -> dict[str, Any]:
-        """`options` for others: changed where the object was, without those that say nothing."""
-        return options
+        """`options` for others: changed where the object was, without newer ones that are not used."""
+        return {name: value for name, value in options.items() if name not in self._newer or value != self._newer[name]}
 
     @classmethod
     def _renamed(cls, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,6 +69,11 @@ class Configurable:
         return options
 
     @classmethod
+    def _of_package(cls, package: str) -> type:
+        """The first of the class and its bases that is of `package`: of a user's own class, what we know of."""
+        return next(base for base in cls.__mro__ if base.__module__.startswith(package))
+
+    @classmethod
     def _making(cls) -> contextlib.AbstractContextManager:
         return contextlib.nullcontext()
 
@@ -74,7 +84,7 @@ class Configurable:
         Raises:
           TypeError: JSON cannot say it.
         """
-        return option_values.plain(value)
+        return option_values.json_able(value)
 
 
 @functools.cache

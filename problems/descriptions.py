@@ -16,7 +16,7 @@ def build(description: Any, data_dir: str | None, download: bool) -> Problem:
     """
     if not catalogue.is_description(description):
         raise catalogue.no_description(description)
-    name, options = description["name"], dict(description.get("options", {}))
+    name, options = catalogue.find(description["name"], warn=True), dict(description.get("options", {}))
     if name in catalogue.CATALOGUE and "data_dir" in catalogue.CATALOGUE[name].options:
         options["data_dir"] = data_dir or options.get("data_dir")
         options["download"] = download

@@ -8,6 +8,7 @@ their values and hold on to their initializers.
 
 import collections
 import contextlib
+import inspect
 import random
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from keras.src.backend.common import global_state
 
 # From shape, dtype and a seed `[2]` to the value of a weight.
 Draw = Callable[[tf.TensorShape, tf.DType, tf.Tensor], tf.Tensor]
+_OF_ANY_LAYER = ("name", "trainable", "dtype")
 
 
 class _Weight(NamedTuple):
@@ -39,12 +41,12 @@ def random_weights(model) -> dict[str, Draw]:
       ValueError: a layer has weights of which it cannot be told what they are drawn by, or that no seed reaches.
     """
     found: dict[str, Draw] = {}
-    own_types = {type(layer).__name__: type(layer) for layer in model._flatten_layers()}
+    named = {name: known for layer in model._flatten_layers() for name, known in _own_objects(layer).items()}
+    around = {id(inner): layer for layer in model._flatten_layers() for inner in layer._layers}
     for layer in model._flatten_layers():
-        variables = [*layer._trainable_variables, *layer._non_trainable_variables]
-        if layer.trainable and variables:
-            with _leaving_no_trace(), keras.saving.CustomObjectScope(own_types):
-                found |= _draws(layer, variables)
+        if layer.trainable and _own_variables(layer):
+            with _leaving_no_trace(), keras.saving.CustomObjectScope(named):
+                found |= _draws(layer, around)
     return found
 
 
@@ -53,9 +55,24 @@ def keras_seed(seed: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     return tf.cast(tf.bitwise.bitwise_and(seed, tf.int32.max), dtype)
 
 
-def _draws(layer, variables: list) -> dict[str, Draw]:
+def _own_objects(layer) -> dict[str, Any]:
+    """Classes and functions of the user's that a layer's configuration may name: its own, and its attributes'."""
+    values = [
+        value for value in vars(layer).values() if not getattr(type(value), "__module__", "").startswith("keras.")
+    ]
+    functions = {value.__name__: value for value in values if inspect.isfunction(value)}
+    return functions | {type(value).__name__: type(value) for value in (layer, *values)}
+
+
+def _own_variables(layer) -> list:
+    """The variables of a layer, not those of layers inside of it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def _draws(layer, around: dict[int, Any]) -> dict[str, Draw]:
+    variables = _own_variables(layer)
     try:
-        copy, again = _made_again(layer)
+        copy, again = _made_again(layer, around)
     except Exception as error:  # Whatever a layer's constructor raises.
         return _by_attributes(layer, variables, error)
     known = [(variable.name, tuple(variable.shape)) for variable in variables]
@@ -66,32 +83,48 @@ def _draws(layer, variables: list) -> dict[str, Draw]:
         if _takes_seed(weight.initializer):
             found[variable.path] = _seeded(weight.initializer)
         elif not _is_constant(weight.initializer):
-            _, twice = _made_again(layer)
+            _, twice = _made_again(layer, around)
             if draw := _draw_of(layer, weight, twice[i], copy):
                 found[variable.path] = draw
     return found
 
 
-def _made_again(layer) -> tuple[Any, list[_Weight]]:
-    """The layer made from its configuration, and its own weights, not those of layers inside, in their order."""
+def _made_again(layer, around: dict[int, Any]) -> tuple[Any, list[_Weight]]:
+    """A copy of the layer made from its configuration, and its own weights, in their order.
+
+    A layer whose configuration holds too little, as that of Keras's ConvLSTMCell, may come with the one `around` it.
+    """
     try:
-        return _build(layer, keras.StatelessScope(initialize_variables=False))
-    except ValueError as error:
+        copy = _built(layer)
+    except Exception:
+        outer = around.get(id(layer))
+        if outer is None:
+            raise
+        outer_copy, _ = _made_again(outer, around)
+        copy = outer_copy._layers[[id(inner) for inner in outer._layers].index(id(layer))]
+    return copy, [
+        _Weight(v.name, tuple(v.shape), v._initializer, None if v._initializer else v.numpy())
+        for v in _own_variables(copy)
+    ]
+
+
+def _built(layer) -> Any:
+    try:
+        return _built_within(keras.StatelessScope(initialize_variables=False), layer)
+    except Exception as error:
         # A weight made from an array, `keras.Variable(values)`, cannot wait for its value.
         if "while in a stateless scope" not in str(error):
             raise
-    return _build(layer, contextlib.nullcontext())
+    return _built_within(contextlib.nullcontext(), layer)
 
 
-def _build(layer, scope) -> tuple[Any, list[_Weight]]:
+def _built_within(scope, layer) -> Any:
     with scope:
-        copy = type(layer).from_config(layer.get_config())
+        kind: Any = type(layer)
+        copy = _from_config(kind, layer.get_config())
         if not copy.built and (config := layer.get_build_config()):
             copy.build_from_config(config)
-    variables = [*copy._trainable_variables, *copy._non_trainable_variables]
-    return copy, [
-        _Weight(v.name, tuple(v.shape), v._initializer, None if v._initializer else v.numpy()) for v in variables
-    ]
+    return copy
 
 
 def _draw_of(layer, weight: _Weight, other: _Weight, copy) -> Draw | None:
@@ -100,7 +133,7 @@ def _draw_of(layer, weight: _Weight, other: _Weight, copy) -> Draw | None:
     `other` is the weight in another build of the layer, and `copy` the layer that `weight` is of.
     """
     if weight.initializer is None or other.initializer is None:
-        if np.array_equal(weight.value, other.value):
+        if weight.value is not None and other.value is not None and np.array_equal(weight.value, other.value):
             return None
         raise _unseeded(layer, weight.name)
     # It may be made of initializers, as the one of an LSTM's bias, where the forget gate's is set to 1.
@@ -111,6 +144,14 @@ def _draw_of(layer, weight: _Weight, other: _Weight, copy) -> Draw | None:
     if np.array_equal(one, same) and np.array_equal(one, other.initializer(weight.shape, dtype="float32")):
         return None
     raise _unseeded(layer, weight.name)
+
+
+def _from_config(kind: Any, config: dict[str, Any]) -> Any:
+    """A layer of its configuration; what any layer has in it, as its name, may be missing among the constructor's."""
+    parameters = inspect.signature(kind).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return kind.from_config(config)
+    return kind.from_config({n: value for n, value in config.items() if n in parameters or n not in _OF_ANY_LAYER})
 
 
 def _by_attributes(layer, variables: list, error: Exception | None) -> dict[str, Draw]:
@@ -126,9 +167,9 @@ def _by_attributes(layer, variables: list, error: Exception | None) -> dict[str,
         elif np.ptp(variable.numpy()):  # Zeros or ones throughout are no draw.
             reason = "another one comes of its get_config()" if error is None else f"{type(error).__name__}: {error}"
             raise ValueError(
-                f"The layer {layer.name!r} cannot be made again, so its weight {variable.name!r} cannot be drawn afresh "
-                f"for each run: {' '.join(reason.split())} Give {type(layer).__name__} a get_config() that holds what "
-                "its constructor takes, or start every run from the model's present weights with redraw=False."
+                f"The layer {layer.name!r} cannot be made again from its get_config(), so its weight {variable.name!r} "
+                f"cannot be drawn afresh: {' '.join(reason.split())} Let get_config() hold what "
+                f"{type(layer).__name__} takes, or start from the model's present weights, by redraw=False."
             ) from error
     return found
 

@@ -1,12 +1,11 @@
 """What values options may have: one place that says it of commands, JSON, Python and saved files. Needs no TensorFlow.
 
-Options enter as Python's own values: `entered` turns NumPy's numbers and arrays, TensorFlow's types and paths into
-these, and sequences into tuples. What then is no value that its option may have is an error.
+Options enter as Python's own values: `plain` turns NumPy's numbers and arrays, TensorFlow's types and paths into these.
+What then is no value that its option may have is an error.
 """
 
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -66,6 +65,11 @@ def decay() -> Value:
     return Value("a number of at least 0 and below 1", lambda value: is_number(value) and 0 <= value < 1)
 
 
+def share() -> Value:
+    """A number from 0 to 1."""
+    return Value("a number of at least 0 and at most 1", lambda value: is_number(value) and 0 <= value <= 1)
+
+
 def flag() -> Value:
     """True or false."""
     return Value("true or false", lambda value: isinstance(value, bool))
@@ -100,11 +104,11 @@ def either(first: Value, second: Value) -> Value:
 
 def or_none(value: Value) -> Value:
     """That, or None."""
-    return either(value, Value("null", lambda given: given is None))
+    return either(value, Value("null", lambda given: given is None, largest=0))
 
 
 def enter(owner: str, values: Mapping[str, Value], options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options as they enter, checked as far as `values` knows them.
+    """The options as constructors get them: plain, lists as tuples, and checked as far as `values` knows them.
 
     Raises:
       ValueError: one has a value that it cannot have.
@@ -115,7 +119,8 @@ def enter(owner: str, values: Mapping[str, Value], options: Mapping[str, Any]) -
         if known is None:
             taken[option] = given
             continue
-        value = taken[option] = given if known.kept else entered(given)
+        value = given if known.kept else plain(given)
+        value = taken[option] = tuple(value) if type(value) is list else value
         if not known.fits(value):
             raise ValueError(f"{owner}: {option} is {known.what}. Received: {option}={_shown(value)}.")
         if not known.kept and any(abs(each) > known.largest for each in _numbers(value)):
@@ -125,15 +130,16 @@ def enter(owner: str, values: Mapping[str, Value], options: Mapping[str, Any]) -
     return taken
 
 
-def entered(value: Any) -> Any:
-    """`value` as Python's own: numbers of NumPy, arrays and tensors as tuples of them, types and paths by name."""
+def plain(value: Any) -> Any:
+    """`value` as Python's own, wherever in it there is something else: numbers of NumPy, arrays and tensors as lists of
+    them, types and paths by name. What is none of these stays as it is."""
     if isinstance(value, str | bool | int | float | None):
-        # Of NumPy's own some are Python's as well (np.float64, np.str_).
+        # Of NumPy's own some are Python's as well: np.float64, np.str_.
         return getattr(value, "tolist", lambda: value)()
-    if isinstance(value, list | tuple):
-        return tuple(map(entered, value))
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
     if isinstance(value, Mapping):
-        return {key: entered(each) for key, each in value.items()}
+        return {plain(key): plain(each) for key, each in value.items()}
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if name := _name_of_type(value):
@@ -141,34 +147,23 @@ def entered(value: Any) -> Any:
     if hasattr(value, "dtype") and hasattr(value, "numpy"):
         value = value.numpy()
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        return entered(value.tolist())
+        listed = value.tolist()
+        return plain(listed) if value.dtype == object else listed
     return value
 
 
-def without_numpy(value: Any) -> Any:
-    """`value` with NumPy's numbers and arrays, wherever they are in it, as the Python numbers and lists of JSON."""
-    if isinstance(value, Mapping):
-        return {without_numpy(key): without_numpy(item) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(without_numpy(item) for item in value)
-    # Not imported: where nobody did, there is none.
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
-        return without_numpy(value.tolist()) if value.dtype == object else value.tolist()
-    return value
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON reads it back: tuples as lists. What JSON cannot say is an error.
+def json_able(value: Any) -> Any:
+    """`value` as JSON reads it back: tuples as lists.
 
     Raises:
-      TypeError: it holds something else.
+      TypeError: it holds what JSON cannot say, or data: arrays.
     """
-    value = entered(value)
-    if isinstance(value, tuple):
-        return list(map(plain, value))
+    if not getattr(value, "shape", ()):
+        value = plain(value) if not isinstance(value, list | tuple | Mapping) else value
+    if isinstance(value, list | tuple):
+        return list(map(json_able, value))
     if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: json_able(each) for key, each in value.items()}
     if isinstance(value, str | bool | int | float | None):
         return value
     raise TypeError(f"JSON cannot say a {type(value).__name__}.")

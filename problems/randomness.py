@@ -27,7 +27,7 @@ _KERAS_STATE = "seed_generator_state"
 
 
 @contextlib.contextmanager
-def refused(what: str) -> Iterator[None]:
+def refused(what: str, where: str = "") -> Iterator[None]:
     """Refuses what the body traces if it draws random numbers that no seed of ours reaches.
 
     Found are TensorFlow's operations with a random state, in the functions, loops and branches inside too, Keras's
@@ -36,6 +36,7 @@ def refused(what: str) -> Iterator[None]:
 
     Args:
       what: is traced, for the error.
+      where: it stands, as a sentence to end the errors that know no line.
 
     Raises:
       UserCodeError: with the name of the operation and the line it is from.
@@ -48,7 +49,7 @@ def refused(what: str) -> Iterator[None]:
     if random.getstate() != python_state or _numpy_state() != numpy_state:
         raise UserCodeError(
             f"{what} draws from the global generator of Python's random or of NumPy, once, while it is traced, and no "
-            f"seed of ours reaches that. {_ADVICE}"
+            f"seed of ours reaches that. {_ADVICE}{where}"
         )
     if graph is None:
         return
@@ -57,12 +58,12 @@ def refused(what: str) -> Iterator[None]:
             at = place_of(operation)
             raise UserCodeError(
                 f"{what} draws random numbers that no seed of ours reaches, by the operation {kind}"
-                f"{f' at {at}' if at else ''}. {_ADVICE}"
+                f"{f' at {at}' if at else ''}. {_ADVICE}{'' if at else where}"
             )
     if set(_keras_states(graph)) - read:
         raise UserCodeError(
             f"{what} draws random numbers that no seed of ours reaches, by keras.random or a layer with a generator "
-            f"that is not the model's own. {_ADVICE}"
+            f"that is not the model's own. {_ADVICE}{where}"
         )
 
 

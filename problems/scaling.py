@@ -26,9 +26,6 @@ class RandomScaling(Problem):
     name = "scaled"
 
     def __init__(self, problem: Problem, log_range: float = 1.0):
-        if not 0 <= log_range < float("inf"):
-            raise ValueError(f"Random scaling needs a log_range of at least 0. Received: {log_range}.")
-        self.options = {"problem": {"name": problem.name, "options": problem.options}, "log_range": log_range}
         self.held_out_splits = problem.held_out_splits
         self.function_axis = problem.function_axis
         self._problem = problem

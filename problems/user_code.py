@@ -27,6 +27,8 @@ _LIBRARIES = _PACKAGES + tuple(
     )
 )
 _FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d+)')
+_AROUND = re.compile(r'Graph execution error|Detected at node|Stack trace for|\s+File "|<stack traces unavailable>')
+_BESIDE = re.compile(r"\t \[\[\{\{|Arguments received by|\n\nStack trace for|You can attempt the following|\[Op:")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LONGEST = 400
 # What TensorFlow and Python say where a tensor without a value is taken for a number, a condition or an array.
@@ -88,6 +90,19 @@ def described(what: str, error: BaseException, place: Place | None) -> str:
         reason = f"It left with sys.exit({error.code!r}); raise an exception to say that something is wrong."
     advice = f" {_TRACED_ADVICE}" if _TRACED.search(reason) or _TRACED.search(str(error)) else ""
     return f"{what} raised {type(error).__name__}{at}: {reason}{advice}"
+
+
+def at_run_time(error: BaseException, is_own: bool) -> str | None:
+    """The error for what TensorFlow raises as a compiled function runs; None where no line of the user's is at fault.
+
+    Args:
+      error: what was raised.
+      is_own: whether a problem of the user's own was run, so that an operation without a line is of that.
+    """
+    if not type(error).__module__.startswith("tensorflow."):
+        return None
+    place = place_in_text(str(error))
+    return described("The problem, as it ran,", error, place) if place or is_own else None
 
 
 def place_of(error: BaseException) -> Place | None:
@@ -154,8 +169,10 @@ def _reason(error: BaseException) -> str:
     text = _COLOURS.sub("", str(error))
     if text.startswith("in user code:"):  # AutoGraph's: the frames, then what was raised.
         text = text.strip().splitlines()[-1]
+    if text.startswith("Graph execution error"):  # The frames of the operation, then what it says.
+        text = "\n".join(line for line in text.splitlines() if not _AROUND.match(line))
     # Keras shows all arguments of the layer's call, TensorFlow where each node is from and what else one could do.
-    text = re.split(r"Arguments received by|\n\nStack trace for|You can attempt the following|\[Op:", text)[0]
+    text = _BESIDE.split(text)[0]
     text = " ".join(text.split()) or "it says no more."
     return _cut(text if text[-1] in ".!?" else f"{text}.", _LONGEST)
 

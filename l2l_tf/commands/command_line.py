@@ -20,13 +20,13 @@ from absl import flags
 
 from l2l_tf import allocator
 from l2l_tf.commands import streams
-from problems import catalogue, datasets
+from problems import catalogue, datasets, user_code
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
 _USER_ERRORS = (
     ("problems.datasets", "DatasetNotPreparedError"),
-    ("l2l_tf.training.loop.loop.loop.loop", "TrainingDivergedError"),
+    ("l2l_tf.training.loop.loop.loop.loop.loop.loop", "TrainingDivergedError"),
     # A full disk, a folder that cannot be written, too little memory, as TensorFlow tells them.
     ("tensorflow.python.framework.errors_impl", "ResourceExhaustedError"),
     ("tensorflow.python.framework.errors_impl", "FailedPreconditionError"),
@@ -45,9 +45,10 @@ def run(
     """Parses the flags, calls `main()` and exits the process.
 
     The exit code is 0; 2 after an error that the user can mend (a bad flag, `ValueError`, `OSError`,
-    `DatasetNotPreparedError`, `TrainingDivergedError`), told in one line on stderr without a traceback; 130 after
-    Ctrl-C. Any other exception is a fault of ours and keeps its traceback, as does every one with `--debug`. A reader
-    that leaves, as `head` does, and streams that are closed end nothing.
+    `DatasetNotPreparedError`, `TrainingDivergedError`, what TensorFlow raises in a problem of the user's own), told in
+    one line on stderr without a traceback; 130 after Ctrl-C. Any other exception is a fault of ours and keeps its
+    traceback, as does every one with `--debug`. A reader that leaves, as `head`
+    does, and streams that are closed end nothing.
 
     Args:
       main: the command. It reads its flags from `flag_values`.
@@ -75,11 +76,12 @@ def run(
     except flags.Error as error:
         _exit(f"{error} ({name} --help lists the flags.)")
     except Exception as error:
-        if not _is_users(error):
+        message = _message(error) if _is_users(error) else user_code.at_run_time(error, _has_own_problem(flag_values))
+        if message is None:
             raise
         if flag_values.is_parsed() and flag_values["debug"].value:
             traceback.print_exc()
-        _exit(_message(error))
+        _exit(message)
     sys.exit(OK)
 
 
@@ -266,6 +268,10 @@ def _is_users(error: Exception) -> bool:
     # Looked up and not imported: where its module is not loaded, nobody can have raised it.
     ours = [getattr(sys.modules[module], name) for module, name in _USER_ERRORS if module in sys.modules]
     return isinstance(error, (ValueError, OSError, *ours))
+
+
+def _has_own_problem(flag_values: flags.FlagValues) -> bool:
+    return "problem" in flag_values and ":" in (flag_values["problem"].value or "")
 
 
 def _message(error: Exception) -> str:

@@ -5,7 +5,7 @@ the same f, theta_0 and minibatches for every optimizer: comparisons are paired.
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from l2l_tf.networks.network import Network
 from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.soundness import Soundness
 from problems import calling
 from problems.problem import Problem
 
@@ -27,12 +28,14 @@ class Curves(NamedTuple):
       held_out: split to `[draws, len(held_out_steps)]`, the mean loss over the split after those steps.
       held_out_steps: `[...]`, the last of them num_steps.
       seconds: `[draws]`, wall-clock time of each run, without the held-out losses (the first includes compiling).
+      faults: row to what is not finite at theta_0 of that draw (`soundness`), looked for where its end is not finite.
     """
 
     losses: np.ndarray
     held_out: dict[str, np.ndarray]
     held_out_steps: tuple[int, ...]
     seconds: np.ndarray
+    faults: Mapping[int, list[str]] = {}
 
     def final(self, split: str | None = None) -> np.ndarray:
         """`[draws]`: the loss at the last step, on `split` or, with None, as the optimizee saw it."""
@@ -40,11 +43,12 @@ class Curves(NamedTuple):
 
     @property
     def counted(self) -> np.ndarray:
-        """`[draws]`, bool: those that means are over, whose loss at theta_0 is finite. All, where none is.
+        """`[draws]`, bool: those that means are over, where all is finite at theta_0. All, where none is.
 
         What is not finite where it starts says nothing of an optimizer. It is the same draws for all optimizers.
         """
         finite = np.isfinite(self.losses[:, 0])
+        finite[list(self.faults)] = False
         return finite if finite.any() else np.ones_like(finite)
 
     @property
@@ -114,6 +118,7 @@ class Evaluator:
             losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
             return losses, run, averages.after(statistics, num_steps)
 
+        self._soundness = Soundness(problem, [split for split in held_out_splits if split in problem.held_out_splits])
         self._start = start
         self._held_out = held_out
         self._advance = advance
@@ -128,18 +133,22 @@ class Evaluator:
         """Curves on those draws of `seed`."""
         rows, seconds = [], []
         held_out: dict[str, list[list[float]]] = {split: [] for split in self._held_out_splits}
+        faults: dict[int, list[str]] = {}
         for draw in draws:
             losses, measured, taken = self._run(seeds.fold(seed, draw))
             seconds.append(taken)
             rows.append(losses)
             for split in held_out:
                 held_out[split].append(measured[split])
+            if not np.all(np.isfinite([losses[-1], *(of_split[-1] for of_split in measured.values())])):
+                faults[len(rows) - 1] = self._soundness.faults(seeds.fold(seed, draw))
             on_draw(draw)
         return Curves(
             np.array(rows),
             {split: np.array(measured) for split, measured in held_out.items()},
             self._held_out_steps,
             np.array(seconds),
+            {row: what for row, what in faults.items() if what},
         )
 
     def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]], float]:

@@ -131,8 +131,12 @@ def aligned(rows: Sequence[Sequence[str]], markdown: bool = True) -> str:
 def caveats(results: Sequence[Result]) -> list[str]:
     """What a reader of the comparison has to know beside its numbers, a sentence each."""
     said = []
-    if left_out := summary(results[0], results[0])["left_out_draws"]:
-        said.append(f"Left out are the draws whose loss at theta_0 is not finite: {_some(left_out)}.")
+    curves = results[0].curves
+    what = next(iter(curves.faults.values()), ["the loss"])[0]
+    if left_out := np.flatnonzero(~curves.counted).tolist():
+        said.append(f"Left out are the draws that are not finite at theta_0, as {what} is not: {_some(left_out)}.")
+    elif len(curves.faults) == len(curves.losses):
+        said.append(f"No draw is finite at theta_0, as {what} is not: nothing is said of the optimizers.")
     return said + [sentence for result in results for sentence in tuning_caveats(result.name, result.details)]
 
 

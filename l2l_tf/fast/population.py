@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from l2l_tf.fast import forward, vectorization
+from l2l_tf.fast.members import members_network, native_for
 from l2l_tf.fast.outer_gradient import applies
-from l2l_tf.networks.network import Network
-from l2l_tf.unrolling import optimizee, population, seeds, unroll
+from l2l_tf.networks.network import Network, Observation, Tensors
+from l2l_tf.unrolling import optimizee, population, seeds
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
@@ -25,6 +26,7 @@ from problems.problem import Problem
 
 _GROUP = 20_000  # Coordinates of the members of a group: their features fit into a core's cache.
 _COMPILED_FROM = 16_384  # Coordinates of all members from which compiling pays.
+_CHUNK = 10  # Steps of a compiled call without native code.
 
 
 def costs_along(
@@ -48,15 +50,38 @@ def costs_along(
     arguments = (problem, network, members, num_steps, objective)
     if not in_blocks:
         return one_by_one(*arguments)
-    coordinates = _coordinates(members)
-    if coordinates > _GROUP // 2 or applies(network, _first(members).parameters):
+    first, coordinates = _first(members), _coordinates(members)
+    operations = native_for(network)
+    if coordinates > _GROUP // 2 or (operations is None and applies(network, first.parameters)):
         return one_by_one(*arguments)
-    way = vectorization.way(problem, _losses(network, objective), _first(members))
+    way = vectorization.way(problem, _losses(network, objective), first)
     if not way.vectorises:
         return one_by_one(*arguments)
-    total = members.count * coordinates
-    compiled = way.compiles and total >= _COMPILED_FROM
-    return _side_by_side(*arguments, num_groups(members.count, coordinates) if compiled else 1, compiled)
+    compiled = way.compiles and members.count * coordinates >= _COMPILED_FROM
+    groups = num_groups(members.count, coordinates) if compiled else 1
+    bounds = [members.count * i // groups for i in range(groups + 1)]
+    recipe = _Recipe(problem, network, tuple(v.ref() for v in members.variables), objective.of_validation, compiled)
+    results = [
+        _group_along(recipe, members.part(begin, end), num_steps, operations)
+        for begin, end in itertools.pairwise(bounds)
+    ]
+    return results[0] if groups == 1 else tf.nest.map_structure(lambda *of: tf.concat(of, 0), *results)
+
+
+class _Recipe(NamedTuple):
+    """What a step of a group is made of.
+
+    Attributes:
+      variables: references to those whose values differ from member to member.
+      of_validation: whether the objective is of the validation losses.
+      compiled: whether XLA compiles what is not native code.
+    """
+
+    problem: Problem
+    network: Network
+    variables: tuple[Any, ...]
+    of_validation: bool
+    compiled: bool
 
 
 def num_groups(count: int, coordinates: int) -> int:
@@ -66,67 +91,157 @@ def num_groups(count: int, coordinates: int) -> int:
     return min(count, math.ceil(fewest / cores) * cores)
 
 
-def _side_by_side(
-    problem: Problem,
-    network: Network,
-    members: Members,
-    num_steps: int,
-    objective: Objective,
-    groups: int,
-    compiled: bool,
-) -> tuple[tf.Tensor, tf.Tensor, dict[str, Any]]:
-    bounds = [members.count * i // groups for i in range(groups + 1)]
-    results = [
-        _group_along(problem, network, members.part(begin, end), num_steps, objective, compiled)
-        for begin, end in itertools.pairwise(bounds)
-    ]
-    return results[0] if groups == 1 else tf.nest.map_structure(lambda *of: tf.concat(of, 0), *results)
-
-
 def _group_along(
-    problem: Problem, network: Network, members: Members, num_steps: int, objective: Objective, compiled: bool
+    recipe: _Recipe, members: Members, num_steps: int, operations: Any | None
 ) -> tuple[tf.Tensor, tf.Tensor, dict[str, Any]]:
-    """Takes the steps of one group."""
-    references = tuple(variable.ref() for variable in members.variables)
-    step = _step(_Key(problem, network, references, objective.of_validation, compiled))
-    fields = {name: _own(members, name) for name in ("parameters", "state")}
-    fixed = {name: value for name, value in members.fields.items() if name not in fields}
+    """Takes the steps of one group: the losses `[M, T + 1]`, those of the objective, and where the members end."""
+    moving = {name: _own(members, name) for name in ("parameters", "state")}
+    fixed = {name: value for name, value in members.fields.items() if name not in (*moving, "seed")}
     minibatches = _minibatches(members, num_steps)
-    own_draws = fixed.pop("seed", None) is not None
-    shared = members.shared._replace(seed=(), parameters=(), state=(), carried=())
-
-    def at(t):
-        """What all share at step t, and what each has of its own that no step changes."""
-        now = shared._replace(step=shared.step + t)
-        return (
-            (now, {**fixed, "minibatch": minibatches[t]})
-            if own_draws
-            else (now._replace(minibatch=minibatches[t]), fixed)
+    shared = members.shared._replace(seed=(), parameters={}, state=(), carried=())
+    weights = list(members.weights)
+    if operations is None and recipe.compiled:
+        moving, costs = _in_chunks(recipe, shared, fixed, weights, moving, minibatches[:-1])
+    else:
+        moving, costs = _steps(
+            recipe, shared, fixed, weights, moving, minibatches[:-1], tf.constant(num_steps), operations
         )
-
-    def last(own):
-        run = at(num_steps)[0]._replace(**own)
-        losses = [problem.loss, problem.validation_loss] if objective.of_validation else [problem.loss]
-        return [optimizee.loss_at_step(loss, run) for loss in losses]
-
-    def body(t, moving, records):
-        now, own = at(t)
-        moving, costs = step(now, own, list(members.weights), moving)
-        return t + 1, moving, [array.write(t, cost) for array, cost in zip(records, costs)]
-
-    def at_end(moving):
-        return {**at(num_steps)[1], **moving}
-
-    types = [loss.dtype for loss in last(tf.nest.map_structure(lambda x: x[0], at_end(fields)))]
-    records = [tf.TensorArray(dtype, num_steps + 1, element_shape=[members.count]) for dtype in types]
-    _, moving, records = tf.while_loop(
-        lambda t, *_: t < num_steps, body, (tf.constant(0), fields, records), maximum_iterations=num_steps
-    )
-    costs = _each(last, at_end(moving), own_draws)
+    look = _looking(recipe, gradients=False)
+    last = look(shared._replace(step=shared.step + num_steps), fixed, moving["parameters"], minibatches[-1])
     losses, *outer = [
-        tf.transpose(array.write(num_steps, cost).stack()) for array, cost in zip(records, costs, strict=True)
+        tf.transpose(tf.concat([cost, at_end[tf.newaxis]], 0)) for cost, at_end in zip(costs, last.costs, strict=True)
     ]
     return losses, outer[0] if outer else losses, moving
+
+
+def _steps(
+    recipe: _Recipe,
+    shared: Run,
+    fixed: dict[str, Any],
+    weights: list[tf.Tensor],
+    moving: dict[str, Any],
+    minibatches: tf.Tensor,
+    num_steps: tf.Tensor,
+    operations: Any | None = None,
+) -> tuple[dict[str, Any], list[tf.Tensor]]:
+    """Takes `num_steps` steps.
+
+    Args:
+      recipe: what a step is made of.
+      shared: what all members share, with the number of the first step.
+      fixed: fields of `Run` that members have of their own and that no step changes.
+      weights: of the members.
+      moving: `parameters` and `state`, `[M, ...]`.
+      minibatches: seeds of at least so many steps, `[K, 2]` or `[K, M, 2]`.
+      num_steps: at most K.
+      operations: of native code, where it has a part in it.
+
+    Returns:
+      `moving` after the steps, and the losses and those of the objective, if they are others, `[K, M]` each.
+    """
+    variables = [reference.deref() for reference in recipe.variables]
+    members = Members(shared, {**fixed, **moving}, variables, weights)
+    network = members_network(recipe.network, members, moving["parameters"], operations)
+    look = _looking(recipe, gradients=True, compiled=recipe.compiled and operations is not None)
+    observes = recipe.network.observes
+
+    def body(t, parameters, state, records):
+        now = shared._replace(step=shared.step + t)
+        seen = look(now, fixed, parameters, minibatches[t])
+        observation = Observation(
+            gradients=seen.gradients,
+            parameters=parameters if "parameters" in observes else (),
+            loss=seen.costs[0],
+            step=tf.fill([members.count], tf.cast(now.step, seen.costs[0].dtype)) if "step" in observes else (),
+            validation_loss=seen.validation_loss,
+        )
+        updates, state = network.step(observation, state)
+        records = [array.write(t, cost) for array, cost in zip(records, seen.costs)]
+        return t + 1, {name: value + updates[name] for name, value in parameters.items()}, state, records
+
+    costs = look(shared, fixed, moving["parameters"], minibatches[0]).costs  # For their types: it is never computed.
+    records = [tf.TensorArray(cost.dtype, minibatches.shape[0], element_shape=[members.count]) for cost in costs]
+    _, parameters, state, records = tf.while_loop(
+        lambda t, *_: t < num_steps,
+        body,
+        (tf.constant(0), moving["parameters"], network.enter(moving["state"]), records),
+    )
+    after = {"parameters": parameters, "state": network.leave(state, moving["state"])}
+    return after, [array.stack() for array in records]
+
+
+def _in_chunks(
+    recipe: _Recipe,
+    shared: Run,
+    fixed: dict[str, Any],
+    weights: list[tf.Tensor],
+    moving: dict[str, Any],
+    minibatches: tf.Tensor,
+) -> tuple[dict[str, Any], list[tf.Tensor]]:
+    """`_steps`, several at a time in one compiled call that is the same for runs of all lengths."""
+    num_steps = minibatches.shape[0]
+    at_once = min(_CHUNK, num_steps)
+    num_chunks = -(-num_steps // at_once)
+    filling = [[0, num_chunks * at_once - num_steps], *[[0, 0]] * (minibatches.shape.rank - 1)]
+    chunks = tf.unstack(tf.reshape(tf.pad(minibatches, filling), [num_chunks, at_once, *minibatches.shape[1:]]))
+    call = _compiled_steps(recipe)
+    costs = []
+    for i, chunk in enumerate(chunks):
+        now = shared._replace(step=shared.step + i * at_once)
+        count = tf.constant(min(at_once, num_steps - i * at_once))
+        moving, of_chunk = call(now, fixed, weights, moving, chunk, count)
+        costs.append(of_chunk)
+    return moving, [tf.concat(of_chunks, 0)[:num_steps] for of_chunks in zip(*costs)]
+
+
+@functools.lru_cache(maxsize=16)
+def _compiled_steps(recipe: _Recipe) -> Callable:
+    return tf.function(functools.partial(_steps, recipe), jit_compile=True, autograph=False)
+
+
+class _Seen(NamedTuple):
+    """What there is to be seen of the members at a step.
+
+    Attributes:
+      costs: the losses and those of the objective, if they are others, `[M]` each.
+      gradients: of the losses.
+      validation_loss: `[M]`, where the network looks at it.
+    """
+
+    costs: list[tf.Tensor]
+    gradients: Tensors
+    validation_loss: Any
+
+
+@functools.lru_cache(maxsize=64)
+def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callable[..., _Seen]:
+    """A function from what is shared, what is not, theta `[M, ...]` and the minibatch's seed to what is seen."""
+    problem = recipe.problem
+    observes_validation = "validation_loss" in recipe.network.observes
+
+    def look(now: Run, fixed: dict[str, Any], parameters: Tensors, minibatch: tf.Tensor) -> _Seen:
+        own_draws = minibatch.shape.rank == 2
+        own = {**fixed, "parameters": parameters, **({"minibatch": minibatch} if own_draws else {})}
+
+        def of(own):
+            run = now._replace(**own) if own_draws else now._replace(minibatch=minibatch, **own)
+            if gradients:
+                loss, slopes = optimizee.value_and_gradient(problem.loss, run)
+            else:
+                loss, slopes = optimizee.loss_at_step(problem.loss, run), {}
+            validation: Any = ()
+            if recipe.of_validation or (gradients and observes_validation):
+                validation = optimizee.loss_at_step(problem.validation_loss, run)
+            return _Seen(
+                [loss, validation] if recipe.of_validation else [loss],
+                slopes,
+                validation if gradients and observes_validation else (),
+            )
+
+        # Several seeds are drawn from one by one.
+        return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)
+
+    return tf.function(look, autograph=False, jit_compile=True) if compiled else look
 
 
 def _minibatches(members: Members, num_steps: int) -> tf.Tensor:
@@ -153,47 +268,8 @@ def _own(members: Members, field: str) -> Any:
     )
 
 
-class _Key(NamedTuple):
-    """What a step is made of."""
-
-    problem: Problem
-    network: Network
-    variables: tuple[Any, ...]
-    of_validation: bool
-    compiled: bool
-
-
-@functools.lru_cache(maxsize=32)
-def _step(key: _Key) -> Callable:
-    """The step of all members of a group, the same function for every number of steps: XLA compiles it once."""
-    variables = [reference.deref() for reference in key.variables]
-
-    def step(now: Run, fixed: dict[str, Any], weights: list[tf.Tensor], moving: dict[str, Any]):
-        def look(own):
-            run = now._replace(**own)
-            observation = unroll.observe(key.problem, key.network, run)
-            outer = [optimizee.loss_at_step(key.problem.validation_loss, run)] if key.of_validation else []
-            return observation, [observation.loss, *outer]
-
-        def move(own):
-            fields, weights, observation = own
-            network = population.substituted(key.network, variables, weights)
-            run = unroll.advance(network, now._replace(**fields), observation)
-            return {"parameters": run.parameters, "state": run.state}
-
-        observation, costs = _each(look, {**fixed, **moving}, "minibatch" in fixed)
-        return _each(move, (moving, weights, observation), True), costs
-
-    return tf.function(step, autograph=False, jit_compile=True) if key.compiled else step
-
-
-def _each(function: Callable, own: Any, draws: bool) -> Any:
-    """`function` of every member; `draws` where it may hold what has to go one by one, as draws from several seeds."""
-    return tf.vectorized_map(function, own, fallback_to_while_loop=draws, warn=False)
-
-
-def _losses(key_network: Network, objective: Objective) -> tuple[str, ...]:
-    looks = objective.of_validation or "validation_loss" in key_network.observes
+def _losses(network: Network, objective: Objective) -> tuple[str, ...]:
+    looks = objective.of_validation or "validation_loss" in network.observes
     return ("loss", "validation_loss") if looks else ("loss",)
 
 

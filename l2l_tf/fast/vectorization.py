@@ -95,8 +95,9 @@ def _find(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
     graph = tf.function(losses, autograph=False).get_concrete_function(run).graph
     if not draws_alike(graph):
         return Way(True, False)
-    compiled = tf.function(losses, autograph=False, jit_compile=True)
-    return Way(True, not _refusal(lambda: compiled.experimental_get_compiler_ir(run)(stage="hlo")))
+    flat = tf.nest.flatten(run)
+    compiled = tf.function(lambda *own: losses(tf.nest.pack_sequence_as(run, own)), autograph=False, jit_compile=True)
+    return Way(True, not _refusal(lambda: compiled.experimental_get_compiler_ir(*flat)(stage="hlo")))
 
 
 def _refusal(attempt: Callable[[], Any]) -> str:

@@ -1,13 +1,13 @@
 """What RNNProp, LearnedMomentum and LearnedAdam share: a coordinatewise LSTM over running averages of the gradient."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from l2l_tf.networks import dtypes, lstm_layers
-from l2l_tf.networks.initializers import WeightInitializers
+from l2l_tf.networks.initializers import WeightInitializers, where_unsaid
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 AVERAGES = ("first_moment", "second_moment", "step")  # the entries of the state beside that of the LSTM layers
@@ -122,6 +122,4 @@ def factor(size: tf.Tensor) -> tf.Tensor:
 
 def silent_start(initializer: Any) -> Any:
     """`initializer` with zeros for the linear layer, where it says nothing of that."""
-    if initializer is None or isinstance(initializer, Mapping):
-        return {"linear": "zeros", **(initializer or {})}
-    return initializer
+    return where_unsaid(initializer, {"linear": {"w": "zeros", "b": "zeros"}})

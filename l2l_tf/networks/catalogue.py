@@ -6,7 +6,7 @@ the constructors' signatures.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from problems import option_values
@@ -22,6 +22,7 @@ from problems.option_values import (
     one_of,
     or_none,
     seed,
+    share,
     whole,
 )
 
@@ -34,14 +35,12 @@ class Entry(NamedTuple):
       options: the keyword arguments it takes.
       required: those it cannot do without.
       values: what they may be, where that is not what `VALUES` says.
-      renamed: options by the names that they had in the original code, to those that they have here.
     """
 
     module: str
     options: tuple[str, ...]
     required: tuple[str, ...] = ()
     values: Mapping[str, Value] = {}
-    renamed: Mapping[str, str] = {}
 
 
 _LSTM = ("layers", "preprocess_name", "preprocess_options", "scale", "initializer", "seed", "dtype")
@@ -58,6 +57,7 @@ _MLP = (
     "seed",
     "dtype",
 )
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon")
 
 # Preprocessors by their options. e^k is a factor of float32's gradients.
 PREPROCESSORS: dict[str, dict[str, Value]] = {
@@ -75,8 +75,11 @@ VALUES: dict[str, Value] = {
     "beta_2": decay(),
     "cells": whole(1),
     "decays": list_of(decay(), fewest=1),
+    "constant": share(),
     "dtype": one_of("float32", "float64"),
     "epsilon": number(0),
+    "exponential_decay": number(0),
+    "final": number(0),
     "function_axis": Value("0, or null", lambda value: value is None or (value == 0 and not isinstance(value, bool))),
     "global_cells": whole(0),
     "heads": one_of("bfgs", "secant", "linear"),
@@ -84,14 +87,18 @@ VALUES: dict[str, Value] = {
     "initial_scale": above(0),
     "initializer": Value("what `WeightInitializers` takes", lambda value: True, kept=True),
     "kernel_shape": list_of(whole(1), fewest=1),
+    "l1": number(0),
+    "l2": number(0),
     "layers": list_of(whole(1)),
     "learned_scale": flag(),
     "learning_rate": number(0),
+    "linear_decay": number(0),
     "losses": list_of(one_of("training", "validation")),
     "magnitude": flag(),
     "magnitude_scale": finite(),
     "messages": whole(1),
     "momentum": decay(),
+    "nesterov": flag(),
     "output": one_of("read", "controller", "both"),
     "output_size": whole(1),
     "preprocess_name": one_of(*PREPROCESSORS, *FUNCTIONS),
@@ -101,7 +108,10 @@ VALUES: dict[str, Value] = {
     "scale": finite(),
     "second_moment_decay": decay(),
     "seed": seed(),
+    "total_steps": whole(1),
     "trained_steps": or_none(whole(1)),
+    "warmup": share(),
+    "weight_decay": number(0),
     "write_heads": whole(1),
 }
 _AT_LEAST_ONE_LAYER = {"layers": list_of(whole(1), fewest=1)}
@@ -138,12 +148,20 @@ CATALOGUE: dict[str, Entry] = {
     "Momentum": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "Nesterov": Entry("l2l_tf.networks.classic", ("learning_rate", "momentum")),
     "RMSProp": Entry("l2l_tf.networks.classic", ("learning_rate", "rho", "epsilon")),
-    "Adam": Entry(
-        "l2l_tf.networks.classic",
-        ("learning_rate", "beta_1", "beta_2", "epsilon"),
-        renamed={"beta1": "beta_1", "beta2": "beta_2"},
+    "Adam": Entry("l2l_tf.networks.classic", _ADAM),
+    "Adam8p": Entry(
+        "l2l_tf.networks.scheduled", (*_ADAM, "l1", "l2", "linear_decay", "exponential_decay", "total_steps")
+    ),
+    "NAdamW": Entry(
+        "l2l_tf.networks.scheduled",
+        (*_ADAM, "nesterov", "weight_decay", "l2", "warmup", "constant", "final", "total_steps"),
+    ),
+    "MomentumCosine": Entry(
+        "l2l_tf.networks.scheduled", ("learning_rate", "momentum", "nesterov", "final", "total_steps")
     ),
 }
+# Options by the names that they had in the original code.
+_RENAMED = {"Adam": {"beta1": "beta_1", "beta2": "beta_2"}}
 
 ALIASES = {"NAG": "Nesterov"}
 
@@ -173,10 +191,15 @@ def takes(name: str, option: str) -> bool:
 def renamed(name: str, options: Mapping[str, Any], warn: bool = False) -> dict[str, Any]:
     """The options by the names that they have here; those of the original code are taken too, with a warning.
 
+    Args:
+      name: of the network, as in the catalogue; others have no old names.
+      options: by either names.
+      warn: whether to.
+
     Raises:
-      ValueError: an unknown network, or an option by both of its names.
+      ValueError: an option by both of its names.
     """
-    names_now = CATALOGUE[find(name)].renamed
+    names_now = _RENAMED.get(name, {})
     old = {option: names_now[option] for option in options if option in names_now}
     if twice := [now for now in old.values() if now in options]:
         raise ValueError(f"{name} takes an option once, by its name here: {twice}. Received: {dict(options)}.")
@@ -206,15 +229,21 @@ def check_options(name: str, options: Mapping[str, Any]) -> None:
     raise ValueError(f"{name} does not take these options: {why}. Received: {dict(options)}.")
 
 
-def enter(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def enter(name: str, options: Mapping[str, Any], taken: Iterable[str] | None = None) -> dict[str, Any]:
     """A network's options as Python's own values, checked.
 
+    Args:
+      name: of the network, as in the catalogue, or of a class that several share.
+      options: as they are given.
+      taken: those that it takes; by default what the catalogue says.
+
     Raises:
-      ValueError: an unknown network, or a value that an option cannot have.
+      ValueError: a value that an option cannot have.
     """
-    name = find(name)
-    values = {option: VALUES[option] for option in CATALOGUE[name].options} | dict(CATALOGUE[name].values)
-    return option_values.enter(name, values, options)
+    own = dict(CATALOGUE[name].values) if name in CATALOGUE else {}
+    known = CATALOGUE[name].options if taken is None else taken
+    values = {option: VALUES[option] for option in known if option in VALUES}
+    return option_values.enter(name, values | own, options)
 
 
 def check_values(name: str, options: Mapping[str, Any]) -> None:
@@ -223,8 +252,9 @@ def check_values(name: str, options: Mapping[str, Any]) -> None:
     Raises:
       ValueError: an unknown network, or a value that an option cannot have.
     """
+    name = find(name)
     options = enter(name, renamed(name, options))
-    if "preprocess_name" in CATALOGUE[find(name)].options:
+    if "preprocess_name" in CATALOGUE[name].options:
         check_preprocessor(options.get("preprocess_name", "identity"), options.get("preprocess_options") or {})
 
 

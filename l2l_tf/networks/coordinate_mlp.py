@@ -25,6 +25,8 @@ class CoordinateMLP(Network):
     of the tensor share, tanh(t / tau - 1) of the step t among them. With `function_axis`, a tensor is that of one
     function, and no function of a batch hears from another.
 
+    A parameter that is NaN, infinite or beyond 1e15 is seen as 0: its tensor's others move on as if it were.
+
     Untrained, with the default initializer, d is minus the momentum in units of the gradient's root mean square, and e
     is 0: a slow descent, as Adam's with the learning rate `scale`.
 
@@ -127,7 +129,7 @@ class CoordinateMLP(Network):
             seen[name] = mlp_layers.see(
                 self._rule.kind,
                 self._with_functions(gradient),
-                self._with_functions(parameters[name]),
+                dtypes.usable_or_zero(self._with_functions(parameters[name])),
                 own,
             )
         return seen

@@ -8,7 +8,7 @@ import sonnet as snt
 import tensorflow as tf
 
 from l2l_tf.networks import catalogue, initializers
-from problems.configurable import Configurable
+from problems.configurable import Configurable, parameters
 
 Tensors = dict[str, tf.Tensor]
 
@@ -42,7 +42,7 @@ class Network(Configurable, snt.Module, abc.ABC):
     outside of its graph.
 
     Its options are said once, in its constructor's signature: see `Configurable`. What they may be is said in
-    `catalogue.VALUES`, for the networks there and subclasses of these.
+    `catalogue.VALUES`, for all networks of this package and subclasses of them.
 
     Attributes:
       observes: the fields of an Observation that the rule reads.
@@ -70,13 +70,12 @@ class Network(Configurable, snt.Module, abc.ABC):
 
     @classmethod
     def _renamed(cls, arguments):
-        entry = _entry(cls)
-        return catalogue.renamed(entry, arguments, warn=True) if entry else arguments
+        return catalogue.renamed(cls._of_package("l2l_tf.").__name__, arguments, warn=True)
 
     @classmethod
     def _entered(cls, options):
-        entry = _entry(cls)
-        return catalogue.enter(entry, options) if entry else options
+        ours = cls._of_package("l2l_tf.")
+        return catalogue.enter(ours.__name__, options, tuple(parameters(ours)))
 
     @classmethod
     def _making(cls):
@@ -106,22 +105,13 @@ def class_name(network: Network) -> str:
       ValueError: a network of a user's own, which a saved optimizer could not name.
     """
     cls = type(network)
-    if not _is_ours(cls):
+    entry = catalogue.CATALOGUE.get(cls.__name__)
+    if entry is None or entry.module != cls.__module__:
         raise ValueError(
             f"An optimizer is saved by its networks' names, which are {catalogue.names()}. Of others keep the weights: "
             f"networks.weights_of and assign_weights. Received: {cls.__module__}.{cls.__qualname__}."
         )
     return cls.__name__
-
-
-def _is_ours(cls: type) -> bool:
-    entry = catalogue.CATALOGUE.get(cls.__name__)
-    return entry is not None and entry.module == cls.__module__
-
-
-def _entry(cls: type) -> str | None:
-    """The name in the catalogue of a network, or of the one that it is a subclass of."""
-    return next((base.__name__ for base in cls.__mro__ if _is_ours(base)), None)
 
 
 def weights_of(network: Network) -> dict[str, np.ndarray]:

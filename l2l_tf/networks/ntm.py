@@ -2,14 +2,14 @@
 
 import abc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from l2l_tf.networks import dtypes, functions, lstm_layers, preprocess, secant
 from l2l_tf.networks.global_averaging import check_global_cells
-from l2l_tf.networks.initializers import WeightInitializers
+from l2l_tf.networks.initializers import WeightInitializers, where_unsaid
 from l2l_tf.networks.network import Network, Observation
 
 
@@ -118,8 +118,7 @@ class MemoryNetwork(Network):
             corrections.append("gains")
         if self._output != "read":
             outputs["linear"] = 1
-        if initializer is None or isinstance(initializer, Mapping):
-            initializer = {layer: {"w": "zeros"} for layer in corrections} | dict(initializer or {})
+        initializer = where_unsaid(initializer, {layer: {"w": "zeros"} for layer in corrections})
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, *outputs))
         num_inputs = (1 + self._num_reads) * self._preprocess.features
         self._cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)

@@ -110,4 +110,4 @@ def get(name: str, **options: Any) -> Preprocess:
       ValueError: an unknown name or option.
     """
     catalogue.check_preprocessor(name, options)
-    return PREPROCESSORS[name](**option_values.entered(options))
+    return PREPROCESSORS[name](**option_values.plain(options))

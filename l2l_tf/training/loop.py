@@ -16,7 +16,8 @@ from l2l_tf.training import checkpoint, computed_by, interruption, schedules
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.curriculum import Curriculum
 from l2l_tf.training.events import Epoch, Outcome, Validation
-from l2l_tf.training.meta import MetaMinimize
+from l2l_tf.training.left_out import LeftOut, not_finite
+from l2l_tf.training.meta import MetaMinimize, Step
 from l2l_tf.training.outer_optimizer import OuterOptimizer
 from l2l_tf.training.swapped import Swapped
 from l2l_tf.unrolling import fitting, optimizee, seeds
@@ -31,7 +32,7 @@ _DROPPED_IN_A_ROW = 25
 
 
 class TrainingDivergedError(ValueError):
-    """Outer gradients stayed infinite or NaN."""
+    """Outer gradients stayed infinite or NaN, on draws that are finite where they start."""
 
 
 class Training:
@@ -111,6 +112,7 @@ class Training:
         self._split = "validation" if "validation" in self.problem.held_out_splits else None
         self._evaluator = Evaluator(self.problem, self.network, config.num_steps, [self._split] if self._split else [])
         self._root = seeds.root(config.seed)
+        self._left_out = LeftOut(lessons, self._root, config.optimizees_per_step)
         self._dropped_in_a_row = 0
         self.epoch = 0
         self.best: Validation | None = None
@@ -140,6 +142,7 @@ class Training:
           TrainingDivergedError: 25 outer gradients in a row were not finite. What was saved is kept.
           LockedError: another process trains in this folder.
           ValueError: another one did since this run was made.
+          ProblemNotFiniteError: so was theta_0 of 25 epochs in a row, or of all validations' draws.
         """
         reason = None
         with interruption.deferred() as interrupted, self._alone():
@@ -182,6 +185,7 @@ class Training:
             "dropped_members": self._minimize.dropped_members,
             "dropped_in_a_row": self._dropped_in_a_row,
             "computed_by": computed_by.described(self.problem),
+            "left_out": self._left_out.count,
         }
         checkpoint.write(self.folder, arrays, facts)
         self._as_found = checkpoint.stamp(self.folder)
@@ -222,10 +226,15 @@ class Training:
         unrolls = self._curriculum.unrolls(self.epoch)
         self._minimize.reset(seeds.fold(self._root, seeds.Purpose.TRAINING, self.epoch), unrolls[0])
         rows = []
+        counts, looked, members = True, False, self._minimize.dropped_members
         for estimator in unrolls:
             step, outer = self._minimize.detailed_step(estimator)
             rows.append([float(x) for x in (step.loss, outer.gradient_norm, outer.update_norm)])
-            self._count_dropped(bool(outer.finite))
+            if not looked and (not outer.finite or self._minimize.dropped_members > members):
+                looked, counts = True, self._left_out.look(self.epoch)
+            if not counts:
+                break
+            self._count_dropped(bool(outer.finite), step)
         self.epoch += 1
         dropped = int(self._outer_optimizer.dropped)
         meta_loss, gradient_norm, update_norm = (float(mean) for mean in np.mean(rows, 0))
@@ -239,32 +248,39 @@ class Training:
             dropped,
             seconds,
             self._minimize.dropped_members,
+            self._left_out.count,
+            counts,
         )
 
-    def _count_dropped(self, finite: bool) -> None:
+    def _count_dropped(self, finite: bool, step: Step | None = None) -> None:
         self._dropped_in_a_row = 0 if finite else self._dropped_in_a_row + 1
         if self._dropped_in_a_row >= _DROPPED_IN_A_ROW:
+            advice = "Lower --learning_rate or the network's scale, or set --clip_norm."
+            if self.config.loss_transform == "log" and step and np.isnan(step.loss) and np.isfinite(step.fx):
+                advice = f"Losses below 0 have no logarithm, here {float(step.fx):.4g}: --loss_transform=identity."
             raise TrainingDivergedError(
                 f"The last {_DROPPED_IN_A_ROW} outer gradients were infinite or NaN (epoch {self.epoch + 1}). What "
-                f"was saved in {str(self.folder)!r} is kept. Lower --learning_rate or the network's scale, or set "
-                "--clip_norm."
+                f"was saved in {str(self.folder)!r} is kept. {advice}"
             )
 
     def _validate(self) -> Validation:
         weights = self._deployed()
         with self._weights(weights):
             curves = self._evaluator(seeds.fold(self._root, seeds.Purpose.VALIDATION), self.config.evaluation_epochs)
-        loss = float(np.mean(curves.final(self._split)))
+        if len(curves.faults) == len(curves.losses):
+            raise not_finite(self.problem, f"all {len(curves.losses)} draws of the validation", curves.faults[0])
+        loss, left_out = float(np.mean(curves.final(self._split)[curves.counted])), len(curves.faults)
         improved = np.isfinite(loss) and (self.best is None or loss < self.best.final_loss)
         if improved:
-            self.best, self._best_weights, self._validations_since_best = Validation(self.epoch, loss, True), weights, 0
+            self.best = Validation(self.epoch, loss, True, left_out=left_out)
+            self._best_weights, self._validations_since_best = weights, 0
             return self.best
         self._validations_since_best += 1
         rewound = self._is_much_worse(loss)
         if rewound:
             self._outer_optimizer.go_back(self._best_weights)
             self._dropped_in_a_row = 0
-        return Validation(self.epoch, loss, False, rewound)
+        return Validation(self.epoch, loss, False, rewound, left_out)
 
     def _is_much_worse(self, loss: float) -> bool:
         if self.config.rewind is None or self.best is None:
@@ -307,6 +323,7 @@ class Training:
         self._validations_since_best = facts["validations_since_best"]
         self._minimize.dropped_members = facts.get("dropped_members", 0)  # Newer than the first checkpoints.
         self._dropped_in_a_row = facts.get("dropped_in_a_row", 0)
+        self._left_out.count = facts.get("left_out", 0)
 
 
 def _is_of_a_run(name: str) -> bool:

@@ -1,6 +1,7 @@
 """The outer objective: what of the losses at theta_0 ... theta_T is minimised over phi, and of which losses."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -13,10 +14,20 @@ LOG_FLOOR = 1e-12  # Losses from 0 up to it are solved: they count as it, and ha
 _HALF_FLOOR = 2.0**-14  # In float16, the other is 0.
 
 
-def _floored_log(losses: tf.Tensor) -> tf.Tensor:
-    """log f, and from f = 0 to the floor the floor's, with the gradient 0. A loss below 0 has none: NaN, as ever."""
+@tf.custom_gradient
+def _floored_log(losses: tf.Tensor):
+    """log f, and from f = 0 to the floor the floor's, with the gradient 0.
+
+    A loss below 0 has no logarithm: value and gradient are NaN. (1 / f, TensorFlow's gradient there, leads uphill.)
+    """
     floor = tf.constant(_HALF_FLOOR if losses.dtype == tf.float16 else LOG_FLOOR, losses.dtype)
-    return tf.math.log(tf.where((losses >= 0) & (losses < floor), floor, losses))
+    solved = (losses >= 0) & (losses < floor)
+
+    def gradient(cotangent):
+        slope = tf.where(solved, tf.zeros_like(losses), tf.math.reciprocal(losses))
+        return cotangent * tf.where(losses < 0, tf.constant(math.nan, losses.dtype), slope)
+
+    return tf.math.log(tf.where(solved, floor, losses)), gradient
 
 
 _TRANSFORMS = {"identity": tf.identity, "log": _floored_log}

@@ -11,12 +11,14 @@ from l2l_tf.unrolling.run import Run
 from problems import calling, randomness, user_code
 from problems.problem import Problem
 
+_MOST_AXES = 7
+
 
 def check_parameters(parameters: Any, where: str = "") -> None:
     """Refuses what is no theta; `where` ends the error.
 
     Raises:
-      ValueError: anything but floating-point tensors by name.
+      ValueError: anything but floating-point tensors by name, of at most 7 axes.
     """
     if isinstance(parameters, Mapping):
         is_tensor = {
@@ -24,6 +26,11 @@ def check_parameters(parameters: Any, where: str = "") -> None:
             for name, value in parameters.items()
         }
         if is_tensor and all(is_tensor.values()):
+            if high := [name for name, value in parameters.items() if (value.shape.rank or 0) > _MOST_AXES]:
+                raise ValueError(
+                    f"A problem's parameters have at most {_MOST_AXES} axes, as TensorFlow slices no records of more: "
+                    f"reshape in the loss. Received: {high[0]!r} of shape {parameters[high[0]].shape}.{where}"
+                )
             return
         received = str({name: _kind(value) for name, value in parameters.items()})
     else:
@@ -83,6 +90,8 @@ def loss_at_step(loss: Callable[..., tf.Tensor], run: Run) -> tf.Tensor:
         converted = tf.convert_to_tensor(value)
     except (TypeError, ValueError):
         converted = None
+    if converted is not None and converted.shape.rank is None:  # As tf.py_function leaves it.
+        converted = tf.ensure_shape(converted, [])
     if converted is None or converted.shape.rank or not converted.dtype.is_floating:
         received = _kind(value if converted is None else converted)
         raise ValueError(f"A problem's loss is a floating-point scalar. Received: {received}.{calling.seen_at(loss)}")
@@ -101,7 +110,11 @@ def value_and_gradient(loss: Callable[..., tf.Tensor], run: Run) -> tuple[tf.Ten
         value = loss_at_step(loss, run)
     with differentiable(loss):
         gradients = tape.gradient(value, run.parameters, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    return value, dense(gradients)
+    # As tf.py_function leaves them, gradients may have lost their shapes.
+    return value, {
+        name: gradient if gradient.shape.rank is not None else tf.ensure_shape(gradient, run.parameters[name].shape)
+        for name, gradient in dense(gradients).items()
+    }
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from problems.taskset.samplers import image_models, quadratics
+from problems.taskset.samplers import image_models, losg, quadratics, recurrent
 from problems.taskset.samplers.parts import SOURCES, Config
 
 _MOST_DRAWS = 1_000
@@ -33,6 +33,21 @@ FAMILIES: dict[str, Family] = {
     "mlp": Family(1, image_models.mlp, "mlp:Mlp"),
     "conv_pooling": Family(2, image_models.conv_pooling, "conv_pooling:ConvPooling", image_models.fault, True),
     "quadratic": Family(3, quadratics.quadratic, "quadratic:Quadratic"),
+    "mlp_ae": Family(4, image_models.mlp_ae, "mlp_ae:MlpAe"),
+    "mlp_vae": Family(5, image_models.mlp_vae, "mlp_vae:MlpVae"),
+    "conv_fc": Family(6, image_models.conv_fc, "conv_fc:ConvFc", image_models.fault, True),
+    "nvp": Family(7, image_models.flow, "nvp:Nvp"),
+    "maf": Family(8, image_models.flow, "maf:Maf"),
+    "char_rnn_language_model": Family(
+        9, recurrent.char_language_model, "char_rnn_language_model:CharRnnLanguageModel", recurrent.fault
+    ),
+    "word_rnn_language_model": Family(
+        10, recurrent.word_language_model, "word_rnn_language_model:WordRnnLanguageModel", recurrent.fault
+    ),
+    "rnn_text_classification": Family(
+        11, recurrent.text_classification, "rnn_text_classification:RnnTextClassification"
+    ),
+    "losg": Family(12, losg.losg, "losg:Losg"),
 }
 
 

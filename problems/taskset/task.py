@@ -10,6 +10,7 @@ from problems.problem import Problem, draw_rows, split_seed
 from problems.taskset import options
 from problems.taskset.data.images import Images
 from problems.taskset.data.source import Source
+from problems.taskset.data.texts import Texts
 from problems.taskset.families.optimizee import Optimizee
 from problems.taskset.registry import FAMILIES
 
@@ -124,7 +125,9 @@ def from_options(
 
 
 def _source(config: dict[str, Any], data_dir: str | None, download: bool) -> Source:
-    return Images(config["data"], data_dir, download)
+    if config["data"]["kind"] == "images":
+        return Images(config["data"], data_dir, download)
+    return Texts(config["data"], config["vocabulary"], data_dir, download)
 
 
 def _logits(config: dict[str, Any]) -> int:

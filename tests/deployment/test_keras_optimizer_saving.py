@@ -121,18 +121,6 @@ def test_weight_files_hold_the_rule(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_weight_files_of_another_rule(tmp_path):
-    model = _model()
-    model.compile(LearnedOptimizer(_lstm()), LOSS)
-    _fit(model)
-    model.save_weights(tmp_path / "model.weights.h5")
-    other = _model()
-    other.compile(LearnedOptimizer(networks.get("Adam")), LOSS)
-    other.optimizer.build(other.trainable_variables)
-    with pytest.raises(ValueError, match=r"weights of another rule. This one has \[.*\]. Received: \[.*linear"):
-        other.load_weights(tmp_path / "model.weights.h5")
-
-
 def test_a_model_that_is_all_frozen_is_saved_and_loaded(tmp_path):
     model = _model()
     model.trainable = False

@@ -212,7 +212,7 @@ def test_draws_that_are_not_finite_where_they_start_are_left_out_and_named():
     assert row["log10_mean_final_loss"] == pytest.approx(np.log10(0.35))
     *rows, empty, said = report.table(results).splitlines()
     assert len(rows) == 3 and empty == ""
-    assert said == "Left out are the draws whose loss at theta_0 is not finite: 1, 3."
+    assert said == "Left out are the draws that are not finite at theta_0, as the loss is not: 1, 3."
     entry = report.as_json(results, {})["results"][0]
     assert entry["mean_curve"] == [1.0, 0.3]
     assert entry["final_losses"] == [0.5, None, 0.1, 0.2]

@@ -91,7 +91,13 @@ def test_above_the_floor_the_logarithm_is_what_it_was_bit_for_bit():
 
 @pytest.mark.parametrize("loss", [-1e-20, -3.0, float("nan")])
 def test_what_has_no_logarithm_is_not_hidden_by_the_floor(loss):
-    assert np.isnan(trajectory_objective(1, "all", "log")(tf.constant([1.0, loss])))
+    losses = tf.constant([1.0, loss])
+    with tf.GradientTape() as tape:
+        tape.watch(losses)
+        value = trajectory_objective(1, "all", "log")(losses)
+    assert np.isnan(value)
+    slopes = tape.gradient(value, losses).numpy()
+    assert slopes[0] == 1 and np.isnan(slopes[1])
 
 
 def test_the_best_loss_is_the_lowest_so_far_wherever_it_was():

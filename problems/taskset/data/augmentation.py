@@ -57,7 +57,7 @@ def saturated(images: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
     value = tf.reduce_max(images, -1, keepdims=True)
     chroma = value - tf.reduce_min(images, -1, keepdims=True)
     most = tf.math.divide_no_nan(value, chroma)  # From which factor on the saturation is 1.
-    return value - (value - images) * tf.clip_by_value(factor, 0, tf.maximum(most, 0))
+    return value - (value - images) * tf.minimum(tf.maximum(factor, 0), most)
 
 
 def turned(images: tf.Tensor, by: tf.Tensor) -> tf.Tensor:

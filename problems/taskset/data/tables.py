@@ -53,7 +53,7 @@ TEXTS = {
     "ag_news_subset": TextSet("description", "label", 4),
     "yelp_polarity_reviews": TextSet("text", "label", 2),
     "lm1b": TextSet("text", None, 0, piece=10_000),
-    SYNTHETIC: TextSet("text", "label", 2),
+    SYNTHETIC: TextSet("text", "label", 2, has_test=False),
 }
 
 ROLES = ("train", "validation", "outer_validation", "test")
