@@ -102,6 +102,14 @@ def test_evaluating_imports_nothing_that_the_folder_names(folder, problem):
         assert evaluate.request_from_flags().problem == "simple"
 
 
+@pytest.mark.parametrize("name", ["canary_of_trust", CODE.replace(":", ".")])
+def test_a_name_that_is_no_code_and_not_in_the_catalogue_is_refused(folder, name):
+    for problem, options in ((name, {}), ("taskset", {"config": {"family": CODE}}), ("scaled", {"problem": CODE})):
+        save(folder, problem, options)
+        with flags_of(evaluate, f"--path={folder}"), pytest.raises(ValueError, match="Received: "):
+            evaluate.request_from_flags()
+
+
 @pytest.mark.parametrize("problem", NAMED)
 def test_outer_gradients_import_nothing_that_the_folder_names(folder, problem):
     save(folder, *NAMED[problem])
