@@ -85,7 +85,7 @@ def check_present(name: str, data_dir: str | os.PathLike | None = None) -> None:
 
 
 def _folder(data_dir: str | os.PathLike | None) -> str | None:
-    return os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")) or None
+    return os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")).removeprefix("file://") or None
 
 
 @functools.cache
@@ -106,9 +106,16 @@ def _examples(name: str, split: str, folder: str | None, download: bool) -> "dic
     except tfds.core.DatasetNotFoundError:
         # TFDS's own message lists every dataset it has.
         raise ValueError(f"TensorFlow Datasets has no dataset of that name. Received: {name!r}.") from None
+    except Exception as error:  # Whatever TFDS makes of damaged descriptions.
+        raise _not_readable(name, folder, error) from error
     if download:
         _download(builder)
-    _check_complete(builder)
+    try:
+        _check_complete(builder)
+    except DatasetNotPreparedError:
+        raise
+    except Exception as error:
+        raise _not_readable(name, folder, error) from error
     if split not in builder.info.splits:
         raise ValueError(f"{name} has the splits {sorted(builder.info.splits)}. Received: {split!r}.")
     try:
@@ -140,6 +147,11 @@ def _download(builder) -> None:
             f"{type(error).__name__}. Check the network, or name a folder that holds it with --data_dir or "
             "the environment variable L2L_DATA_DIR."
         ) from error
+
+
+def _not_readable(name: str, folder: str | None, error: Exception) -> DatasetNotPreparedError:
+    reason = (str(error).splitlines() or [""])[0]
+    return _not_prepared(name, folder or "TFDS's own folder", f"cannot be read ({type(error).__name__}: {reason})")
 
 
 def _not_prepared(name: str, folder: str, state: str) -> DatasetNotPreparedError:

@@ -60,6 +60,20 @@ def test_half_a_dataset(lost, tiny_data_dir, tmp_path):
         datasets.load("mnist", "test", tmp_path)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"name": 5}', '{"splits": [{"shardLengths": "many"}]}', "\x00"])
+def test_a_damaged_description(content, tiny_data_dir, tmp_path):
+    shutil.copytree(pathlib.Path(tiny_data_dir, "mnist"), tmp_path / "mnist")
+    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_text(content)
+    with pytest.raises(DatasetNotPreparedError, match=rf"(cannot be read \(|is incomplete, ).*{WHAT_TO_DO}"):
+        datasets.load("mnist", "test", tmp_path)
+
+
+def test_a_folder_as_a_url(tiny_data_dir, tmp_path):
+    assert datasets.load("mnist", "test", f"file://{tiny_data_dir}")[1].shape == [30]
+    with pytest.raises(DatasetNotPreparedError, match=f"mnist was looked for in {tmp_path} and is not there"):
+        datasets.check_present("mnist", f"file://{tmp_path}")
+
+
 def test_a_truncated_file(tiny_data_dir, tmp_path):
     shutil.copytree(pathlib.Path(tiny_data_dir, "mnist"), tmp_path / "mnist")
     with open(tmp_path / "mnist" / "3.0.1" / "mnist-train.tfrecord-00000-of-00001", "r+b") as file:
