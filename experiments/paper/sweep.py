@@ -38,7 +38,10 @@ def read(folder: Path) -> dict[tuple[int, int], dict[str, np.ndarray]]:
         for units in UNITS:
             path = folder / f"{units}x{layers}" / "results.json"
             if path.exists():
-                found[units, layers] = _losses(json.loads(path.read_text()))
+                try:
+                    found[units, layers] = _losses(json.loads(path.read_text()))
+                except (ValueError, KeyError, TypeError) as error:
+                    raise ValueError(f"{str(path)!r} is no whole comparison. Delete it, and it is made again.") from error
     return found
 
 
