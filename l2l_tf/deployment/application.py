@@ -1,6 +1,6 @@
 """One step of a network on parameters, with its state as a flat list of tensors between steps.
 
-Both kinds of application have the same members:
+All kinds of application have the same members:
 
     names                           of the parameters it updates
     initial_state()                 -> a name for checkpoints and h_0, tensor by tensor
@@ -12,12 +12,14 @@ coordinates share (a step count, the row of a convolution kernel) is said at eac
 
 import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.ops import control_flow_util
+from tensorflow.python.ops.resource_variable_ops import ResourceVariable as _ResourceVariable
 
-from l2l_tf.fast import blocks, compiled, packing
+from l2l_tf.fast import blocks, compiled, native, packing
 from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
 from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.networks.network import Network, Observation, Tensors
@@ -32,17 +34,23 @@ STATE_DTYPES = ("float32", "bfloat16")
 
 def applications(
     network: AssignedNetworks, parameters: Mapping[str, tf.TensorSpec], state_dtype: str = "float32"
-) -> "dict[str, Blocks | Whole]":
+) -> "dict[str, Application]":
     """Name to application, of every network that updates some of `parameters` (their shapes and types).
 
     Raises:
       ValueError: the assignments do not fit the parameters, or a network does not take its parameters.
     """
-    made: dict[str, Blocks | Whole] = {}
+    operations = native.operations()
+    made: dict[str, Application] = {}
     for name, owned in network.owned(parameters).items():
         member, own = network.networks[name], {key: parameters[key] for key in owned}
         rule = rule_of(member)
-        made[name] = Whole(member, own) if rule is None else Blocks(member, rule, own, state_dtype)
+        if rule is not None:
+            made[name] = Blocks(member, rule, own, state_dtype)
+        elif operations is not None and native.coordinate_mlp.applies(member):
+            made[name] = InOneOperation(member, own, operations)
+        else:
+            made[name] = Whole(member, own)
     return made
 
 
@@ -143,15 +151,23 @@ class Whole:
             yield "_".join(map(str, path)), tensor
 
     def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
-        gradients = {name: observation.gradients[name] for name in self._parameters}
-        usable = {name: is_usable(gradient) for name, gradient in gradients.items()}
-        observation = observation._replace(
-            gradients={name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in gradients.items()},
-            parameters=observation.parameters and {name: observation.parameters[name] for name in self._parameters},
-        )
-        updates, next_state = self._network(observation, tf.nest.pack_sequence_as(self._like, state))
+        own = self.own(observation)
+        usable = {name: is_usable(gradient) for name, gradient in own.gradients.items()}
+        clean = {name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in own.gradients.items()}
+        updates, next_state = self._network(own._replace(gradients=clean), self.packed(state))
         updates = {name: tf.where(usable[name], u, tf.zeros_like(u)) for name, u in updates.items()}
         return updates, self._kept(usable, state, tf.nest.flatten(next_state))
+
+    def own(self, observation: Observation) -> Observation:
+        """What is of the network's own parameters."""
+        return observation._replace(
+            gradients={name: observation.gradients[name] for name in self.names},
+            parameters=observation.parameters and {name: observation.parameters[name] for name in self.names},
+        )
+
+    def packed(self, state: Sequence[Any]) -> Any:
+        """The state as the network has it."""
+        return tf.nest.pack_sequence_as(self._like, list(state))
 
     def _kept(self, usable: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
         kept = []
@@ -163,6 +179,51 @@ class Whole:
                 after = tf.where(tf.reshape(rows, [-1] + [1] * (before.shape.rank - 1)), after, before)
             kept.append(after)
         return kept
+
+
+class InOneOperation:
+    """PerParameterMLP or AdafactorMLP in native code; by its own call, as `Whole`, where XLA compiles what is around.
+
+    Args:
+      network, parameters: see `Whole`.
+      operations: of `native.operations`.
+    """
+
+    def __init__(self, network: Network, parameters: Mapping[str, tf.TensorSpec], operations: Any):
+        self._whole = Whole(network, parameters)
+        self._step = native.coordinate_mlp.NativeStep(network, operations, masked=True)
+        self.names = self._whole.names
+
+    def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
+        return self._whole.initial_state()
+
+    def __call__(self, observation: Observation, state: list[tf.Tensor]) -> tuple[Tensors, list[tf.Tensor]]:
+        if _in_xla():
+            return self._whole(observation, state)
+        updates, next_state, _ = self._step(self._whole.own(observation), self._whole.packed(state))
+        return updates, tf.nest.flatten(next_state)
+
+    def works_in_place(self, variables: Sequence[Any]) -> bool:
+        """Whether `in_place` is for these: of one device, and not within what XLA compiles."""
+        return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
+
+    def in_place(self, observation: Observation, variables: Sequence[tf.Variable]) -> tuple[Tensors, tf.Tensor]:
+        """`__call__` with the state in variables, which have their next values then.
+
+        Returns:
+          The updates, and how many gradients of single coordinates were not usable, int64.
+        """
+        packed = self._whole.packed(variables)
+        updates, _, unusable = self._step.in_place(self._whole.own(observation), packed)
+        return updates, unusable
+
+
+def _in_xla() -> bool:
+    """Whether what is traced now is compiled by XLA, which has no operations of our own."""
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+Application = Blocks | InOneOperation | Whole
 
 
 def _paths(nest: Any, path: tuple = ()) -> Iterator[tuple]:

@@ -1,24 +1,30 @@
 """LearnedOptimizer: a trained update rule as a Keras optimizer."""
 
 import collections
+import contextlib
 import math
 import numbers
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from l2l_tf.deployment import keras_serialization
-from l2l_tf.deployment.application import STATE_DTYPES, applications, check_state_dtype
+from l2l_tf.deployment import keras_serialization, keras_variables
+from l2l_tf.deployment.application import (
+    STATE_DTYPES,
+    Application,
+    InOneOperation,
+    applications,
+    check_state_dtype,
+)
 from l2l_tf.networks import Observation
 from l2l_tf.networks.dtypes import at_least_float32, is_usable
 from l2l_tf.pretrained import sources
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
-_PHI = "learned_"  # marks the rule's weights among an optimizer's saved variables
 
 
 @keras.saving.register_keras_serializable("l2l_tf")
@@ -125,11 +131,20 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self._check_known(given)
         variables = given or (self._values.value.values() if self.built else [])
         _check_shapes(grads, variables)
-        self._gathering.expect(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables)))
-        super().apply(grads, given)
+        with self._gathering.expecting(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables))):
+            super().apply(grads, given)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        """Called by Keras for each variable; the last of one `apply` updates them all."""
+        """Called by `apply` for each variable; the last of one `apply` updates them all.
+
+        Raises:
+          ValueError: called by anything else. What variables share could not be right: their number is not known.
+        """
+        if not self._gathering.is_open:
+            raise ValueError(
+                "LearnedOptimizer updates all variables together, in apply(gradients, variables): an optimizer around "
+                f"it calls that, not update_step variable by variable. Received: {_names([variable])[0]!r} alone."
+            )
         # Gradients that were sparse, within a condition as that of loss scaling, do not know their shape.
         gradient = tf.ensure_shape(gradient, variable.shape)
         gathered = self._gathering.add(self._get_variable_index(variable), gradient, variable)
@@ -139,23 +154,38 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def _update(self, gathered: dict[int, tuple[tf.Tensor, tf.Variable]], learning_rate) -> None:
         given = {name: gathered[i] for i, name in enumerate(self._parameters) if i in gathered}
         gradients = {name: tf.cast(g, self._parameters[name].dtype) for name, (g, _) in given.items()}
-        counts = [tf.math.count_nonzero(~is_usable(g), dtype=tf.int64) for g in gradients.values()]
-        self.assign_add(self.nonfinite_gradients, tf.add_n(counts))
-
         updates: dict[str, tf.Tensor] = {}
+        unusable: list[tf.Tensor] = []
+        counted: set[str] = set()
         observation = self._observe(given, gradients)
         for network, application in self._applications.value.items():
             if not any(name in given for name in application.names):
                 continue
-            state = self._state[network]
-            own_updates, next_state = application(observation, [tf.convert_to_tensor(h) for h in state])
+            own_updates, own_unusable = self._apply(application, observation, self._state[network])
             for name, update in own_updates.items():
                 updates[name] = updates[name] + update if name in updates else update
-            for variable, value in zip(state, next_state):
-                self.assign(variable, value)
+            if own_unusable is not None and counted.isdisjoint(application.names):
+                counted.update(application.names)
+                missing = (self._parameters[name].shape for name in application.names if name not in given)
+                unusable.append(own_unusable - sum(map(math.prod, missing)))  # whose gradients were all NaN
+        for name, gradient in gradients.items():
+            if name not in counted:
+                unusable.append(tf.math.count_nonzero(~is_usable(gradient), dtype=tf.int64))
+        self.assign_add(self.nonfinite_gradients, tf.add_n(unusable))
         for name, (_, variable) in given.items():
             if name in updates:
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
+
+    def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
+        """The updates, and how many gradients were not usable where that was counted. The state is the next one then."""
+        if isinstance(application, InOneOperation):
+            variables = [variable.value for variable in state]
+            if application.works_in_place(variables):
+                return application.in_place(observation, variables)
+        updates, next_state = application(observation, [tf.convert_to_tensor(h) for h in state])
+        for variable, value in zip(state, next_state):
+            self.assign(variable, value)
+        return updates, None
 
     def _observe(self, given, gradients) -> Observation:
         """What the networks see. A gradient that is not given is NaN, of which a network learns nothing."""
@@ -200,20 +230,27 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def save_own_variables(self, store) -> None:
         """Writes the state and the rule's weights."""
         super().save_own_variables(store)
-        for key, value in keras_serialization.flat_weights(self.network).items():
-            store[_PHI + key] = value
+        extra = keras_variables.extra(self.network, self._shapes(), len(self.variables))
+        for key, value in extra.items():
+            store[key] = value
 
     def load_own_variables(self, store) -> None:
-        """Reads what `save_own_variables` wrote.
+        """Reads what `save_own_variables` wrote: all of it, or nothing, with Keras's warning, where it is another's.
 
-        Raises:
-          ValueError: the rule that was saved has other weights than this one.
+        So files of models that were never compiled, or with another optimizer or rule, load as they do in Keras.
         """
-        keys = list(store.keys())
-        keras_serialization.assign_flat_weights(
-            self.network, {k.removeprefix(_PHI): store[k] for k in keys if k.startswith(_PHI)}
-        )
-        super().load_own_variables({k: store[k] for k in keys if not k.startswith(_PHI)})
+        variables, weights, rule = keras_variables.parts(store)
+        own = [tuple(variable.shape) for variable in self.variables]
+        if len(variables) == len(own):
+            why = keras_variables.foreign(self.network, self._shapes(), own, variables, weights, rule)
+            if why is not None:
+                warnings.warn(f"Skipping variable loading for optimizer {self.name!r}, because {why}.", stacklevel=2)
+                return
+            keras_serialization.assign_flat_weights(self.network, weights)
+        super().load_own_variables(variables)  # Warns where their number is another.
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(p.shape) for p in self._parameters.values()] if self.built else []
 
 
 class _Hidden:
@@ -231,13 +268,22 @@ class _Gathering:
     """
 
     def __init__(self):
-        self._expected = 1
+        self._expected = 0
         self._open: list[dict[int, tuple[Any, Any]]] = []
 
-    def expect(self, number: int) -> None:
-        """From here on a whole update is `number` variables; what was left of one that failed is dropped."""
+    @property
+    def is_open(self) -> bool:
+        return self._expected > 0
+
+    @contextlib.contextmanager
+    def expecting(self, number: int) -> Iterator[None]:
+        """Within, a whole update is `number` variables; what was left of one that failed is dropped."""
         self._expected = number
         self._open = []
+        try:
+            yield
+        finally:
+            self._expected = 0
 
     def add(self, index: int, gradient: Any, variable: Any) -> dict[int, tuple[Any, Any]] | None:
         """The gradients and variables by index, if this was the last of them."""

@@ -4,6 +4,7 @@
 #define L2L_TF_FAST_NATIVE_CALL_H_
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "lstm.h"
@@ -173,6 +174,8 @@ inline void register_op(const char* name, const std::vector<const char*>& inputs
   for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(op, input);
   for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(op, output);
   for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
+  for (const char* input : inputs)
+    if (std::strstr(input, "resource")) TF_OpDefinitionBuilderSetIsStateful(op, true);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(op, [](TF_ShapeInferenceContext* context, TF_Status* status) {
     TF_ShapeInferenceContextSetUnknownShape(context, status);
   });

@@ -80,29 +80,49 @@ class NativeStep:
         members: int | None = None,
     ) -> Stepped:
         """The updates and the next state; see the module for `weights` and `members`."""
-        gradients = observation.gradients
-        if not gradients:
+        names = list(observation.gradients)
+        if not names:
             return Stepped({}, state, tf.zeros([], tf.int64))
-        parameters: Any = observation.parameters
-        axes = (members is not None) + (self._network.options["function_axis"] is not None)
-        slots = [slot for name in gradients for slot in self._slots(state, name)]
-        result = self._operations.l2l_mlp_forward(
-            shared=self._shared(observation.step),
-            magnitudes=tf.zeros([1, 1]),
-            weights=self._in_order(weights),
-            gradients=[tf.cast(gradient, tf.float32) for gradient in gradients.values()],
-            parameters=[tf.cast(parameters[name], tf.float32) for name in gradients],
-            slots=slots,
-            lead=axes,
-            **self._attributes,
-        )
-        updates = {}
-        for (name, gradient), update in zip(gradients.items(), result.updates):
-            update.set_shape(gradient.shape)
-            updates[name] = tf.cast(update, gradient.dtype)
+        slots = [slot for name in names for slot in self._slots(state, name)]
+        inputs = self._inputs(observation, weights, members)
+        result = self._operations.l2l_mlp_forward(slots=slots, **inputs, **self._attributes)
         for after, before in zip(result.next_slots, slots):
             after.set_shape(before.shape)
-        return Stepped(updates, self._with_slots(state, list(gradients), list(result.next_slots)), result.unusable)
+        next_state = self._with_slots(state, names, list(result.next_slots))
+        return Stepped(self._shaped(result.updates, observation), next_state, result.unusable)
+
+    def in_place(self, observation: Observation, variables: Any) -> Stepped:
+        """The same with the state in `tf.Variable`s, which are those of after the step then; `()` is what is returned.
+
+        Args:
+          observation: see `Network`.
+          variables: like the state.
+        """
+        handles = [slot.handle for name in observation.gradients for slot in self._slots(variables, name)]
+        if not handles:
+            return Stepped({}, (), tf.zeros([], tf.int64))
+        inputs = self._inputs(observation, None, None)
+        result = self._operations.l2l_mlp_update(slots=handles, **inputs, **self._attributes)
+        return Stepped(self._shaped(result.updates, observation), (), result.unusable)
+
+    def _inputs(self, observation: Observation, weights: Any, members: int | None) -> dict[str, Any]:
+        """What both operations take."""
+        parameters: Any = observation.parameters
+        return {
+            "shared": self._shared(observation.step),
+            "magnitudes": tf.zeros([1, 1]),
+            "weights": self._in_order(weights),
+            "gradients": [tf.cast(gradient, tf.float32) for gradient in observation.gradients.values()],
+            "parameters": [tf.cast(parameters[name], tf.float32) for name in observation.gradients],
+            "lead": (members is not None) + (self._network.options["function_axis"] is not None),
+        }
+
+    def _shaped(self, updates: Sequence[tf.Tensor], observation: Observation) -> Tensors:
+        by_name = {}
+        for (name, gradient), update in zip(observation.gradients.items(), updates):
+            update.set_shape(gradient.shape)
+            by_name[name] = tf.cast(update, gradient.dtype)
+        return by_name
 
     @property
     def _is_factored(self) -> bool:

@@ -4,6 +4,7 @@
 //     of a population, functions of a batch. Weights are one set for all rows, or [members, ...] with as many
 //     successive rows to each; so are what coordinates share, `shared` [rows, tensors, C], and `magnitudes`
 //     [rows, tensors], of which either axis may be 1.
+//   L2lMlpUpdate: the same with slots in variables, which it changes where they are.
 
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "call.h"
 #include "coordinate_step.h"
 #include "parallel.h"
+#include "variables.h"
 
 namespace {
 
@@ -197,53 +199,97 @@ void step_each(int threads, long num_rows, const std::vector<Arrangement>& arran
   *unusable = count;
 }
 
+// Where the numbers of a call are, tensor by tensor and slot by slot. The next slots may be where those before are.
+struct Step {
+  const Kernel& kernel;
+  const Inputs& inputs;
+  std::vector<float*> updates;
+  std::vector<const float*> before;
+  std::vector<float*> after;
+
+  void run(int64_t* unusable) const {
+    std::vector<int> first_slots(1, 0);
+    for (const Arrangement& arrangement : inputs.arrangements)
+      first_slots.push_back(first_slots.back() + arrangement.num_slots);
+    const auto begin = [&](CoordinateStep* step, long row, int tensor) {
+      const Arrangement& arrangement = inputs.arrangements[tensor];
+      const long at = row * arrangement.extents.size();
+      step->begin(&arrangement, &inputs.weights_of(row), inputs.shared_of(row, tensor),
+                  inputs.magnitude_of(row, tensor));
+      step->read_from(inputs.gradients[tensor].floats() + at, inputs.parameters[tensor].floats() + at);
+      step->write_to(updates[tensor] + at);
+      for (int s = 0; s < arrangement.num_slots; ++s) {
+        const int slot = first_slots[tensor] + s;
+        const long slot_at = row * arrangement.slot_size(s);
+        step->set_slot(s, before[slot] + slot_at, after[slot] + slot_at);
+      }
+    };
+    step_each(kernel.threads, inputs.num_rows, inputs.arrangements, begin, unusable);
+  }
+};
+
+// The updates and the count of gradients that are not usable, which are outputs 0, ..., and `count`.
+bool add_outputs(Call* call, int count, std::vector<Tensor>* updates, Step* step, int64_t** unusable) {
+  for (int i = 0; i < step->kernel.num_tensors; ++i) {
+    updates->push_back(call->output(i, step->inputs.gradients[i].shape()));
+    if (!call->check()) return false;
+    step->updates.push_back(updates->back().floats());
+  }
+  *unusable = call->count(count);
+  return call->check();
+}
+
+constexpr char kSlotSizes[] = "slots have the sizes that their tensors say";
+
 void forward(void* own, TF_OpKernelContext* context) {
   const Kernel& kernel = *static_cast<Kernel*>(own);
   Call call(context);
   Inputs inputs;
   if (!inputs.read(kernel, &call)) return;
+  Step step{kernel, inputs, {}, {}, {}};
   std::vector<Tensor> updates, slots, next_slots;
-  for (int i = 0; i < kernel.num_tensors; ++i) updates.push_back(call.output(i, inputs.gradients[i].shape()));
-  std::vector<const float*> before;
-  std::vector<float*> after;
+  int64_t* unusable;
+  if (!add_outputs(&call, kernel.num_tensors + kernel.num_slots, &updates, &step, &unusable)) return;
   int slot = 0;
   for (const Arrangement& arrangement : inputs.arrangements)
     for (int s = 0; s < arrangement.num_slots; ++s, ++slot) {
-      const int input = inputs.first_slot + slot, output = kernel.num_tensors + slot;
+      const int input = inputs.first_slot + slot;
       std::vector<int64_t> shape;
       {
         const Tensor tensor = call.input(input);
-        if (!call.require(call.ok() && tensor.size() == inputs.num_rows * arrangement.slot_size(s),
-                          "slots have the sizes that their tensors say"))
-          return;
+        if (!call.require(call.ok() && tensor.size() == inputs.num_rows * arrangement.slot_size(s), kSlotSizes)) return;
         shape = tensor.shape();
       }
       bool in_place;
-      next_slots.push_back(call.output_in_place_of(input, output, shape, &in_place));
+      next_slots.push_back(call.output_in_place_of(input, kernel.num_tensors + slot, shape, &in_place));
       if (!in_place) slots.push_back(call.input(input));
       if (!call.check()) return;
-      after.push_back(next_slots.back().floats());
-      before.push_back(in_place ? after.back() : slots.back().floats());
-      if (!arrangement.extents.size()) std::copy_n(before.back(), next_slots.back().size(), after.back());
+      step.after.push_back(next_slots.back().floats());
+      step.before.push_back(in_place ? step.after.back() : slots.back().floats());
+      if (!arrangement.extents.size()) std::copy_n(step.before.back(), next_slots.back().size(), step.after.back());
     }
-  int64_t* unusable = call.count(kernel.num_tensors + kernel.num_slots);
-  if (!call.check()) return;
+  step.run(unusable);
+}
 
-  std::vector<int> first_slots(1, 0);
+void update(void* own, TF_OpKernelContext* context) {
+  const Kernel& kernel = *static_cast<Kernel*>(own);
+  Call call(context);
+  Inputs inputs;
+  if (!inputs.read(kernel, &call)) return;
+  Step step{kernel, inputs, {}, {}, {}};
+  std::vector<Tensor> updates;
+  int64_t* unusable;
+  if (!add_outputs(&call, kernel.num_tensors, &updates, &step, &unusable)) return;
+  const l2l::Variables variables(context, inputs.first_slot, kernel.num_slots);
+  if (!call.require(variables.ok(), "slots are float32 variables")) return;
+  int slot = 0;
   for (const Arrangement& arrangement : inputs.arrangements)
-    first_slots.push_back(first_slots.back() + arrangement.num_slots);
-  step_each(kernel.threads, inputs.num_rows, inputs.arrangements, [&](CoordinateStep* step, long row, int tensor) {
-    const Arrangement& arrangement = inputs.arrangements[tensor];
-    const long at = row * arrangement.extents.size();
-    step->begin(&arrangement, &inputs.weights_of(row), inputs.shared_of(row, tensor), inputs.magnitude_of(row, tensor));
-    step->read_from(inputs.gradients[tensor].floats() + at, inputs.parameters[tensor].floats() + at);
-    step->write_to(updates[tensor].floats() + at);
-    for (int s = 0; s < arrangement.num_slots; ++s) {
-      const int own_slot = first_slots[tensor] + s;
-      const long slot_at = row * arrangement.slot_size(s);
-      step->set_slot(s, before[own_slot] + slot_at, after[own_slot] + slot_at);
+    for (int s = 0; s < arrangement.num_slots; ++s, ++slot) {
+      if (!call.require(variables.size(slot) == inputs.num_rows * arrangement.slot_size(s), kSlotSizes)) return;
+      step.before.push_back(variables.floats(slot));
+      step.after.push_back(variables.floats(slot));
     }
-  }, unusable);
+  step.run(unusable);
 }
 
 __attribute__((constructor)) void register_ops() {
@@ -251,11 +297,15 @@ __attribute__((constructor)) void register_ops() {
       "num_weights: int >= 1", "num_tensors: int >= 1", "num_slots: int >= 1", "factored: bool", "decays: list(float)",
       "complements: list(float)", "scale: float", "magnitude_scale: float", "masked: bool", "lead: int >= 0",
       "threads: int >= 1"};
-  l2l::register_op("L2lMlpForward",
-                   {"shared: float", "magnitudes: float", "weights: num_weights * float",
-                    "gradients: num_tensors * float", "parameters: num_tensors * float", "slots: num_slots * float"},
+  const auto inputs = [](const char* slots) {
+    return std::vector<const char*>{"shared: float", "magnitudes: float", "weights: num_weights * float",
+                                    "gradients: num_tensors * float", "parameters: num_tensors * float", slots};
+  };
+  l2l::register_op("L2lMlpForward", inputs("slots: num_slots * float"),
                    {"updates: num_tensors * float", "next_slots: num_slots * float", "unusable: int64"}, forward,
                    attributes, create, destroy);
+  l2l::register_op("L2lMlpUpdate", inputs("slots: num_slots * resource"),
+                   {"updates: num_tensors * float", "unusable: int64"}, update, attributes, create, destroy);
 }
 
 }  // namespace
