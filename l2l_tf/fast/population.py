@@ -26,6 +26,7 @@ from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
 
+LARGEST = 10_000  # Coordinates of a member, beyond which members run one by one: a step of each fills the machine.
 _GROUP = 20_000  # Coordinates of the members of a group: their features fit into a core's cache.
 _COMPILED_FROM = 16_384  # Coordinates of all members from which compiling pays.
 _CHUNK = 10  # Steps of a compiled call without native code.
@@ -58,7 +59,7 @@ def costs_along(
         return one_by_one(*arguments)
     first, coordinates = _first(members), _coordinates(members)
     operations = native_for(network)
-    if coordinates > _GROUP // 2 or (operations is None and applies(network, first.parameters)):
+    if coordinates > LARGEST or (operations is None and applies(network, first.parameters)):
         return one_by_one(*arguments)
     way = vectorization.way(problem, _losses(network, objective), first)
     if not way.vectorises:
