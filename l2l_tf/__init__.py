@@ -11,16 +11,17 @@ from l2l_tf.version import __version__
 # Name to the module that has it; a module stands for itself.
 _HOMES = {
     "LearnedOptimizer": "l2l_tf.deployment.keras_optimizer",
-    "MetaOptimizer": "l2l_tf.training.meta",
+    "MetaOptimizer": "l2l_tf.training.loop.meta",
     "estimators": "l2l_tf.estimators",
-    "evaluate": "l2l_tf.evaluation.comparison",
+    "evaluate": "l2l_tf.evaluation.evaluator.comparison",
     "export_saved_model": "l2l_tf.deployment.saved_model",
-    "load": "l2l_tf.training.meta",
+    "load": "l2l_tf.training.loop.meta",
     "networks": "l2l_tf.networks",
+    "opt_list": "l2l_tf.deployment.opt_list",
     "pretrained": "l2l_tf.pretrained",
 }
 
-__all__ = [  # noqa: F822: most come from __getattr__
+__all__ = [
     "LearnedOptimizer",
     "MetaOptimizer",
     "__version__",
@@ -29,6 +30,7 @@ __all__ = [  # noqa: F822: most come from __getattr__
     "export_saved_model",
     "load",
     "networks",
+    "opt_list",
     "pretrained",
 ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import tensorflow as tf
 
 
@@ -43,6 +44,32 @@ def load(
         return _load(name, split, _folder(data_dir), download)
 
 
+def load_texts(
+    name: str,
+    split: str,
+    text: str,
+    label: str | None,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = False,
+) -> "tuple[list[bytes], np.ndarray | None]":
+    """A whole split of a dataset of texts.
+
+    Args:
+      name, split, data_dir, download: as `load` takes them.
+      text: the feature that holds the text.
+      label: the feature that holds the label, or None.
+
+    Returns:
+      texts, as UTF-8, in the order they are stored in, and labels `[N]`, int32, or None.
+
+    Raises:
+      DatasetNotPreparedError, ValueError: as `load`.
+    """
+    examples = _examples(name, split, _folder(data_dir), download)
+    labels = None if label is None else examples[label].numpy().astype("int32")
+    return list(examples[text].numpy()), labels
+
+
 def check_present(name: str, data_dir: str | os.PathLike | None = None) -> None:
     """Tells at once, before TensorFlow is imported, that a dataset is not there at all; `load` looks closer.
 
@@ -64,6 +91,14 @@ def _folder(data_dir: str | os.PathLike | None) -> str | None:
 @functools.cache
 def _load(name: str, split: str, folder: str | None, download: bool) -> "tuple[tf.Tensor, tf.Tensor]":
     import tensorflow as tf
+
+    examples = _examples(name, split, folder, download)
+    return tf.constant(examples["image"].numpy()), tf.constant(examples["label"].numpy(), tf.int32)
+
+
+def _examples(name: str, split: str, folder: str | None, download: bool) -> "dict[str, tf.Tensor]":
+    """A split's features, all examples stacked."""
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     try:
@@ -77,12 +112,11 @@ def _load(name: str, split: str, folder: str | None, download: bool) -> "tuple[t
     if split not in builder.info.splits:
         raise ValueError(f"{name} has the splits {sorted(builder.info.splits)}. Received: {split!r}.")
     try:
-        examples = builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
+        return builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
     except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
         raise _not_prepared(
             builder.info.full_name, builder.data_dir, f"is damaged: its {split} split cannot be read"
         ) from error
-    return tf.constant(examples["image"].numpy()), tf.constant(examples["label"].numpy(), tf.int32)
 
 
 def _check_complete(builder) -> None:

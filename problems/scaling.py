@@ -26,9 +26,6 @@ class RandomScaling(Problem):
     name = "scaled"
 
     def __init__(self, problem: Problem, log_range: float = 1.0):
-        if not 0 <= log_range < float("inf"):
-            raise ValueError(f"Random scaling needs a log_range of at least 0. Received: {log_range}.")
-        self.options = {"problem": {"name": problem.name, "options": problem.options}, "log_range": log_range}
         self.held_out_splits = problem.held_out_splits
         self.function_axis = problem.function_axis
         self._problem = problem
@@ -53,6 +50,9 @@ class RandomScaling(Problem):
 
     def validation_loss(self, parameters, instance, seed):
         return self._problem.validation_loss(_scaled(parameters, instance), instance["instance"], seed)
+
+    def outer_validation_loss(self, parameters, instance, seed):
+        return self._problem.outer_validation_loss(_scaled(parameters, instance), instance["instance"], seed)
 
     def held_out_loss(self, parameters, instance, split):
         return self._problem.held_out_loss(_scaled(parameters, instance), instance["instance"], split)

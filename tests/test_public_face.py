@@ -21,6 +21,7 @@ NAMES = [
     "export_saved_model",
     "load",
     "networks",
+    "opt_list",
     "pretrained",
 ]
 

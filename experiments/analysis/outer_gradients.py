@@ -1,5 +1,6 @@
 """How alike outer gradients are: from run to run, and from an early to a late unroll of the same run."""
 
+import dataclasses
 import itertools
 import json
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from l2l_tf.commands import command_line
 from l2l_tf.evaluation import report
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
+from problems import trust
 
 if TYPE_CHECKING:
     from l2l_tf.training.config import TrainingConfig
@@ -29,6 +31,7 @@ way to go; where unrolls point away from one another, what early steps ask for i
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("optimizer", "mnist_momentum", "Folder of a saved optimizer, or name of a pretrained one.", FLAGS)
 flags.DEFINE_list("unrolls", ["0", "1"], "Unrolls of a run that are looked at, from 0.", FLAGS)
+flags.DEFINE_bool("trust", False, "Import the problem it was trained on where that is code: docs/safety.md.", FLAGS)
 flags.DEFINE_integer("num_runs", 3, "Fresh runs.", 2, flag_values=FLAGS)
 flags.DEFINE_string("output", "results/outer-gradients", "Folder for what is written.", FLAGS)
 flags.DEFINE_string("data_dir", None, "Folder of TensorFlow Datasets; by default L2L_DATA_DIR, then TFDS's own.", FLAGS)
@@ -40,7 +43,7 @@ flags.DEFINE_bool("debug", False, "Show the traceback of every error.", FLAGS)
 def main():
     unrolls = _unrolls(FLAGS.unrolls)
     ((name, folder),) = contenders.optimizers([FLAGS.optimizer]).items()
-    config = _config(folder)
+    config = _config(folder, FLAGS.trust)
     _, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
     import problems
@@ -158,10 +161,18 @@ def _unrolls(words: Sequence[str]) -> list[int]:
     return sorted(unrolls)
 
 
-def _config(folder: Path) -> "TrainingConfig":
+def _config(folder: Path, trusted: bool = False) -> "TrainingConfig":
     from l2l_tf.training.config import TrainingConfig
 
     trained = saved_optimizer.read(folder)[0]["metadata"].get("training")
     if trained is None:
         raise ValueError(f"{str(folder)!r} does not say how it was trained. Give an optimizer that train.py saved.")
-    return TrainingConfig(**trained)
+    try:
+        config = TrainingConfig(**trained)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{str(folder)!r} says of its training what none of this l2l_tf's can be ({error}). Give an optimizer that "
+            "train.py saved."
+        ) from error
+    problem, options = trust.from_file(config.problem, config.problem_options, str(folder), trusted, "--trust")
+    return dataclasses.replace(config, problem=problem, problem_options=options)

@@ -158,7 +158,8 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
     contenders = [comparison.saved(name, folder, test) for name, folder in learned.items()]
     for name, network in CLASSICS.items() if not FLAGS.quick else [("Adam", CLASSICS["Adam"])]:
         contender = comparison.tuned(name, network, validation, FLAGS.num_steps, FLAGS.tuning_draws, FLAGS.seed, cache)
-        print(f"{name}: learning rate {contender.learning_rate:g}", flush=True)
+        remarks = " ".join(report.tuning_caveats(name, contender.details))
+        print(f"{name}: learning rate {contender.learning_rate:g}", remarks, flush=True)
         contenders.append(contender)
     results = [
         comparison.run(test, contender, FLAGS.num_steps, FLAGS.num_draws, FLAGS.seed) for contender in contenders

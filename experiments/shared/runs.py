@@ -78,8 +78,8 @@ def unfinished(trainings: Iterable[Training], parent: Path, seeds: Iterable[int]
     return [(training, seed) for seed in seeds for training in trainings if not _finished(training, parent, seed)]
 
 
-def train(training: Training, parent: Path, seed: int, data: dict[str, Any]) -> None:
-    """Trains one seed, from its checkpoint where there is one.
+def train(training: Training, parent: Path, seed: int, data: dict[str, Any], accept_changes: bool = False) -> None:
+    """Trains one seed, from its checkpoint where there is one; `accept_changes` is the meta-training's.
 
     Raises:
       KeyboardInterrupt: it was interrupted; all is saved, and the same call goes on.
@@ -90,7 +90,7 @@ def train(training: Training, parent: Path, seed: int, data: dict[str, Any]) -> 
     config, folder = training.config(parent, seed), training.folder(parent, seed)
     resume = (folder / checkpoint.FILE).exists()
     print(f"{'Resuming' if resume else 'Training'} {training.name}, seed {seed}, in {folder}", flush=True)
-    run = Run(config, folder, resume, False, data, {"provenance": provenance(seed)})
+    run = Run(config, folder, resume, False, data, {"provenance": provenance(seed)}, accept_changes)
     outcome = progress.follow(run, config.evaluation_period)
     if outcome.reason == "interrupted":
         raise KeyboardInterrupt(f"{folder} is saved after epoch {outcome.epochs}; the same command goes on.")

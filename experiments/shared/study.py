@@ -44,6 +44,12 @@ _define(flags.DEFINE_bool, "quick", "In miniature, to see it run: in runs/quick 
 _define(
     flags.DEFINE_string, "data_dir", "Folder of the TensorFlow Datasets data; by default L2L_DATA_DIR, then TFDS's."
 )
+_define(
+    flags.DEFINE_bool,
+    "accept_changes",
+    "Resume trainings although other packages, settings or hardware would compute the rest.",
+    False,
+)
 _define(flags.DEFINE_bool, "download", "Fetch data that is missing.", False)
 _define(flags.DEFINE_enum, "threads", "Of TensorFlow, as train.py has them.", "auto", enum_values=["auto", "default"])
 _define(flags.DEFINE_bool, "debug", "Show the traceback of every error.", False)
@@ -130,7 +136,7 @@ def main(name: str, study: Study) -> None:
     """Runs the experiment as the flags say."""
     request = request_from_flags(name, study)
     for training, seed in request.todo:
-        runs.train(training, request.parent, seed, request.data)
+        runs.train(training, request.parent, seed, request.data, FLAGS.accept_changes)
     if not FLAGS.train_only:
         for part in request.study.parts:
             run_part(request, part)
@@ -205,7 +211,8 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
         entered.append(
             comparison.tuned(name, network, problem, part.num_steps, study.tuning_draws, TUNING_SEED, cache, grid=grid)
         )
-        print(f"{name}: learning rate {entered[-1].learning_rate:g}", flush=True)
+        remarks = " ".join(report.tuning_caveats(name, entered[-1].details))
+        print(f"{name}: learning rate {entered[-1].learning_rate:g}", remarks, flush=True)
     results = []
     runs_of_all = (part.num_steps, study.num_draws, EVALUATION_SEED, splits)
     what = {"problem": part.problem, "options": part.options, "runs": runs_of_all, "measured_at": part.measured_at}

@@ -11,7 +11,7 @@ import numpy as np
 from l2l_tf.evaluation.comparison import Contender
 from l2l_tf.evaluation.evaluator import Curves
 from l2l_tf.networks import weights_of
-from l2l_tf.saving import files, provenance
+from l2l_tf.saving import archive, files, provenance
 
 FOLDER = "unfinished"
 _HELD_OUT = "held_out/"
@@ -33,14 +33,18 @@ class Unfinished:
         self._about = {**about, "versions": provenance.versions()}
 
     def find(self, contender: Contender) -> Curves | None:
-        """What was measured of the contender, or None."""
+        """What was measured of the contender, or None; what is damaged is measured again, and says so."""
+        file = self._file(contender)
         try:
-            with np.load(self._file(contender), allow_pickle=False) as arrays:
-                names = [name for name in arrays.files if name.startswith(_HELD_OUT)]
-                held_out = {name.removeprefix(_HELD_OUT): arrays[name] for name in names}
-                steps = tuple(int(step) for step in arrays["held_out_steps"])
-                return Curves(arrays["losses"], held_out, steps, arrays["seconds"])
+            arrays = archive.read(file.read_bytes())
+            names = [name for name in arrays if name.startswith(_HELD_OUT)]
+            held_out = {name.removeprefix(_HELD_OUT): arrays[name] for name in names}
+            steps = tuple(int(step) for step in arrays["held_out_steps"])
+            return Curves(arrays["losses"], held_out, steps, arrays["seconds"])
         except FileNotFoundError:
+            return None
+        except (archive.ArchiveError, KeyError) as error:
+            print(f"{str(file)!r} is damaged ({error}): {contender.name} is measured again.", flush=True)
             return None
 
     def add(self, contender: Contender, curves: Curves) -> None:
@@ -52,7 +56,9 @@ class Unfinished:
         held_out = {_HELD_OUT + name: values for name, values in curves.held_out.items()}
         steps = np.array(curves.held_out_steps, np.int64)
         with files.replacing(self._file(contender)) as stream:
-            np.savez(stream, losses=curves.losses, seconds=curves.seconds, held_out_steps=steps, **held_out)
+            archive.write(
+                stream, {"losses": curves.losses, "seconds": curves.seconds, "held_out_steps": steps, **held_out}
+            )
 
     def finish(self) -> None:
         """Forgets all: the comparison is written down as a whole."""

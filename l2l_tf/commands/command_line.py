@@ -19,13 +19,14 @@ from typing import Any
 from absl import flags
 
 from l2l_tf import allocator
-from problems import catalogue, datasets
+from l2l_tf.commands import streams
+from problems import catalogue, datasets, user_code
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
 _USER_ERRORS = (
     ("problems.datasets", "DatasetNotPreparedError"),
-    ("l2l_tf.training.loop", "TrainingDivergedError"),
+    ("l2l_tf.training.loop.loop.loop.loop.loop.loop", "TrainingDivergedError"),
     # A full disk, a folder that cannot be written, too little memory, as TensorFlow tells them.
     ("tensorflow.python.framework.errors_impl", "ResourceExhaustedError"),
     ("tensorflow.python.framework.errors_impl", "FailedPreconditionError"),
@@ -44,8 +45,10 @@ def run(
     """Parses the flags, calls `main()` and exits the process.
 
     The exit code is 0; 2 after an error that the user can mend (a bad flag, `ValueError`, `OSError`,
-    `DatasetNotPreparedError`, `TrainingDivergedError`), told in one line on stderr without a traceback; 130 after
-    Ctrl-C. Any other exception is a fault of ours and keeps its traceback, as does every one with `--debug`.
+    `DatasetNotPreparedError`, `TrainingDivergedError`, what TensorFlow raises in a problem of the user's own), told in
+    one line on stderr without a traceback; 130 after Ctrl-C. Any other exception is a fault of ours and keeps its
+    traceback, as does every one with `--debug`. A reader that leaves, as `head`
+    does, and streams that are closed end nothing.
 
     Args:
       main: the command. It reads its flags from `flag_values`.
@@ -53,6 +56,7 @@ def run(
       description: what `--help` says above the flags.
       argv: by default the process's own.
     """
+    streams.make_unbreakable()
     argv = list(sys.argv if argv is None else argv)
     name = os.path.basename(argv[0])
     if _HELP & set(argv[1:]):
@@ -64,21 +68,20 @@ def run(
             raise ValueError(f"{name} takes flags (--name=value) and nothing else. Received: {' '.join(stray)!r}.")
         main()
         sys.stdout.flush()
+        if error := streams.lost():
+            raise OSError(error.errno, f"What is printed could not all be written ({error.strerror})") from error
     except KeyboardInterrupt as interrupt:
         print(" ".join(["Interrupted.", *map(str, interrupt.args)]), file=sys.stderr)
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output has left, as `head` does: the interpreter's last flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
     except flags.Error as error:
         _exit(f"{error} ({name} --help lists the flags.)")
     except Exception as error:
-        if not _is_users(error):
+        message = _message(error) if _is_users(error) else user_code.at_run_time(error, _has_own_problem(flag_values))
+        if message is None:
             raise
         if flag_values.is_parsed() and flag_values["debug"].value:
             traceback.print_exc()
-        _exit(_message(error))
+        _exit(message)
     sys.exit(OK)
 
 
@@ -120,7 +123,7 @@ def check_problem(
     """Checks all of a problem that can be checked without TensorFlow.
 
     Returns:
-      The options that say what it is, and those that say where its data is.
+      The options that say what it is, those that stand for others written out, and those that say where its data is.
 
     Raises:
       ValueError: an unknown name, option or value, or a file that an option names is missing.
@@ -128,14 +131,13 @@ def check_problem(
     """
     catalogue.check(name, options)
     catalogue.check_values(name, options)
+    catalogue.check_inside(name, options)
     found = []
     for part, own_options in catalogue.parts(name, options):
-        catalogue.check(part, own_options)
-        catalogue.check_values(part, own_options)
         catalogue.check_files(part, own_options)
-        entry = catalogue.CATALOGUE.get(part)
-        if entry and entry.dataset:
-            found.append((entry.dataset, data_dir or options.get("data_dir") or own_options.get("data_dir")))
+        folder = data_dir or options.get("data_dir") or own_options.get("data_dir")
+        found += [(dataset, folder) for dataset in catalogue.needed_datasets(part, own_options)]
+    options = catalogue.resolved(name, options)
     if not found:
         return options, {}
     if not download:
@@ -147,9 +149,11 @@ def check_problem(
 
 def threads_for(setting: str, problem: str, options: Mapping[str, Any] | None = None) -> int | None:
     """Threads within an operation for the flag `threads`; None leaves TensorFlow's default."""
-    entries = [catalogue.CATALOGUE.get(name) for name, _ in catalogue.parts(problem, options or {})]
     # Of a problem of the user's own we do not know what it is made of.
-    dense = all(entry is not None and not entry.convolutional for entry in entries)
+    dense = all(
+        name in catalogue.CATALOGUE and not catalogue.is_convolutional(name, own_options)
+        for name, own_options in catalogue.parts(problem, options or {})
+    )
     return 1 if setting == "auto" and dense else None
 
 
@@ -235,6 +239,8 @@ class _JsonParser(flags.ArgumentParser):
                 raise ValueError(f"{what} The file cannot be read: {getattr(error, 'strerror', error)}.") from error
         try:
             value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        except RecursionError as error:
+            raise ValueError(f"{what} It lies too deep in itself.") from error
         except ValueError as error:
             raise ValueError(f"{what} {error}.") from error
         if not isinstance(value, self._kind):
@@ -262,6 +268,10 @@ def _is_users(error: Exception) -> bool:
     # Looked up and not imported: where its module is not loaded, nobody can have raised it.
     ours = [getattr(sys.modules[module], name) for module, name in _USER_ERRORS if module in sys.modules]
     return isinstance(error, (ValueError, OSError, *ours))
+
+
+def _has_own_problem(flag_values: flags.FlagValues) -> bool:
+    return "problem" in flag_values and ":" in (flag_values["problem"].value or "")
 
 
 def _message(error: Exception) -> str:

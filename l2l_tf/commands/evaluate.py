@@ -15,7 +15,7 @@ from l2l_tf.evaluation import baselines, figures, report
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.saving.provenance import provenance
-from problems import catalogue
+from problems import catalogue, trust
 
 DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
 same initial parameters, with its state fresh in every epoch (one epoch is one optimization run).
@@ -51,6 +51,12 @@ _define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_
 _define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1)
 _define(flags.DEFINE_string, "problem", "A problem's name, or package.module:attribute.", "simple")
 command_line.define_json("problem_options", None, "Options of the problem, added to those it was trained on.", FLAGS)
+_define(
+    flags.DEFINE_boolean,
+    "trust",
+    "Import the problem that a folder of --path names where it is code, package.module:attribute: see docs/safety.md.",
+    False,
+)
 _define(flags.DEFINE_float, "learning_rate", "Of the hand-designed optimizers, without --tune.", 0.001, lower_bound=0)
 _define(flags.DEFINE_boolean, "tune", "Search each hand-designed optimizer's learning rate for this problem.", False)
 _define(flags.DEFINE_integer, "tuning_epochs", "Draws for each learning rate of the search.", 10, lower_bound=1)
@@ -94,12 +100,15 @@ def request_from_flags() -> Request:
     trained_on = {name: saved_optimizer.read(folder)[0].get("metadata", {}) for name, folder in folders.items()}
     if FLAGS.tune and FLAGS["learning_rate"].present:
         raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
-    problem, options = _problem(trained_on)
+    problem, options = _problem(trained_on, folders)
     options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
     if (
         FLAGS.held_out
         and not data
-        and all(name in catalogue.CATALOGUE for name, _ in catalogue.parts(problem, options))
+        and all(
+            name in catalogue.CATALOGUE and not catalogue.CATALOGUE[name].described_by
+            for name, _ in catalogue.parts(problem, options)
+        )
     ):
         raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
     if FLAGS.plot:
@@ -143,14 +152,16 @@ def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:
     return contenders
 
 
-def _problem(trained_on: dict[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+def _problem(trained_on: dict[str, dict[str, Any]], folders: dict[str, Path]) -> tuple[str, dict[str, Any]]:
     given = FLAGS.problem_options or {}
+    if FLAGS["problem"].present:
+        return FLAGS.problem, given
     trained = [
-        (metadata["problem"], metadata.get("problem_options", {}))
-        for metadata in trained_on.values()
+        trust.from_file(metadata["problem"], metadata.get("problem_options", {}), str(folders[name]), FLAGS.trust)
+        for name, metadata in trained_on.items()
         if "problem" in metadata
     ]
-    if FLAGS["problem"].present or not trained:
+    if not trained:
         return FLAGS.problem, given
     if any(other != trained[0] for other in trained):
         raise ValueError(
@@ -194,7 +205,7 @@ def compare(request: Request) -> None:
             )
         curves = results[-1].curves
         print(f"{name}, epoch {FLAGS.num_epochs}")
-        print(report.log10_line(curves.final().mean(), 2))
+        print(report.log10_line(curves.final()[curves.counted].mean(), 2))
         print(f"Mean epoch time: {curves.mean_epoch_time:.2f} s", flush=True)
     print(f"\n{report.table(results)}")
     _write(request, problem, results)
@@ -221,6 +232,8 @@ def _contender(name, what, request, problem):
             request.cache,
             lambda _: bar.update(),
         )
+    for caveat in report.tuning_caveats(name, contender.details):
+        print(f"Warning: {caveat}", file=sys.stderr)
     print(
         f"{name}: learning rate {contender.learning_rate:g}, the best of {len(contender.details['tuning']['trials'])}"
     )

@@ -10,7 +10,7 @@ from l2l_tf.commands import command_line
 from l2l_tf.deployment import export_folder
 from l2l_tf.evaluation import report
 from l2l_tf.networks import catalogue
-from l2l_tf.saving import files, saved_optimizer
+from l2l_tf.saving import files, locks, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.training import checkpoint, unroll_schedule
 from l2l_tf.training import config as training_config
@@ -120,7 +120,18 @@ _define(
     flags.DEFINE_float, "rewind", "Go on from the best weights where a validation is worse than this times; 0 never."
 )
 _define(flags.DEFINE_boolean, "in_blocks", "Whether the fast path may be taken.")
-_define(flags.DEFINE_boolean, "resume", "Go on with the run in --save_path.", False)
+_define(
+    flags.DEFINE_boolean,
+    "resume",
+    "Go on with the run in --save_path; from its beginning if nothing is saved.",
+    False,
+)
+_define(
+    flags.DEFINE_boolean,
+    "accept_changes",
+    "Resume although other packages, settings or hardware, or a changed problem, compute the rest to other weights.",
+    False,
+)
 _define(flags.DEFINE_boolean, "overwrite", "Replace the run in --save_path.", False)
 _define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")
 _define(flags.DEFINE_string, "export", "Folder for a SavedModel of the best optimizer.")
@@ -202,10 +213,11 @@ def main():
     config = config_from_flags()
     options, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     config = dataclasses.replace(config, problem_options=options)
-    if FLAGS.resume:
+    resume = FLAGS.resume and not checkpoint.is_to_come(FLAGS.save_path)
+    if resume:
         _, facts = checkpoint.read(FLAGS.save_path)
-        if FLAGS.learning_rate_trials:
-            config = dataclasses.replace(config, learning_rate=facts["config"]["learning_rate"])
+        if FLAGS.learning_rate_trials and isinstance(rate := facts["config"].get("learning_rate"), float):
+            config = dataclasses.replace(config, learning_rate=rate)
         checkpoint.check_same_run(config, facts, FLAGS.save_path)
     elif not FLAGS.overwrite:
         checkpoint.check_free(FLAGS.save_path)
@@ -213,15 +225,18 @@ def main():
         export_folder.check(FLAGS.export, FLAGS.save_path)
     for folder in filter(None, (FLAGS.summary_dir, FLAGS.save_path)):
         files.make_folder(folder)
-    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
-    train(config, data)
+    with locks.training_in(FLAGS.save_path):
+        command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
+        train(config, data, resume)
 
 
-def train(config, data):
+def train(config, data, resume):
     from l2l_tf.training import learning_rate_search, progress
     from l2l_tf.training.loop import Training
 
-    if FLAGS.learning_rate_trials and not FLAGS.resume:
+    if FLAGS.resume and not resume:
+        print(f"There is no {checkpoint.FILE} in {FLAGS.save_path} yet: training begins.")
+    if FLAGS.learning_rate_trials and not resume:
         trial_epochs = FLAGS.learning_rate_trial_epochs or max(1, config.num_epochs // 10)
         config = learning_rate_search.search(
             config,
@@ -231,10 +246,13 @@ def train(config, data):
             data,
             FLAGS.overwrite,
             report=lambda trial: print(f"Learning rate {trial.learning_rate:g}: {trial.final_loss:.4g}"),
+            accept_changes=FLAGS.accept_changes,
         )
         print(f"Chosen: learning rate {config.learning_rate:g}")
     metadata = {"provenance": provenance(config.seed)}
-    training = Training(config, FLAGS.save_path, FLAGS.resume, FLAGS.overwrite, data, metadata)
+    training = Training(
+        config, FLAGS.save_path, resume, FLAGS.overwrite, data, metadata, accept_changes=FLAGS.accept_changes
+    )
     outcome = progress.follow(training, FLAGS.log_period, FLAGS.summary_dir)
     where = os.path.normpath(FLAGS.save_path)
     if outcome.reason == "interrupted":
@@ -246,7 +264,9 @@ def train(config, data):
         )
     print(f"Training {outcome.reason} after {outcome.epochs} epochs; the best optimizer is in {where}.")
     curves = training.evaluate(config.evaluation_epochs)
-    print(f"{report.log10_line(curves.final().mean())} (fresh problems, evaluate.py --seed={config.seed})")
+    print(
+        f"{report.log10_line(curves.final()[curves.counted].mean())} (fresh problems, evaluate.py --seed={config.seed})"
+    )
     if FLAGS.export:
         from l2l_tf.deployment.saved_model import export_saved_model
         from l2l_tf.unrolling.fitting import shapes_of

@@ -1,16 +1,17 @@
 """LearnedOptimizer: a trained update rule as a Keras optimizer."""
 
 import collections
+import contextlib
 import math
 import numbers
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from l2l_tf.deployment import keras_serialization
+from l2l_tf.deployment import keras_serialization, keras_variables
 from l2l_tf.deployment.application import (
     STATE_DTYPES,
     Application,
@@ -24,7 +25,6 @@ from l2l_tf.pretrained import sources
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
-_PHI = "learned_"  # marks the rule's weights among an optimizer's saved variables
 
 
 @keras.saving.register_keras_serializable("l2l_tf")
@@ -131,11 +131,20 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self._check_known(given)
         variables = given or (self._values.value.values() if self.built else [])
         _check_shapes(grads, variables)
-        self._gathering.expect(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables)))
-        super().apply(grads, given)
+        with self._gathering.expecting(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables))):
+            super().apply(grads, given)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
-        """Called by Keras for each variable; the last of one `apply` updates them all."""
+        """Called by `apply` for each variable; the last of one `apply` updates them all.
+
+        Raises:
+          ValueError: called by anything else. What variables share could not be right: their number is not known.
+        """
+        if not self._gathering.is_open:
+            raise ValueError(
+                "LearnedOptimizer updates all variables together, in apply(gradients, variables): an optimizer around "
+                f"it calls that, not update_step variable by variable. Received: {_names([variable])[0]!r} alone."
+            )
         # Gradients that were sparse, within a condition as that of loss scaling, do not know their shape.
         gradient = tf.ensure_shape(gradient, variable.shape)
         gathered = self._gathering.add(self._get_variable_index(variable), gradient, variable)
@@ -221,20 +230,27 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     def save_own_variables(self, store) -> None:
         """Writes the state and the rule's weights."""
         super().save_own_variables(store)
-        for key, value in keras_serialization.flat_weights(self.network).items():
-            store[_PHI + key] = value
+        extra = keras_variables.extra(self.network, self._shapes(), len(self.variables))
+        for key, value in extra.items():
+            store[key] = value
 
     def load_own_variables(self, store) -> None:
-        """Reads what `save_own_variables` wrote.
+        """Reads what `save_own_variables` wrote: all of it, or nothing, with Keras's warning, where it is another's.
 
-        Raises:
-          ValueError: the rule that was saved has other weights than this one.
+        So files of models that were never compiled, or with another optimizer or rule, load as they do in Keras.
         """
-        keys = list(store.keys())
-        keras_serialization.assign_flat_weights(
-            self.network, {k.removeprefix(_PHI): store[k] for k in keys if k.startswith(_PHI)}
-        )
-        super().load_own_variables({k: store[k] for k in keys if not k.startswith(_PHI)})
+        variables, weights, rule = keras_variables.parts(store)
+        own = [tuple(variable.shape) for variable in self.variables]
+        if len(variables) == len(own):
+            why = keras_variables.foreign(self.network, self._shapes(), own, variables, weights, rule)
+            if why is not None:
+                warnings.warn(f"Skipping variable loading for optimizer {self.name!r}, because {why}.", stacklevel=2)
+                return
+            keras_serialization.assign_flat_weights(self.network, weights)
+        super().load_own_variables(variables)  # Warns where their number is another.
+
+    def _shapes(self) -> list[tuple[int, ...]]:
+        return [tuple(p.shape) for p in self._parameters.values()] if self.built else []
 
 
 class _Hidden:
@@ -252,13 +268,22 @@ class _Gathering:
     """
 
     def __init__(self):
-        self._expected = 1
+        self._expected = 0
         self._open: list[dict[int, tuple[Any, Any]]] = []
 
-    def expect(self, number: int) -> None:
-        """From here on a whole update is `number` variables; what was left of one that failed is dropped."""
+    @property
+    def is_open(self) -> bool:
+        return self._expected > 0
+
+    @contextlib.contextmanager
+    def expecting(self, number: int) -> Iterator[None]:
+        """Within, a whole update is `number` variables; what was left of one that failed is dropped."""
         self._expected = number
         self._open = []
+        try:
+            yield
+        finally:
+            self._expected = 0
 
     def add(self, index: int, gradient: Any, variable: Any) -> dict[int, tuple[Any, Any]] | None:
         """The gradients and variables by index, if this was the last of them."""

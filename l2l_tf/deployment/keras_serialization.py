@@ -8,6 +8,7 @@ import numpy as np
 
 from l2l_tf import networks
 from l2l_tf.networks.network import class_name
+from l2l_tf.saving import archive
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 
 
@@ -45,22 +46,27 @@ def to_config(network: AssignedNetworks) -> dict[str, Any]:
     config = {}
     for name, member in network.networks.items():
         buffer = io.BytesIO()
-        arrays: dict[str, Any] = networks.weights_of(member)
-        np.savez_compressed(buffer, **arrays)
+        archive.write(buffer, networks.weights_of(member), compressed=True)
         weights = base64.b64encode(buffer.getvalue()).decode()
         config[name] = {"net": class_name(member), "net_options": member.options, "weights": weights}
     return {"networks": config, "net_assignments": [list(pair) for pair in network.net_assignments]}
 
 
 def from_config(config: dict[str, Any]) -> AssignedNetworks:
-    """The networks of `to_config`.
+    """The networks of `to_config`. Networks are built by their names in the catalogue: nothing else is imported.
 
     Raises:
-      ValueError: an unknown network or option.
+      ValueError: an unknown network or option, or a configuration that is not whole.
     """
-    members = {}
-    for name, entry in config["networks"].items():
-        members[name] = networks.get(entry["net"], **entry["net_options"])
-        with np.load(io.BytesIO(base64.b64decode(entry["weights"])), allow_pickle=False) as weights:
-            networks.assign_weights(members[name], dict(weights))
-    return AssignedNetworks(members, config["net_assignments"])
+    try:
+        members = {}
+        for name, entry in config["networks"].items():
+            members[name] = networks.get(entry["net"], **entry["net_options"])
+            weights = archive.read(base64.b64decode(entry["weights"], validate=True))
+            networks.assign_weights(members[name], weights)
+        return AssignedNetworks(members, config["net_assignments"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"The configuration of a LearnedOptimizer is not what get_config wrote ({type(error).__name__}: {error}). "
+            "Save the model again, or compile with a new LearnedOptimizer."
+        ) from error

@@ -5,7 +5,7 @@ the same f, theta_0 and minibatches for every optimizer: comparisons are paired.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ import tensorflow as tf
 
 from l2l_tf.networks.network import Network
 from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.soundness import Soundness
+from problems import calling
 from problems.problem import Problem
 
 _AVERAGE_DECAY = 0.99  # Of running averages, a step.
@@ -26,22 +28,34 @@ class Curves(NamedTuple):
       held_out: split to `[draws, len(held_out_steps)]`, the mean loss over the split after those steps.
       held_out_steps: `[...]`, the last of them num_steps.
       seconds: `[draws]`, wall-clock time of each run, without the held-out losses (the first includes compiling).
+      faults: row to what is not finite at theta_0 of that draw (`soundness`), looked for where its end is not finite.
     """
 
     losses: np.ndarray
     held_out: dict[str, np.ndarray]
     held_out_steps: tuple[int, ...]
     seconds: np.ndarray
+    faults: Mapping[int, list[str]] = {}
 
     def final(self, split: str | None = None) -> np.ndarray:
         """`[draws]`: the loss at the last step, on `split` or, with None, as the optimizee saw it."""
         return self.losses[:, -1] if split is None else self.held_out[split][:, -1]
 
     @property
+    def counted(self) -> np.ndarray:
+        """`[draws]`, bool: those that means are over, where all is finite at theta_0. All, where none is.
+
+        What is not finite where it starts says nothing of an optimizer. It is the same draws for all optimizers.
+        """
+        finite = np.isfinite(self.losses[:, 0])
+        finite[list(self.faults)] = False
+        return finite if finite.any() else np.ones_like(finite)
+
+    @property
     def log_mean_final_error(self) -> float:
-        """log10 of the mean loss at the last step; -inf for a mean of 0."""
+        """log10 of the mean loss at the last step, of the draws that are counted; -inf for a mean of 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.log10(np.mean(self.final())))
+            return float(np.log10(np.mean(self.final()[self.counted])))
 
     @property
     def mean_epoch_time(self) -> float:
@@ -86,14 +100,16 @@ class Evaluator:
         @tf.function(autograph=False)
         def start(seed):
             run = unroll.start(problem, network, seed)
-            averages = _Averages.none(problem.statistics(run.parameters, run.instance, seed)) if averaged else None
+            f = run.parameters, run.instance
+            averages = _Averages.none(calling.call(problem.statistics, *f, seed)) if averaged else None
             return run, averages
 
         @tf.function(autograph=False)
         def held_out(run, split, averages):
+            f = run.parameters, run.instance
             if split in problem.averaged_splits:
-                return problem.averaged_loss(run.parameters, run.instance, split, averages.values())
-            return problem.held_out_loss(run.parameters, run.instance, split)
+                return calling.call(problem.averaged_loss, *f, split, averages.values())
+            return calling.call(problem.held_out_loss, *f, split)
 
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
@@ -102,26 +118,37 @@ class Evaluator:
             losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
             return losses, run, averages.after(statistics, num_steps)
 
+        self._soundness = Soundness(problem, [split for split in held_out_splits if split in problem.held_out_splits])
         self._start = start
         self._held_out = held_out
         self._advance = advance
 
     def __call__(self, seed: tf.Tensor, num_draws: int, on_draw: Callable[[int], None] = lambda draw: None) -> Curves:
         """Curves on the first `num_draws` draws of `seed` (int32 `[2]`); `on_draw(i)` is called after each."""
+        return self.on_draws(seed, range(num_draws), on_draw)
+
+    def on_draws(
+        self, seed: tf.Tensor, draws: Iterable[int], on_draw: Callable[[int], None] = lambda draw: None
+    ) -> Curves:
+        """Curves on those draws of `seed`."""
         rows, seconds = [], []
         held_out: dict[str, list[list[float]]] = {split: [] for split in self._held_out_splits}
-        for draw in range(num_draws):
+        faults: dict[int, list[str]] = {}
+        for draw in draws:
             losses, measured, taken = self._run(seeds.fold(seed, draw))
             seconds.append(taken)
             rows.append(losses)
             for split in held_out:
                 held_out[split].append(measured[split])
+            if not np.all(np.isfinite([losses[-1], *(of_split[-1] for of_split in measured.values())])):
+                faults[len(rows) - 1] = self._soundness.faults(seeds.fold(seed, draw))
             on_draw(draw)
         return Curves(
             np.array(rows),
             {split: np.array(measured) for split, measured in held_out.items()},
             self._held_out_steps,
             np.array(seconds),
+            {row: what for row, what in faults.items() if what},
         )
 
     def _run(self, seed: tf.Tensor) -> tuple[np.ndarray, dict[str, list[float]], float]:

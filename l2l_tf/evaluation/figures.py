@@ -34,7 +34,10 @@ def learning_curves(
     axes = plot.add_subplot()
     with np.errstate(invalid="ignore", over="ignore"):
         means, lows, highs = zip(
-            *(_band(curves.held_out[split] if split else curves.losses) for curves in (r.curves for r in results))
+            *(
+                _band((curves.held_out[split] if split else curves.losses)[curves.counted])
+                for curves in (r.curves for r in results)
+            )
         )
     positive = all(np.all(mean[np.isfinite(mean)] > 0) for mean in means)
     for i, (result, mean, low, high) in enumerate(zip(results, means, lows, highs)):

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -80,10 +80,11 @@ def t_quantile(degrees: int) -> float:
 def summary(result: Result, first: Result) -> dict[str, Any]:
     """The numbers of a row of the table, JSON-able; None where a number is not finite.
 
+    Of the draws whose loss at theta_0 is finite (`Curves.counted`); `left_out_draws` are the numbers of the others.
     `wins_of_first` counts the draws on which `first` ends with the lower loss; None for `first` itself.
     """
-    curves = result.curves
-    final = curves.final()
+    curves, counted = result.curves, result.curves.counted
+    final = curves.final()[counted]
     return {
         "name": result.name,
         "learned": result.learned,
@@ -91,9 +92,10 @@ def summary(result: Result, first: Result) -> dict[str, Any]:
         "final_loss": _finite(interval(final)._asdict()),
         "median_final_loss": _finite(float(np.median(final))),
         "log10_mean_final_loss": _finite(curves.log_mean_final_error),
-        "wins_of_first": None if result is first else wins(first.curves.final(), final),
+        "wins_of_first": None if result is first else wins(first.curves.final()[counted], final),
         "num_draws": len(final),
-        "held_out": {split: _finite(interval(curves.final(split))._asdict()) for split in curves.held_out},
+        "left_out_draws": np.flatnonzero(~counted).tolist(),
+        "held_out": {split: _finite(interval(curves.final(split)[counted])._asdict()) for split in curves.held_out},
         "mean_epoch_time": curves.mean_epoch_time,
     }
 
@@ -126,8 +128,35 @@ def aligned(rows: Sequence[Sequence[str]], markdown: bool = True) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def caveats(results: Sequence[Result]) -> list[str]:
+    """What a reader of the comparison has to know beside its numbers, a sentence each."""
+    said = []
+    curves = results[0].curves
+    what = next(iter(curves.faults.values()), ["the loss"])[0]
+    if left_out := np.flatnonzero(~curves.counted).tolist():
+        said.append(f"Left out are the draws that are not finite at theta_0, as {what} is not: {_some(left_out)}.")
+    elif len(curves.faults) == len(curves.losses):
+        said.append(f"No draw is finite at theta_0, as {what} is not: nothing is said of the optimizers.")
+    return said + [sentence for result in results for sentence in tuning_caveats(result.name, result.details)]
+
+
+def tuning_caveats(name: str, details: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the learning-rate search in a contender's details, a sentence each; none where all is well."""
+    if (search := details.get("tuning")) is None:
+        return []
+    rate, said = f"{search['learning_rate']:g}", []
+    if not search.get("interior", True):
+        ends = [f"{trial['learning_rate']:g}" for trial in (search["trials"][0], search["trials"][-1])]
+        said.append(f"{name}: the learning rate {rate} is at the edge of those tried, {' to '.join(ends)}.")
+    elif not search.get("safe", True):  # Newer than the first records, where only an edge had no test that held.
+        said.append(f"{name}: no safety test of its learning rates held; at {rate} rare draws may diverge.")
+    if left_out := search.get("left_out_draws"):
+        said.append(f"{name}: draws without a finite loss at any learning rate are left out: {_some(left_out)}.")
+    return said
+
+
 def table(results: Sequence[Result], markdown: bool = False) -> str:
-    """A row an optimizer, for a terminal or in Markdown."""
+    """A row an optimizer, for a terminal or in Markdown; caveats below."""
     first = results[0]
     splits = list(first.curves.held_out)
     header = ["optimizer", "learning rate", "final loss (95 %)", "median", "log10 mean"]
@@ -135,14 +164,15 @@ def table(results: Sequence[Result], markdown: bool = False) -> str:
     header += [f"{first.name} wins"] * (len(results) > 1) + ["s / run"]
     rows = [header]
     for result in results:
-        row = summary(result, first)
+        row, counted = summary(result, first), result.curves.counted
         won = row["wins_of_first"]
-        cells = [result.name, number(result.learning_rate, "g"), plus_minus(interval(result.curves.final()))]
+        cells = [result.name, number(result.learning_rate, "g"), plus_minus(interval(result.curves.final()[counted]))]
         cells += [number(row["median_final_loss"], ".4g"), number(row["log10_mean_final_loss"], ".3f")]
-        cells += [plus_minus(interval(result.curves.final(split))) for split in splits]
+        cells += [plus_minus(interval(result.curves.final(split)[counted])) for split in splits]
         cells += [f"{won}/{row['num_draws']}" if won is not None else "-"] * (len(results) > 1)
         rows.append([*cells, f"{row['mean_epoch_time']:.3g}"])
-    return aligned(rows, markdown)
+    said = caveats(results)
+    return "\n".join([aligned(rows, markdown), *([""] if said else []), *said])
 
 
 def log10_line(loss: float, digits: int = 3) -> str:
@@ -178,7 +208,7 @@ def as_json(results: Sequence[Result], about: dict[str, Any]) -> dict[str, Any]:
     for result in results:
         curves = result.curves
         with np.errstate(invalid="ignore"):
-            mean_curve = curves.losses.astype(np.float64).mean(axis=0)
+            mean_curve = curves.losses[curves.counted].astype(np.float64).mean(axis=0)
         every = math.ceil(len(mean_curve) / _CURVE_POINTS)
         entries.append(
             {
@@ -209,6 +239,12 @@ def write(results: Sequence[Result], about: dict[str, Any], folder: str | Path, 
     )
     for name, content in zip(FILES, contents, strict=True):
         files.write(folder / name, content)
+
+
+def _some(numbers: Sequence[int]) -> str:
+    """The first ten numbers, and how many there are where there are more."""
+    more = f", ... ({len(numbers)} in all)" if len(numbers) > 10 else ""
+    return ", ".join(map(str, numbers[:10])) + more
 
 
 def _finite(value: Any) -> Any:

@@ -3,27 +3,26 @@
 The draws are those of seeds.Purpose.TUNING, which no evaluation sees. The best rate often lies just below those that
 diverge, where a rare draw diverges too and ruins the mean of an evaluation. So the winner has to be safe: a rate
 slightly higher must hold on ten times as many draws as the search took.
+
+A draw whose loss is not finite even at a learning rate of 0, where nothing moves, says nothing of rates: it is left out
+of all that is compared, and named.
 """
 
-import hashlib
 import importlib.metadata
-import inspect
 import math
-import sys
 import time
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import problems
 from l2l_tf import networks
-from l2l_tf.evaluation.evaluator import Evaluator
+from l2l_tf.evaluation import problem_sources
 from l2l_tf.evaluation.tuning_cache import TuningCache
+from l2l_tf.evaluation.tuning_draws import TuningDraws
 from l2l_tf.networks.classic import Classic
 from l2l_tf.saving import provenance
-from l2l_tf.unrolling import seeds
 from problems import catalogue
 from problems.problem import Problem
 
@@ -33,8 +32,9 @@ _MAX_EXTENSIONS = 16
 # The safety test: a rate 10^(1/32) = 1.075 times the winner, on ten times the draws.
 _MARGIN = STEPS_PER_DECADE / 32
 _SAFETY_DRAWS = 10
+# A decade below the first best rate, about: where none has held by then, the rates are not what is wrong.
+_MAX_SAFETY_TESTS = 16
 # Not part of what a problem is: where its data happens to be.
-_NO_IDENTITY = ("data_dir", "download")
 
 
 class Grid(NamedTuple):
@@ -55,7 +55,7 @@ GRIDS: dict[str, Grid] = {
 
 
 class Trial(NamedTuple):
-    """One rate: the final loss over draws, with all of it infinite where any was not finite."""
+    """One rate: the final loss over the draws that count, with all of it infinite where any was not finite."""
 
     learning_rate: float
     mean_final_loss: float
@@ -68,16 +68,18 @@ class Search(NamedTuple):
     """How a search went.
 
     Attributes:
-      best: the trial with the lowest mean that is safe.
+      best: the trial with the lowest mean that is safe; where none is, the lowest of all.
       trials: all, by rate.
       safety_tests: the trials slightly above a best rate, in the order they were made.
       interior: whether the best lies between other trials rather than at an edge.
+      safe: whether the best one's safety test held; there is none at an edge.
     """
 
     best: Trial
     trials: list[Trial]
     safety_tests: list[Trial]
     interior: bool
+    safe: bool
 
 
 def tune(
@@ -105,11 +107,13 @@ def tune(
       grid: where the search begins, in place of the optimizer's of `GRIDS`.
 
     Returns:
-      A JSON-able record: `learning_rate`, `mean_final_loss`, `interior`, `trials` and `safety_tests` as in `Search`,
-      with None for an infinite loss; `key`, all that determined the search; and command, date, versions and seconds.
+      A JSON-able record: `learning_rate`, `mean_final_loss`, `interior`, `safe`, `trials` and `safety_tests` as in
+      `Search`, with None for an infinite loss; `left_out_draws`, the numbers of those without a finite loss at any
+      rate; `key`, all that determined the search; and command, date, versions and seconds.
 
     Raises:
-      ValueError: an optimizer without a grid, less than 1 step or draw, or no rate that gave a finite loss.
+      ValueError: an optimizer without a grid, less than 1 step or draw, no draw that is finite at the rate 0, or no
+        rate that gave a finite loss.
     """
     if optimizer not in GRIDS:
         raise ValueError(f"Learning rates are searched for {sorted(GRIDS)}. Received: {optimizer!r}.")
@@ -121,8 +125,8 @@ def tune(
     assert isinstance(network, Classic)
     key = {
         "problem": problem.name,
-        "problem_options": _identity(problem.options),
-        "problem_source": _source_digest(problem),
+        "problem_options": catalogue.identity(problem.options),
+        "problem_source": problem_sources.digest(problem),
         "optimizer": optimizer,
         "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
         "grid": [_rate(grid.first), _rate(grid.last)],
@@ -137,15 +141,13 @@ def tune(
     }
     if problem.name not in problems.names() and ":" not in problem.name:
         cache = None  # Made in place, as by from_function: its name does not say what it is.
-    if cache and (known := cache.find(key)):
+    if cache and (known := cache.find(key)) and _is_to_be_kept(known):
         return known
     began = time.perf_counter()
-    evaluator = Evaluator(problem, network, num_steps, [split] if split else [])
-    draws = seeds.fold(seeds.root(seed), seeds.Purpose.TUNING)
+    runs = TuningDraws(problem, network, num_steps, split, seed)
 
     def measure(learning_rate: float, num_draws: int) -> Trial:
-        network.learning_rate.assign(learning_rate)
-        trial = _trial(learning_rate, evaluator(draws, num_draws).final(split))
+        trial = _trial(learning_rate, runs.final_losses(learning_rate, num_draws))
         on_trial(trial)
         return trial
 
@@ -159,6 +161,8 @@ def tune(
         "learning_rate": found.best.learning_rate,
         "mean_final_loss": found.best.mean_final_loss,
         "interior": found.interior,
+        "safe": found.safe,
+        "left_out_draws": runs.left_out,
         "trials": [_json_able(trial) for trial in found.trials],
         "safety_tests": [_json_able(trial) for trial in found.safety_tests],
         "key": key,
@@ -178,7 +182,9 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
     The grid, four rates a decade, is extended while the best rate lies at its edge. Then the best rate's neighbours
     at an eighth and a sixteenth of a decade are tried. Last the safety test: if the mean slightly above the best rate
     is worse by more than chance and the change of the median explain, the best rate and all higher ones are left out
-    and the search goes on. Ties go to the lower rate; where no rate is finite, lower ones are tried.
+    and the search goes on. Ties go to the lower rate; where no rate is finite, lower ones are tried. Where none of 16
+    tests holds, or the search gets to an edge after some that did not, what it went away from is the best, and is not
+    called safe.
 
     Args:
       measure: runs a rate on a number of draws.
@@ -194,6 +200,9 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
         safe = [position for position in sorted(trials) if position < unsafe] or [min(trials)]
         return min(safe, key=lambda position: trials[position].mean_final_loss)
 
+    def is_interior(position: float) -> bool:
+        return min(trials) < position < max(trials)
+
     def try_at(position: float) -> None:
         if position not in trials:
             trials[position] = measure(_rate(position), num_draws)
@@ -201,19 +210,25 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
     while True:
         while (at := best()) in (min(trials), max(trials)) and lowest < at < highest:
             try_at(at - 1 if at == min(trials) else at + 1)
-        interior = min(trials) < at < max(trials)
+        interior = is_interior(at)
         for refinement in range(1, _REFINEMENTS + 1 if interior else 1):
             at = best()
             try_at(at - 0.5**refinement)
             try_at(at + 0.5**refinement)
         at = best()
-        if interior and math.isfinite(trials[at].mean_final_loss):
+        safe = interior and math.isfinite(trials[at].mean_final_loss)
+        if safe:
             safety_tests.append(measure(_rate(at + _MARGIN), _SAFETY_DRAWS * num_draws))
             lower = [trial.mean_final_loss for position, trial in trials.items() if position < at]
-            if not _holds(safety_tests[-1], trials[at], max(lower)):
+            safe = _holds(safety_tests[-1], trials[at], max(lower))
+            if not safe and len(safety_tests) < _MAX_SAFETY_TESTS:
                 unsafe = at
                 continue
-        return Search(trials[at], [trials[position] for position in sorted(trials)], safety_tests, interior)
+        if not safe and safety_tests:
+            unsafe = math.inf
+            at = best()
+        by_rate = [trials[position] for position in sorted(trials)]
+        return Search(trials[at], by_rate, safety_tests, is_interior(at), safe)
 
 
 def _holds(test: Trial, best: Trial, worst_below: float) -> bool:
@@ -242,31 +257,10 @@ def _trial(learning_rate: float, losses: np.ndarray) -> Trial:
     return Trial(learning_rate, float(losses.mean()), float(np.median(losses)), spread, len(losses))
 
 
+def _is_to_be_kept(record: dict[str, Any]) -> bool:
+    """Not a search from before draws were left out that may have gone astray for one of them."""
+    return "left_out_draws" in record or (record["interior"] and bool(record["safety_tests"]))
+
+
 def _json_able(trial: Trial) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in trial._asdict().items()}
-
-
-def _identity(options: Any) -> Any:
-    """`options`, those of an ensemble's problems included, without what says where their data is."""
-    if isinstance(options, Mapping):
-        return {name: _identity(value) for name, value in options.items() if name not in _NO_IDENTITY}
-    return [_identity(item) for item in options] if isinstance(options, (list, tuple)) else options
-
-
-def _source_digest(problem: Problem) -> str:
-    """Of the files that define the problem: a changed problem of the same name is another problem.
-
-    These are the modules of its class, of the user's function that makes it, and of the problems it is made of, not
-    what these import.
-    """
-    names = [name for name, _ in catalogue.parts(problem.name, problem.options)]
-    homes = [catalogue.CATALOGUE[name].home if name in catalogue.CATALOGUE else name for name in names]
-    inside = [home.partition(":")[0] for home in homes if ":" in home]
-    modules = dict.fromkeys([type(problem).__module__, *inside])
-    digest = hashlib.sha256()
-    for name in modules:
-        module = sys.modules.get(name)
-        path = inspect.getsourcefile(module) if module and getattr(module, "__file__", None) else None
-        if path and Path(path).is_file():
-            digest.update(Path(path).read_bytes())
-    return digest.hexdigest()[:16]

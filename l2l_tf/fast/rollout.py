@@ -60,7 +60,7 @@ def roll_out(
     def observe(step, parameters):
         at_step = run._replace(step=step, parameters=parameters)
         observation = unroll.observe(problem, network, at_step)
-        outer = optimizee.value_and_gradient(problem.validation_loss, at_step) if validation else ()
+        outer = optimizee.value_and_gradient(problem.outer_validation_loss, at_step) if validation else ()
         seen = {name: part.see(observation) for name, part in parts.items()}
         return seen, (observation.loss, outer)
 

@@ -1,5 +1,6 @@
 """Numbers that optimizers compute with."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -36,7 +37,17 @@ def scaled(tensors: Any, factor: tf.Tensor) -> Any:
     return tf.nest.map_structure(lambda x: tf.cast(factor, x.dtype) * x, tensors)
 
 
-def is_usable(gradient: tf.Tensor) -> tf.Tensor:
-    """Where `gradient` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
+def all_finite(tensors: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Whether no entry is infinite or NaN. Not asked of a norm, whose squares overflow first."""
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(tensor)) for tensor in tensors])
+
+
+def usable_or_zero(tensor: tf.Tensor) -> tf.Tensor:
+    """`tensor` with 0 for entries that rules cannot compute with, so that means over it are of the others."""
+    return tf.where(is_usable(tensor), tensor, tf.zeros_like(tensor))
+
+
+def is_usable(tensor: tf.Tensor) -> tf.Tensor:
+    """Where `tensor` is a number that rules can compute with: neither NaN nor infinite nor beyond 1e15."""
     # Not the comparison alone: graphs are rewritten from "not below" to "at least", which NaN is not either.
-    return tf.math.is_finite(gradient) & (tf.abs(gradient) < _LARGEST)
+    return tf.math.is_finite(tensor) & (tf.abs(tensor) < _LARGEST)

@@ -1,26 +1,29 @@
 """A saved optimizer: a folder with `config.json` and one `.npz` of weights for each network. No pickle.
 
-`config.json` names the weight files by their digests and is replaced last, so the folder holds a whole optimizer
-whenever the machine stops. Checking a folder needs no TensorFlow.
+`config.json` names the weight files by their digests, has one of itself, and is replaced last, so the folder holds a
+whole optimizer whenever the machine stops. Checking a folder needs no TensorFlow, and imports nothing that it names.
 """
 
 import contextlib
 import hashlib
 import io
 import json
-import zipfile
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from l2l_tf.saving import files
+from l2l_tf.saving import archive, files
 
 if TYPE_CHECKING:
     from l2l_tf.unrolling.coordinates import AssignedNetworks
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_UNSIGNED = 1  # The format before `config.json` had a digest of its own, or after somebody edited it.
+_DIGEST = "sha256"
 CONFIG = "config.json"
+_WEIGHTS = re.compile(r".+\.[0-9a-f]{12}\.npz")
 _ENTRY = {"net", "net_options", "weights", "sha256"}
 
 
@@ -28,17 +31,27 @@ class SavedOptimizerError(ValueError):
     """A folder that does not hold a saved optimizer of this format, and what to do about it."""
 
 
-def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any] | None = None) -> None:
+def save(
+    network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any] | None = None, overwrite: bool = False
+) -> None:
     """Writes the networks, their assignments and `metadata` (JSON-able) to the folder `path`.
 
+    An optimizer that was saved there before is replaced.
+
+    Args:
+      network, path, metadata: what is written, and where.
+      overwrite: whether a `config.json` there that is not of a saved optimizer is replaced too.
+
     Raises:
-      ValueError: a network that `networks.get` does not know.
+      ValueError: a network that `networks.get` does not know, or the `config.json` of something else.
       OSError: the folder cannot be written; an optimizer saved there before is still whole.
     """
     from l2l_tf.networks.network import class_name, weights_of
 
     path = Path(path)
     nets = {name: class_name(member) for name, member in network.networks.items()}
+    if not overwrite:
+        _check_ours(path / CONFIG)
     stale = _weight_files(path)
     networks = {}
     for name, member in network.networks.items():
@@ -61,7 +74,7 @@ def save(network: "AssignedNetworks", path: str | Path, metadata: dict[str, Any]
         "net_assignments": network.net_assignments,
         "metadata": metadata or {},
     }
-    files.write(path / CONFIG, json.dumps(config, indent=2) + "\n")
+    files.write(path / CONFIG, json.dumps({**config, _DIGEST: _digest(config)}, indent=2) + "\n")
     for file in stale:
         with contextlib.suppress(OSError):
             file.unlink()
@@ -107,7 +120,10 @@ def load(path: str | Path, **options: Any) -> "AssignedNetworks":
             networks.assign_weights(members[name], weights[name])
         except ValueError as error:
             raise SavedOptimizerError(f"The network {name!r} saved at {str(path)!r} does not load: {error}") from error
-    return AssignedNetworks(members, config["net_assignments"])
+    try:
+        return AssignedNetworks(members, config["net_assignments"])
+    except (ValueError, TypeError) as error:
+        raise SavedOptimizerError(f"The assignments saved at {str(path)!r} do not load: {error}") from error
 
 
 def assign_weights(network: "AssignedNetworks", path: str | Path) -> None:
@@ -128,12 +144,33 @@ def assign_weights(network: "AssignedNetworks", path: str | Path) -> None:
             raise SavedOptimizerError(f"The weights of {name!r} at {str(path)!r} do not fit: {error}") from error
 
 
+def is_weights(name: str) -> bool:
+    """Whether `save` gives files such a name."""
+    return _WEIGHTS.fullmatch(name) is not None
+
+
 def _weight_files(path: Path) -> set[Path]:
     """The weight files of the optimizer saved at `path` before, if any."""
     try:
-        return {path / entry["weights"] for entry in _read_config(path)["networks"].values()}
-    except SavedOptimizerError:
+        named = {entry["weights"] for entry in _read_config(path)["networks"].values()}
+    except (SavedOptimizerError, OSError):
         return set()
+    return {path / name for name in named if is_weights(name)}  # Another file is not ours to remove.
+
+
+def _check_ours(file: Path) -> None:
+    """Raises a ValueError where there is a file and no saved optimizer wrote it."""
+    try:
+        config = json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict) or not {"format_version", "net_assignments"} & set(config):
+        raise ValueError(
+            f"{str(file)!r} is not of a saved optimizer, or damaged, so it is kept. Save to another folder, or with "
+            "overwrite=True."
+        )
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -145,13 +182,19 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"There is no saved optimizer at {str(path)!r}: the folder has no {CONFIG}. "
             "Give the folder that train.py --save_path or save() wrote."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SavedOptimizerError(f"{str(file)!r} is not whole JSON ({error}). Save the optimizer again.") from error
     version = config.get("format_version") if isinstance(config, dict) else None
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, _UNSIGNED):
         raise SavedOptimizerError(
             f"{str(file)!r} has the format version {version!r}; this l2l_tf reads version {FORMAT_VERSION}. "
             "Load it with the l2l_tf that wrote it, or save the optimizer again."
+        )
+    signed = config.pop(_DIGEST, None)
+    if version == FORMAT_VERSION and signed != _digest(config):
+        raise SavedOptimizerError(
+            f"{str(file)!r} is not as it was saved (other digest): damaged, or edited. Copy the folder again, or save "
+            f'again. If you edited it and mean it, give it the "format_version" {_UNSIGNED}.'
         )
     for key in ("networks", "net_assignments"):
         if key not in config:
@@ -162,7 +205,15 @@ def _read_config(path: Path) -> dict[str, Any]:
             f"{str(file)!r} has a damaged entry 'networks': for each network by its name {sorted(_ENTRY)}. "
             "Save the optimizer again."
         )
+    if not isinstance(config.setdefault("metadata", {}), dict):
+        raise SavedOptimizerError(f"{str(file)!r} has a damaged entry 'metadata'. Save the optimizer again.")
     return config
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Of what `config.json` says, however it is written."""
+    as_read = json.loads(json.dumps(config))
+    return hashlib.sha256(json.dumps(as_read, sort_keys=True).encode()).hexdigest()
 
 
 def _is_entry(entry: Any) -> bool:
@@ -188,7 +239,6 @@ def _read_weights(path: Path, entry: dict[str, Any]) -> dict[str, np.ndarray]:
             "cut short or changed. Copy the folder again, or save again."
         )
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays)
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise SavedOptimizerError(f"{str(file)!r} is not an .npz file of arrays: {error}.") from error
+        return archive.read(data)
+    except archive.ArchiveError as error:
+        raise SavedOptimizerError(f"{str(file)!r} is not an .npz file of arrays: {error}. Save it again.") from error

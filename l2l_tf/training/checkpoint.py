@@ -1,14 +1,13 @@
 """The state of a meta-training run in one file, replaced whole: `checkpoint.npz`."""
 
-import io
 import json
-import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from l2l_tf.saving import files, saved_optimizer
+from l2l_tf.saving import archive, files, saved_optimizer
 from l2l_tf.training.config import TrainingConfig
 
 FILE = "checkpoint.npz"
@@ -27,7 +26,7 @@ def write(folder: str | Path, arrays: dict[str, np.ndarray], facts: dict[str, An
     """
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     with files.replacing(Path(folder) / FILE) as stream:
-        np.savez(stream, **{_FACTS: text, **arrays})  # type: ignore[arg-type]
+        archive.write(stream, {_FACTS: text, **arrays})
 
 
 def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -44,17 +43,31 @@ def read(folder: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
             f"There is no {FILE} in {str(folder)!r} to resume from. Train without --resume to begin one."
         ) from error
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-            arrays = dict(stored)
+        arrays = archive.read(data)
         facts = json.loads(arrays.pop(_FACTS).tobytes())
         if not isinstance(facts["epoch"], int) or not isinstance(facts["config"], dict):
-            raise ValueError("It lacks what a checkpoint has.")
+            raise ValueError("it lacks what a checkpoint has")
         return arrays, facts
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(
-            f"{str(file)!r} is not a whole checkpoint ({len(data)} bytes). Restore it from a copy, or train with "
-            "--overwrite to begin anew."
+            f"{str(file)!r} is not a whole checkpoint ({len(data)} bytes): {error}. Restore it from a copy, or train "
+            "with --overwrite to begin anew."
         ) from error
+
+
+def stamp(folder: str | Path) -> tuple[int, ...] | None:
+    """What tells the checkpoint in `folder` from one that was written after it; None without one."""
+    try:
+        found = (Path(folder) / FILE).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def is_to_come(folder: str | Path) -> bool:
+    """Whether `folder` is that of a run that ended before its first checkpoint: it is there, and holds neither."""
+    folder = Path(folder)
+    return folder.is_dir() and not (folder / FILE).exists() and not (folder / saved_optimizer.CONFIG).exists()
 
 
 def check_free(folder: str | Path) -> None:
@@ -81,4 +94,39 @@ def check_same_run(config: TrainingConfig, facts: dict[str, Any], folder: str | 
         raise ValueError(
             f"The run in {str(folder)!r} was begun with other settings; resume it with the same. "
             + "; ".join(differences)
+        )
+
+
+def check_fits(
+    arrays: Mapping[str, np.ndarray], facts: dict[str, Any], expected: Mapping[str, tuple[Any, Any]]
+) -> None:
+    """Looks whether all is there and of its kind before anything of it is used: older checkpoints have no digest.
+
+    Args:
+      arrays, facts: as `read` gives them.
+      expected: name to shape and type.
+
+    Raises:
+      ValueError: it is not.
+    """
+    for name, (shape, dtype) in expected.items():
+        if name not in arrays:
+            raise ValueError(f"{name!r} is missing")
+        if arrays[name].shape != tuple(shape) or arrays[name].dtype != dtype:
+            raise ValueError(f"{name!r} is {arrays[name].dtype} {arrays[name].shape}")
+    for name in ("epoch", "validations_since_best", "dropped_members", "dropped_in_a_row"):
+        if type(count := facts.get(name, 0)) is not int or count < 0:
+            raise ValueError(f"{name!r} is {count!r}")
+
+
+def check_same_means(differences: list[str], folder: str | Path) -> None:
+    """Refuses to go on with a run that something else would compute from here on.
+
+    Raises:
+      ValueError: naming what differs, where anything does.
+    """
+    if differences:
+        raise ValueError(
+            f"The run in {str(folder)!r} was computed by something else, so it would not end bit for bit as if it had "
+            "not been disturbed. Resume it with the same, or say --accept_changes. " + "; ".join(differences)
         )

@@ -13,6 +13,8 @@ class Epoch(NamedTuple):
       dropped: outer gradients dropped so far, as they were not finite.
       seconds: wall-clock time.
       dropped_members: of estimates, left out so far as they were not finite.
+      left_out: draws left out so far, as they were not finite at theta_0.
+      counts: whether a run of this epoch was finite at theta_0, so that there was something to learn from.
     """
 
     epoch: int
@@ -23,6 +25,8 @@ class Epoch(NamedTuple):
     dropped: int
     seconds: float
     dropped_members: int = 0
+    left_out: int = 0
+    counts: bool = True
 
 
 class Validation(NamedTuple):
@@ -33,12 +37,14 @@ class Validation(NamedTuple):
       final_loss: the mean loss after the last step.
       best: whether it is the lowest yet.
       rewound: whether training goes on from the weights of the lowest.
+      left_out: draws left out of the mean, as they are not finite at theta_0.
     """
 
     epoch: int
     final_loss: float
     best: bool
     rewound: bool = False
+    left_out: int = 0
 
 
 class Outcome(NamedTuple):

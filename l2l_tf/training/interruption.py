@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request that a loop grants when its state is whole."""
+"""Ctrl-C, SIGTERM and a terminal that goes away as a request that a loop grants when its state is whole."""
 
 import contextlib
 import signal
@@ -22,7 +22,10 @@ def deferred() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield requested.is_set
         return
-    previous = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # As nohup sets it: then a terminal is not missed.
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield requested.is_set
     finally:

@@ -32,11 +32,13 @@ def search(
     overwrite: bool = False,
     report: Callable[[Trial], None] = lambda trial: None,
     watch: Callable[[Epoch | Validation], None] = lambda event: None,
+    accept_changes: bool = False,
 ) -> TrainingConfig:
     """`config` with the learning rate that gave the lowest validation loss in `num_trials` short runs.
 
     Rates are drawn log-uniformly within a decade of the configured one. Each trial is a run of its own in
     `learning_rate_trials/<i>/` and is taken up where it stopped; with `overwrite`, one of other settings is begun anew.
+    `accept_changes` is Training's.
 
     Raises:
       ValueError: fewer than 1 trial or epoch, or no trial with a finite validation loss.
@@ -55,7 +57,9 @@ def search(
         trial_config = dataclasses.replace(config, learning_rate=rate, num_epochs=num_epochs)
         begun = (trial_folder / checkpoint.FILE).exists()
         resume = begun and not (overwrite and _is_another(trial_config, trial_folder))
-        training = Training(trial_config, trial_folder, resume=resume, overwrite=not resume, data=data)
+        training = Training(
+            trial_config, trial_folder, resume, overwrite=not resume, data=data, accept_changes=accept_changes
+        )
         try:
             if training.run(watch).reason == "interrupted":
                 raise KeyboardInterrupt(f"Trials are kept in {str(trial_folder.parent)!r}; the same command goes on.")

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from l2l_tf import networks
 from l2l_tf.estimators import Estimator, truncated_backpropagation
+from l2l_tf.networks.dtypes import all_finite
 from l2l_tf.networks.network import Network
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.training.outer_optimizer import OuterOptimizer, OuterStep
@@ -94,9 +95,13 @@ class MetaOptimizer:
         outer_optimizer = OuterOptimizer(network.trainable_variables, learning_rate)
         return MetaMinimize(problem, network, estimator, outer_optimizer)
 
-    def save(self, path: str | Path, metadata: dict[str, Any] | None = None) -> None:
-        """Saves the networks and the assignments last used; `l2l_tf.load` reads them back."""
-        saved_optimizer.save(self._assigned(self.net_assignments), path, metadata)
+    def save(self, path: str | Path, metadata: dict[str, Any] | None = None, overwrite: bool = False) -> None:
+        """Saves the networks and the assignments last used; `l2l_tf.load` reads them back.
+
+        Raises:
+          ValueError: see `saved_optimizer.save`: a `config.json` of something else, without `overwrite`.
+        """
+        saved_optimizer.save(self._assigned(self.net_assignments), path, metadata, overwrite)
 
     def _assigned(self, net_assignments: Assignments | None, problem: Problem | None = None) -> AssignedNetworks:
         if problem is not None:
@@ -200,7 +205,7 @@ class MetaMinimize(_Unrolls):
         self._runs = [(estimator or self._estimator).begin(run) for run in self._runs]
 
     def step(self) -> Step:
-        """One unroll of every run, and one Adam step on phi; the meta-loss and f are means over the runs."""
+        """One unroll of every run, and one Adam step on phi; the meta-loss and f are means over the runs that count."""
         step, _ = self.detailed_step()
         return step
 
@@ -234,14 +239,14 @@ class MetaMinimize(_Unrolls):
 
     def _step_from(self, estimates: list[unroll.OuterGradient]) -> tuple[tf.Tensor, tf.Tensor, OuterStep, tf.Tensor]:
         """The mean meta-loss and f, the step on phi, and how much was left out."""
+        loss, fx = estimates[0].meta_loss, estimates[0].losses[-1]
         gradients, dropped = estimates[0].gradients, sum(estimate.dropped for estimate in estimates)
         if len(estimates) > 1:
-            gradients, more = _average_of_finite([estimate.gradients for estimate in estimates])
-            dropped += more
-        outer = self.outer_optimizer.apply(gradients)
-        loss = tf.add_n([estimate.meta_loss for estimate in estimates]) / len(estimates)
-        fx = tf.add_n([estimate.losses[-1] for estimate in estimates]) / len(estimates)
-        return loss, fx, outer, dropped
+            gradients, finite = _average_of_finite([estimate.gradients for estimate in estimates])
+            dropped += len(estimates) - tf.add_n([tf.cast(ok, tf.int32) for ok in finite])
+            loss = _mean_of_finite([estimate.meta_loss for estimate in estimates], finite)
+            fx = _mean_of_finite([estimate.losses[-1] for estimate in estimates], finite)
+        return loss, fx, self.outer_optimizer.apply(gradients), dropped
 
     def _compiled(self, estimator: Estimator, function: Callable) -> tf.types.experimental.PolymorphicFunction:
         """`function(estimator, run)` of a run, the same one at every call."""
@@ -255,15 +260,21 @@ def _estimate(estimator: Estimator, run: Run) -> unroll.OuterGradient:
     return estimator(run, seeds.fold(run.seed, run.step))
 
 
-def _average_of_finite(estimates: list[list[tf.Tensor]]) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """The mean of the gradients that are finite, NaN if none is, and how many are not."""
-    finite = [tf.math.is_finite(tf.linalg.global_norm(gradients)) for gradients in estimates]
+def _average_of_finite(estimates: list[list[tf.Tensor]]) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """The mean of the gradients that are finite, NaN if none is, and which are."""
+    finite = [all_finite(gradients) for gradients in estimates]
     count = tf.add_n([tf.cast(ok, tf.int32) for ok in finite])
     means = []
     for gradients in zip(*estimates):
         total = tf.add_n([tf.where(ok, g, tf.zeros_like(g)) for ok, g in zip(finite, gradients)])
         means.append(total / tf.cast(count, total.dtype))
-    return means, len(estimates) - count
+    return means, finite
+
+
+def _mean_of_finite(values: list[tf.Tensor], finite: list[tf.Tensor]) -> tf.Tensor:
+    """The mean of those scalars whose gradients are finite; NaN where none is."""
+    total = tf.add_n([tf.where(ok, value, tf.zeros_like(value)) for value, ok in zip(values, finite)])
+    return total / tf.add_n([tf.cast(ok, total.dtype) for ok in finite])
 
 
 def _asks_problem(config: Network | Mapping[str, Any]) -> bool:

@@ -1,11 +1,14 @@
 """The optimizer of phi: Adam, with what keeps meta-training stable around it."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from l2l_tf.networks.dtypes import all_finite
 
 
 class OuterStep(NamedTuple):
@@ -16,10 +19,15 @@ class OuterStep(NamedTuple):
     finite: tf.Tensor
 
 
+# Gradients whose norm is no float are brought to this one first: Adam squares them too.
+_LARGEST_NORM = 1e18
+
+
 class OuterOptimizer(tf.Module):
     """Adam on phi, after clipping; an exponential moving average of phi beside it.
 
-    A gradient with an infinite or NaN entry is dropped and counted: phi, its moments and its average stay.
+    A gradient with an infinite or NaN entry is dropped and counted: phi, its moments and its average stay. One whose
+    entries are finite is taken however large it is.
 
     Args:
       variables: phi.
@@ -44,12 +52,12 @@ class OuterOptimizer(tf.Module):
     ):
         super().__init__(name="outer_optimizer")
         for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if limit is not None and not limit > 0:
-                raise ValueError(f"{what} limits the outer gradient and is above 0. Received: {limit}.")
+            if limit is not None and not 0 < limit < math.inf:
+                raise ValueError(f"{what} limits the outer gradient and is above 0 and finite. Received: {limit}.")
         if average_decay is not None and not 0 <= average_decay < 1:
             raise ValueError(f"average_decay is at least 0 and below 1. Received: {average_decay}.")
-        if not learning_rate > 0:
-            raise ValueError(f"The outer learning rate is above 0. Received: {learning_rate}.")
+        if not 0 < learning_rate < math.inf:
+            raise ValueError(f"The outer learning rate is above 0 and finite. Received: {learning_rate}.")
         self._variables = list(variables)
         self._adam = keras.optimizers.Adam(learning_rate=float(learning_rate), epsilon=1e-8)
         self._adam.build(self._variables)
@@ -82,16 +90,17 @@ class OuterOptimizer(tf.Module):
     def apply(self, gradients: Sequence[tf.Tensor]) -> OuterStep:
         """One step along `gradients`, unless one of their entries is not finite."""
         norm = tf.linalg.global_norm(gradients)
-        finite = tf.math.is_finite(norm)
+        finite = all_finite(gradients)
         before = [tf.identity(v) for v in self._variables]
         tf.cond(finite, lambda: self._apply(gradients, norm), self._drop)
         update = tf.linalg.global_norm([v - b for v, b in zip(self._variables, before)])
-        return OuterStep(norm, update, finite)
+        return OuterStep(_norm_of_any(gradients, norm), update, finite)
 
     def _apply(self, gradients: Sequence[tf.Tensor], norm: tf.Tensor) -> None:
         if self._clip_value is not None:
             gradients = [tf.clip_by_value(g, -self._clip_value, self._clip_value) for g in gradients]
-            norm = None
+            norm = tf.linalg.global_norm(gradients)
+        gradients, norm = _with_a_norm(gradients, norm)
         if self._clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
         self._adam.apply(gradients, self._variables)
@@ -102,3 +111,30 @@ class OuterOptimizer(tf.Module):
 
     def _drop(self) -> None:
         self.dropped.assign_add(1)
+
+
+def _norm_of_any(gradients: Sequence[tf.Tensor], norm: tf.Tensor) -> tf.Tensor:
+    """`norm`, the global norm of `gradients`, or where its squares overflowed, what it would have been."""
+
+    def by_the_largest():
+        largest, units = _in_units_of_the_largest(gradients)
+        return largest * tf.linalg.global_norm(units)
+
+    return tf.cond(tf.math.is_finite(norm), lambda: norm, by_the_largest)
+
+
+def _with_a_norm(gradients: Sequence[tf.Tensor], norm: tf.Tensor) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """`gradients` and `norm`, or where that overflowed, the gradients at the largest norm that we compute with."""
+
+    def shortened():
+        _, units = _in_units_of_the_largest(gradients)
+        factor = _LARGEST_NORM / tf.linalg.global_norm(units)
+        return [unit * factor for unit in units], tf.constant(_LARGEST_NORM, norm.dtype)
+
+    return tf.cond(tf.math.is_finite(norm), lambda: (list(gradients), norm), shortened)
+
+
+def _in_units_of_the_largest(gradients: Sequence[tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """The largest absolute entry, and the gradients over it."""
+    largest = tf.reduce_max([tf.reduce_max(tf.abs(g)) for g in gradients])
+    return largest, [g / largest for g in gradients]

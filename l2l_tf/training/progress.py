@@ -1,6 +1,7 @@
 """How a training run is shown: a progress bar, the original code's log lines, and TensorBoard."""
 
 import contextlib
+import math
 import sys
 
 import tqdm
@@ -47,6 +48,7 @@ class Progress:
             self._summarise(event.epoch, event._asdict())
         else:
             remark = " (best so far)" if event.best else " (back to the best)" if event.rewound else ""
+            remark += f" ({event.left_out} draws left out, not finite at theta_0)" if event.left_out else ""
             self._write(f"Epoch {event.epoch} validation: {report.log10_line(event.final_loss)}{remark}")
             self._summarise(event.epoch, {"validation_loss": event.final_loss})
 
@@ -57,9 +59,10 @@ class Progress:
             self._summaries.close()
 
     def _log(self, event: Epoch) -> None:
-        losses = [epoch.final_loss for epoch in self._epochs]
+        losses = [epoch.final_loss for epoch in self._epochs if epoch.counts] or [math.nan]
         seconds = [epoch.seconds for epoch in self._epochs]
         dropped = f", {event.dropped} outer gradients dropped" if event.dropped else ""
+        dropped += f", {event.left_out} draws left out (not finite at theta_0)" if event.left_out else ""
         self._write(f"Epoch {event.epoch}")
         self._write(report.log10_line(sum(losses) / len(losses)))
         self._write(f"Mean epoch time: {sum(seconds) / len(seconds):.2f} s{dropped}")

@@ -6,14 +6,15 @@ from typing import Any
 
 from l2l_tf import networks
 from l2l_tf.networks import Network, catalogue
-from l2l_tf.unrolling import seeds
+from l2l_tf.unrolling import optimizee, seeds
 from problems.problem import Problem
 
 
 def shapes_of(problem: Problem) -> dict[str, tuple[int, ...]]:
     """The shapes of its parameters by name."""
     seed = seeds.root(0)
-    return {name: tuple(p.shape) for name, p in problem.initial_parameters(problem.sample(seed), seed).items()}
+    parameters = optimizee.first_parameters(problem, optimizee.drawn(problem, seed), seed)
+    return {name: tuple(p.shape) for name, p in parameters.items()}
 
 
 def asks_problem(net: str, net_options: Mapping[str, Any]) -> bool:

@@ -1,6 +1,7 @@
 """The outer objective: what of the losses at theta_0 ... theta_T is minimised over phi, and of which losses."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -9,7 +10,27 @@ from l2l_tf.unrolling.trajectory_weights import BEST, trajectory_weights
 
 TRAINING, VALIDATION = "training", "validation"
 LOSSES = (TRAINING, VALIDATION)
-_TRANSFORMS = {"identity": tf.identity, "log": tf.math.log}
+LOG_FLOOR = 1e-12  # Losses from 0 up to it are solved: they count as it, and have nothing more to give.
+_HALF_FLOOR = 2.0**-14  # In float16, the other is 0.
+
+
+@tf.custom_gradient
+def _floored_log(losses: tf.Tensor):
+    """log f, and from f = 0 to the floor the floor's, with the gradient 0.
+
+    A loss below 0 has no logarithm: value and gradient are NaN. (1 / f, TensorFlow's gradient there, leads uphill.)
+    """
+    floor = tf.constant(_HALF_FLOOR if losses.dtype == tf.float16 else LOG_FLOOR, losses.dtype)
+    solved = (losses >= 0) & (losses < floor)
+
+    def gradient(cotangent):
+        slope = tf.where(solved, tf.zeros_like(losses), tf.math.reciprocal(losses))
+        return cotangent * tf.where(losses < 0, tf.constant(math.nan, losses.dtype), slope)
+
+    return tf.math.log(tf.where(solved, floor, losses)), gradient
+
+
+_TRANSFORMS = {"identity": tf.identity, "log": _floored_log}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +40,7 @@ class Objective:
     Attributes:
       reduce: from the losses `[T + 1]` to a scalar.
       loss: of which losses: "training", the f(theta_t) that the optimizer sees the gradients of, or "validation",
-        the problem's `validation_loss` at the same theta_t (Metz et al. 2019, section 4).
+        the problem's `outer_validation_loss` at the same theta_t (Metz et al. 2019, section 4).
     """
 
     reduce: Callable[[tf.Tensor], tf.Tensor]
@@ -49,7 +70,8 @@ def trajectory_objective(
     Args:
       len_unroll: T.
       loss_weights: w: see `trajectory_weights`; or "best", L = min_t transform(f(theta_t)), the lowest loss so far.
-      transform: "identity", or "log", which gives late, small losses the weight that early, large ones have.
+      transform: "identity", or "log", which gives late, small losses the weight that early, large ones have. Losses
+        from 0 to `LOG_FLOOR` count as that.
       loss: which f: see `Objective`.
 
     Raises:

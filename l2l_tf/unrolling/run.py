@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from l2l_tf.networks.network import Tensors
+from l2l_tf.unrolling import seeds
 
 
 class Run(NamedTuple):
@@ -17,6 +18,7 @@ class Run(NamedTuple):
       parameters: theta_t.
       state: h_t of the network.
       carried: what an estimator takes along from unroll to unroll, e.g. the particles of PES.
+      minibatch: `[2]`, the seed of the minibatch of step t, where it is known; else `()`, and drawn.
     """
 
     instance: Any
@@ -25,3 +27,9 @@ class Run(NamedTuple):
     parameters: Tensors
     state: Any
     carried: Any = ()
+    minibatch: Any = ()
+
+    @property
+    def minibatch_seed(self) -> tf.Tensor:
+        """Of the minibatch of step t."""
+        return self.minibatch if tf.is_tensor(self.minibatch) else seeds.fold(self.seed, self.step)

@@ -66,11 +66,12 @@ def start(problem: Problem, network: Network, seed: tf.Tensor) -> Run:
     """A fresh run: f, theta_0 and h_0.
 
     Raises:
-      ValueError: theta_0 is not floating-point tensors by name.
+      ValueError: f is no nest of tensors, or theta_0 is not floating-point tensors by name.
+      UserCodeError: a function of the problem raises, or draws without a seed.
     """
-    instance = problem.sample(seeds.fold(seed, seeds.Purpose.PROBLEM))
-    parameters = problem.initial_parameters(instance, seeds.fold(seed, seeds.Purpose.INITIAL_PARAMETERS))
-    optimizee.check_parameters(parameters)
+    instance = optimizee.drawn(problem, seeds.fold(seed, seeds.Purpose.PROBLEM))
+    initial_seed = seeds.fold(seed, seeds.Purpose.INITIAL_PARAMETERS)
+    parameters = optimizee.first_parameters(problem, instance, initial_seed)
     minibatches = seeds.fold(seed, seeds.Purpose.MINIBATCH)
     return Run(instance, minibatches, tf.constant(0), parameters, network.initial_state(parameters))
 
@@ -106,7 +107,7 @@ def roll_out(
     """Takes `len_unroll` steps and records what a replay needs; with `validation`, of an objective of those losses."""
 
     def record(run, observation):
-        outer = optimizee.value_and_gradient(problem.validation_loss, run) if validation else ()
+        outer = optimizee.value_and_gradient(problem.outer_validation_loss, run) if validation else ()
         return observation, run.parameters if record_parameters else (), run.state, outer
 
     run, (observations, parameters, states, outer) = _steps(problem, network, run, len_unroll, record)
@@ -229,17 +230,18 @@ def pull_back(problem: Problem, network: Network, run: Run, cotangents: Observat
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(run.parameters)
         observation = observe(problem, network, run)
-    pulled = tape.gradient(
-        observation,
-        run.parameters,
-        output_gradients=cotangents,
-        unconnected_gradients=tf.UnconnectedGradients.ZERO,
-    )
+    with optimizee.differentiable(problem.loss):
+        pulled = tape.gradient(
+            observation,
+            run.parameters,
+            output_gradients=cotangents,
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
     return optimizee.dense(pulled)
 
 
 def _outer_loss(problem: Problem, run: Run, observation: Observation, objective: Objective) -> tf.Tensor:
-    return optimizee.loss_at_step(problem.validation_loss, run) if objective.of_validation else observation.loss
+    return optimizee.loss_at_step(problem.outer_validation_loss, run) if objective.of_validation else observation.loss
 
 
 def _steps(problem: Problem, network: Network, run: Run, num_steps: int, record, see=lambda observation: observation):

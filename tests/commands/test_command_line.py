@@ -43,6 +43,13 @@ def main():
     if FLAGS.do == "talk":
         for _ in range(100000):
             print("a long line of text")
+    if FLAGS.do == "work":
+        print("a long line of text\\n" * 10000)
+        print("words", file=sys.stderr)
+        with command_line.quiet_native_stderr(), open("work", "w") as file:
+            os.system("echo noise; echo noise >&2")
+            file.write("done")
+        print("more text", flush=True)
     if FLAGS.do in ("quiet", "quiet failure"):
         with command_line.quiet_native_stderr():
             os.system("echo noise >&2")
@@ -160,6 +167,44 @@ def test_a_reader_that_leaves(script):
     stderr = process.stderr.read()
     process.stderr.close()
     assert (process.wait(timeout=30), stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("redirect", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_cost_no_work_and_nothing_is_written_into_its_files(script, tmp_path, redirect):
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {redirect}', "sh", sys.executable, script, "--do=work"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+    )
+    assert (tmp_path / "work").read_text() == "done"
+    assert done.returncode == 0
+    assert done.stderr == ("" if "2>" in redirect else "words\n")
+
+
+@pytest.mark.parametrize("unbuffered", [[], ["-u"]])
+def test_a_reader_that_leaves_costs_no_work(script, tmp_path, unbuffered):
+    process = subprocess.Popen(
+        [sys.executable, *unbuffered, script, "--do=work"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+    )
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0
+    assert (tmp_path / "work").read_text() == "done"
+
+
+def test_a_full_disk_under_the_output_costs_no_work_and_is_said(script, tmp_path):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, script, "--do=work"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        )
+    assert (tmp_path / "work").read_text() == "done"
+    assert done.returncode == 2
+    assert done.stderr.endswith("Error: What is printed could not all be written (No space left on device).\n")
 
 
 def test_native_noise_is_held_back_unless_something_fails(script):

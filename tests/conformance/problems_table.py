@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import problems
 from problems import Problem
-from tests.problems import art_files
+from tests.problems import art_files, taskset_configs
 
 
 class ProblemCase(NamedTuple):
@@ -143,6 +143,11 @@ CASES = {
     "cifar-plain": ProblemCase(
         _image("cifar", batch_norm=False, **_SMALL_CIFAR), [n for n in _CIFAR if not n.endswith("beta")]
     ),
+    "taskset": ProblemCase(_named("taskset", config=taskset_configs.MLP), _LINEAR),
+    "taskset-conv_pooling": ProblemCase(
+        _named("taskset", config=taskset_configs.CONV_POOLING), ["conv_2d_0/w", "conv_2d_0/b", "linear/w", "linear/b"]
+    ),
+    "taskset-quadratic": ProblemCase(_named("taskset", config=taskset_configs.QUADRATIC), ["x"]),
     "neural_art": ProblemCase(_neural_art(), ["image"]),
     "neural_art-from-content": ProblemCase(_neural_art(start="content", stddev=1.0), ["image"]),
     "from_function": ProblemCase(_function, ["x"], named=False),

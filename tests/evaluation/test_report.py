@@ -193,12 +193,70 @@ def test_another_suffix_is_refused(results, tmp_path):
 
 def test_needs_neither_tensorflow_nor_a_display():
     code = (
-        "import sys, numpy as np; from types import SimpleNamespace as S; from l2l_tf import figures, report;"
-        "c = S(losses=np.ones((2, 2)), held_out={});"
+        "import sys, numpy as np;"
+        "from types import SimpleNamespace as S; from l2l_tf.evaluation import figures, report;"
+        "c = S(losses=np.ones((2, 2)), held_out={}, counted=np.ones(2, bool));"
         "figures.learning_curves([report.Result('L2L', c, True)]);"
         "assert not {'tensorflow', 'matplotlib.pyplot'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_draws_that_are_not_finite_where_they_start_are_left_out_and_named():
+    ours = np.array([[1.0, 0.5], [np.nan, np.nan], [1.0, 0.1], [np.inf, 0.2]])
+    theirs = np.array([[1.0, 0.7], [np.nan, np.nan], [1.0, 0.0], [np.inf, 9.0]])
+    results = [Result("L2L", _curves(ours), True), Result("Adam", _curves(theirs), False, 0.1)]
+    row = report.summary(results[1], results[0])
+    assert (row["num_draws"], row["left_out_draws"], row["wins_of_first"]) == (2, [1, 3], 1)
+    assert row["final_loss"]["mean"] == pytest.approx(0.35)
+    assert row["log10_mean_final_loss"] == pytest.approx(np.log10(0.35))
+    *rows, empty, said = report.table(results).splitlines()
+    assert len(rows) == 3 and empty == ""
+    assert said == "Left out are the draws that are not finite at theta_0, as the loss is not: 1, 3."
+    entry = report.as_json(results, {})["results"][0]
+    assert entry["mean_curve"] == [1.0, 0.3]
+    assert entry["final_losses"] == [0.5, None, 0.1, 0.2]
+    axes = figures.learning_curves(results).axes[0]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [1.0, 0.3])
+
+
+def test_where_no_draw_starts_finite_all_are_counted():
+    (result,) = [Result("L2L", _curves([[np.nan, 1.0], [np.nan, 3.0]]), True)]
+    row = report.summary(result, result)
+    assert (row["num_draws"], row["left_out_draws"], row["final_loss"]["mean"]) == (2, [], 2.0)
+
+
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"interior": True, "safe": True, "left_out_draws": []}, []),
+        ({"interior": True}, []),  # As older records are.
+        (
+            {"interior": False, "safe": False, "left_out_draws": []},
+            ["SGD: the learning rate 1 is at the edge of those tried, 0.1 to 1."],
+        ),
+        (
+            {"interior": True, "safe": False, "left_out_draws": [3, 17]},
+            [
+                "SGD: no safety test of its learning rates held; at 1 rare draws may diverge.",
+                "SGD: draws without a finite loss at any learning rate are left out: 3, 17.",
+            ],
+        ),
+        (
+            {"interior": True, "safe": True, "left_out_draws": list(range(12))},
+            [
+                "SGD: draws without a finite loss at any learning rate are left out: "
+                "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... (12 in all)."
+            ],
+        ),
+    ],
+)
+def test_what_a_search_of_learning_rates_has_to_say(search, said):
+    trials = [{"learning_rate": rate} for rate in (0.1, 0.5, 1.0)]
+    search = {"learning_rate": 1.0, "trials": trials, **search}
+    result = Result("SGD", _curves([[1.0, 0.5]]), False, 1.0, {"tuning": search})
+    assert report.caveats([result]) == said
+    assert report.table([result]).splitlines()[2:] == (["", *said] if said else [])
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,83 @@ def test_an_edge_without_end_is_given_up_and_said():
     assert found.best.learning_rate == max(rate for rate, _ in asked) == pytest.approx(10 ** (22 / 4), rel=1e-3)
     assert len(asked) == 15 + 16
     assert found.safety_tests == []
+    assert not found.safe
+
+
+def test_an_edge_below_is_said_too():
+    measure, asked = measured(lambda rate, num_draws: 1 + rate)
+    found = tuning.search(measure, Grid(-8, 6), 3)
+    assert (found.interior, found.safe, found.safety_tests) == (False, False, [])
+    assert found.best.learning_rate == min(rate for rate, _ in asked)
+
+
+def test_where_no_safety_test_holds_the_search_does_not_end_at_the_edge_it_walked_to():
+    # The best rate is 0.1; whatever the rate, one draw in twenty diverges.
+    def mean(rate, num_draws):
+        return math.inf if num_draws > 3 else abs(math.log10(rate) + 1)
+
+    measure, asked = measured(mean)
+    found = tuning.search(measure, Grid(-8, 6), 3)
+    assert found.best.learning_rate == 0.1
+    assert (found.interior, found.safe) == (True, False)
+    assert len(found.safety_tests) == 16
+    assert min(rate for rate, _ in asked) > 0.001
+
+
+def test_a_search_that_ends_well_is_safe():
+    measure, _ = measured(lambda rate, num_draws: abs(math.log10(rate) + 1))
+    found = tuning.search(measure, Grid(-8, 6), 3)
+    assert (found.best.learning_rate, found.interior, found.safe) == (0.1, True, True)
+
+
+class Sparse(Bowl):
+    """x^2 / 2 from 1 with a minimum at 0, and a share of draws whose loss, or its gradient alone, is NaN everywhere."""
+
+    def __init__(self, share, gradient_alone=False):
+        super().__init__(1.0)
+        self.options = {"share": share, "gradient_alone": gradient_alone}
+        self._gradient_alone = gradient_alone
+
+    def sample(self, seed):
+        return tf.random.stateless_uniform([], seed) < self.options["share"]
+
+    def loss(self, parameters, instance, seed):
+        x = parameters["x"][0]
+        if self._gradient_alone:  # The norm's gradient at 0 is NaN.
+            x += tf.norm(tf.zeros([2]) * x) * tf.cast(instance, x.dtype)
+        else:
+            x = tf.where(instance, float("nan"), x)
+        return tf.square(x) / 2
+
+
+@pytest.mark.parametrize("gradient_alone", [False, True])
+def test_draws_that_are_finite_at_no_rate_say_nothing_of_rates(gradient_alone):
+    problem = Sparse(0.1, gradient_alone)
+    record = tuning.tune(problem, "Sgd", 5, 10, seed=1)
+    clean = tuning.tune(Bowl(1.0), "Sgd", 5, 10)
+    assert record["learning_rate"] == clean["learning_rate"] == 1.0
+    assert (record["interior"], record["safe"]) == (True, True)
+    draws = seeds.fold(seeds.root(1), seeds.Purpose.TUNING)
+    starts = [seeds.fold(seeds.fold(draws, i), seeds.Purpose.PROBLEM) for i in range(100)]
+    rare = [i for i, start in enumerate(starts) if bool(problem.sample(start))]
+    assert len(rare) > 3
+    assert rare[0] < 10  # One of those that the search itself is on.
+    assert record["left_out_draws"] == rare
+    assert {trial["num_draws"] for trial in record["trials"]} == {10 - sum(draw < 10 for draw in rare)}
+    assert record["safety_tests"][-1]["num_draws"] == 100 - len(rare)
+    assert clean["left_out_draws"] == []
+
+
+def test_a_search_that_went_astray_before_draws_were_left_out_is_done_again(tmp_path):
+    cache = TuningCache(tmp_path / "tuning.json")
+    record = tuning.tune(Bowl(1.0), "Sgd", 1, 1, cache=cache)
+    for changes, again in (({}, False), ({"interior": False}, True), ({"safety_tests": []}, True)):
+        old = (
+            {k: v for k, v in record.items() if k not in ("left_out_draws", "safe")} | {"learning_rate": 7.0} | changes
+        )
+        cache.add(old)
+        found = tuning.tune(Bowl(1.0), "Sgd", 1, 1, cache=cache)
+        assert found["learning_rate"] == (record["learning_rate"] if again else 7.0)
 
 
 def test_ties_go_to_the_lower_rate():
@@ -256,8 +333,10 @@ def test_a_problem_without_a_name_to_know_it_by_is_not_cached(tmp_path):
     [
         ('{"format_version": 1, "searches": [{"key"', r"not whole JSON \(.*\)"),
         ("", r"not whole JSON \(.*\)"),
-        ('{"format_version": 2, "searches": []}', "of the format version 2, not 1"),
-        ("[]", "of the format version None, not 1"),
+        ("[" * 100_000, r"not whole JSON \(.*\)"),
+        ('{"format_version": 3, "searches": []}', "of the format version 3, not 2"),
+        ("[]", "of the format version None, not 2"),
+        ('{"format_version": 2, "searches": []}', r"not as it was written \(other digest\)"),
         ('{"format_version": 1, "searches": [{}]}', "without the searches and their keys"),
     ],
 )
@@ -277,8 +356,13 @@ def test_a_damaged_cache_is_one_clear_error(content, what, tmp_path):
         ({"optimizer": "CoordinateWiseDeepLSTM"}, r"^Learning rates are searched for \['Adam', .*\]\. Received: 'Coor"),
         ({"num_draws": 0}, r"^A search takes at least 1 draw\. Received: num_draws=0\.$"),
         (
-            {"problem": Bowl(math.inf)},
+            {"problem": Bowl(1e30)},
             r"^No learning rate from 1e-06 to 31\.62 gives Sgd a finite loss after 1 steps of",
+        ),
+        (
+            {"problem": Bowl(math.inf, 1.0), "num_draws": 2},
+            r"^Of the 2 draws of 'quadratic' none has a finite loss even at a learning rate of 0, so that rates cannot "
+            r"be compared\. At theta_0 of draw 0 it is the loss, the gradient for 'x' \(in 1 of 2 entries\)\.$",
         ),
     ],
 )

@@ -77,8 +77,12 @@ def test_a_save_that_was_cut_off_before_its_end_leaves_the_old_optimizer(tmp_pat
         np.testing.assert_array_equal(weights(saved_optimizer.load(tmp_path))["conv"][key], array)
 
 
-def _edit(folder, change):
+def _edit(folder, change, unsigned=True):
+    """Changes config.json, as somebody who means it does: with the format that has no digest of it."""
     config = json.loads((folder / "config.json").read_text())
+    if unsigned:
+        config["format_version"] = 1
+        del config["sha256"]
     change(config)
     (folder / "config.json").write_text(json.dumps(config))
 
@@ -96,9 +100,17 @@ DAMAGE = {
     "a list for a config": (lambda f: (f / "config.json").write_text("[]"), "format version None"),
     "another version": (
         lambda f: _edit(f, lambda c: c.update(format_version=99)),
-        "format version 99.*reads version 1",
+        "format version 99.*reads version 2",
     ),
     "no networks": (lambda f: _edit(f, lambda c: c.pop("networks")), "lacks 'networks'"),
+    "another option": (
+        lambda f: _edit(f, lambda c: c["networks"]["bias"]["net_options"].update(learning_rate=0.5), unsigned=False),
+        r"is not as it was saved \(other digest\)",
+    ),
+    "no digest": (lambda f: _edit(f, lambda c: c.pop("sha256"), unsigned=False), r"is not as it was saved"),
+    "metadata": (lambda f: _edit(f, lambda c: c.update(metadata=5)), "damaged entry 'metadata'"),
+    "deep": (lambda f: (f / "config.json").write_text("[" * 100_000), "is not whole JSON"),
+    "assignments": (lambda f: _edit(f, lambda c: c.update(net_assignments=[5])), "The assignments saved at .* do not"),
     "no weights": (lambda f: _weights_file(f).unlink(), "are missing"),
     "half the weights": (
         lambda f: _weights_file(f).write_bytes(_weights_file(f).read_bytes()[:100]),
@@ -124,6 +136,17 @@ def test_a_damaged_folder_is_one_clear_error(tmp_path, name):
         saved_optimizer.load(tmp_path)
 
 
+def test_a_config_written_otherwise_says_the_same(tmp_path):
+    """White space, and the order of its entries, are not what it says; an edit that is meant is read."""
+    saved_optimizer.save(optimizer(), tmp_path, {"best": (1, 2.5)})
+    before = saved_optimizer.read(tmp_path)[0]
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(dict(reversed(config.items()))))
+    assert saved_optimizer.read(tmp_path)[0] == before
+    _edit(tmp_path, lambda c: c["networks"]["bias"]["net_options"].update(learning_rate=0.5))
+    assert saved_optimizer.load(tmp_path).networks["bias"].options["learning_rate"] == 0.5
+
+
 def test_no_folder():
     with pytest.raises(SavedOptimizerError, match="no such folder"):
         saved_optimizer.load("nowhere")
@@ -147,8 +170,7 @@ def test_damaged_entries_are_refused_and_lead_to_no_other_file(entries, tmp_path
     folder = tmp_path / "optimizer"
     saved_optimizer.save(optimizer(), folder)
     (folder / "notes.txt").write_text("mine")
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "networks": entries}))
+    _edit(folder, lambda config: config.update(networks=entries))
     with pytest.raises(SavedOptimizerError, match=r"damaged entry 'networks'"):
         saved_optimizer.read(folder)
     saved_optimizer.save(optimizer(), folder)
@@ -175,7 +197,7 @@ def test_a_network_that_could_not_be_loaded_is_not_saved(tmp_path):
     own = AssignedNetworks({"own": Adam()})
     for save in (lambda: saved_optimizer.save(own, tmp_path), LearnedOptimizer(own).get_config):
         with pytest.raises(
-            ValueError, match=r"saved by its networks' names.* Received: tests\.test_saved_opt.*\.Adam\."
+            ValueError, match=r"saved by its networks' names.* Received: tests\.saving\.test_saved_opt.*\.Adam\."
         ):
             save()
     assert set(saved_optimizer.load(tmp_path).networks) == {"conv", "fc", "bias"}

@@ -79,3 +79,37 @@ def test_gradients_that_are_not_finite_are_dropped_and_counted(bad):
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match=f"{next(iter(options))} .*Received: {next(iter(options.values()))}"):
         OuterOptimizer([variable()], 0.1, **options)
+
+
+@pytest.mark.parametrize("size", [1e19, 1e30, 3e38])
+@pytest.mark.parametrize("clip_norm", [None, 1.0])
+def test_a_gradient_whose_norm_overflows_is_clipped_and_not_dropped(size, clip_norm):
+    """Adam's step does not depend on the gradient's size."""
+    ours, theirs = variable(), variable()
+    outer, plain = OuterOptimizer([ours], 0.1, clip_norm), OuterOptimizer([theirs], 0.1, clip_norm)
+    for _ in range(2):
+        step = outer.apply([tf.constant([0.6, 0.8]) * size])
+        plain.apply([tf.constant([0.6, 0.8])])
+    assert step.finite
+    assert int(outer.dropped) == 0
+    assert float(step.gradient_norm) == pytest.approx(size, rel=1e-5)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    for value in outer.state.values():
+        assert np.all(np.isfinite(value))
+    if clip_norm:
+        momenta = next(value for value in outer.state.values() if np.shape(value) == (2,))
+        np.testing.assert_allclose(momenta, 0.19 * np.array([0.6, 0.8]), rtol=1e-5)
+
+
+def test_entries_are_clipped_before_a_norm_that_overflows():
+    outer = OuterOptimizer([variable()], 0.1, clip_value=0.5)
+    outer.apply([tf.constant([1e30, 0.25])])
+    momenta = next(value for value in outer.state.values() if np.shape(value) == (2,))
+    np.testing.assert_allclose(momenta, [0.05, 0.025], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["clip_norm", "clip_value", "learning_rate", "average_decay"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_options_that_are_no_numbers(name, value):
+    with pytest.raises(ValueError, match=rf"Received: {value}"):
+        OuterOptimizer([variable()], **{"learning_rate": 0.1, name: value})

@@ -65,6 +65,41 @@ def test_bad_input(arguments, message):
         trajectory_objective(3, **arguments)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("loss_weights", ["all", "best"])
+def test_the_logarithm_has_a_floor_under_losses_that_reach_zero(loss_weights, dtype):
+    losses = tf.constant([4.0, 0.5, 0.0, 0.0], dtype)
+    objective = trajectory_objective(3, loss_weights, "log")
+    with tf.GradientTape() as tape:
+        tape.watch(losses)
+        value = objective(losses)
+    floor = np.log(2.0**-14 if dtype == "float16" else 1e-12)
+    expected, derivatives = (floor, [0.0] * 4) if loss_weights == "best" else (np.log(2.0) + 2 * floor, [0.25, 2, 0, 0])
+    np.testing.assert_allclose(float(value), expected, rtol=0.01)
+    np.testing.assert_allclose(tf.cast(tape.gradient(value, losses), tf.float64), derivatives, rtol=0.01)
+
+
+def test_above_the_floor_the_logarithm_is_what_it_was_bit_for_bit():
+    losses = tf.constant(np.exp(np.linspace(np.log(1.1e-12), 20.0, 1001)), tf.float32)
+    objective = trajectory_objective(1000, "all", "log")
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(losses)
+        value, plain = objective(losses), tf.tensordot(tf.ones([1001]), tf.math.log(losses), 1)
+    np.testing.assert_array_equal(value, plain)
+    np.testing.assert_array_equal(tape.gradient(value, losses), tape.gradient(plain, losses))
+
+
+@pytest.mark.parametrize("loss", [-1e-20, -3.0, float("nan")])
+def test_what_has_no_logarithm_is_not_hidden_by_the_floor(loss):
+    losses = tf.constant([1.0, loss])
+    with tf.GradientTape() as tape:
+        tape.watch(losses)
+        value = trajectory_objective(1, "all", "log")(losses)
+    assert np.isnan(value)
+    slopes = tape.gradient(value, losses).numpy()
+    assert slopes[0] == 1 and np.isnan(slopes[1])
+
+
 def test_the_best_loss_is_the_lowest_so_far_wherever_it_was():
     losses = tf.constant([4.0, 1.0, 3.0, 2.0])
     with tf.GradientTape() as tape:

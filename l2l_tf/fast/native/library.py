@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,6 +32,7 @@ _HEADERS = (
     "variables.h",
 )
 _MOST_SECONDS = 600  # A compiler takes five to ten, and longer on a machine with other work.
+_SCRATCH = "compiling-"
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ def operations() -> Any | None:
     """The operations as functions, compiled first where this machine never did.
 
     The library is kept in `$XDG_CACHE_HOME/l2l_tf` (`~/.cache/l2l_tf`), one for each state of the sources, compiler
-    command, TensorFlow and kind of processor. `$CXX` names a compiler other than `c++`.
+    command, TensorFlow and kind of processor; a damaged one is compiled again. `$CXX` names a compiler other than
+    `c++`.
 
     Returns:
       None where `L2L_NATIVE=0` asks for that, where TensorFlow has a GPU, and, with a warning that says why, where
@@ -75,16 +78,18 @@ def compiled() -> pathlib.Path:
     link_flags = ["-shared", *tf.sysconfig.get_link_flags()]
     options = [*command, *link_flags, *(option for own in _SOURCES.values() for option in own)]
 
-    digest = hashlib.sha256("\n".join([*options, tf.__version__, _processor()]).encode())
-    for name in (*_SOURCES, *_HEADERS):
-        digest.update((folder / name).read_bytes())
+    digest = _digest_of_sources(*options, tf.__version__, _processor())
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "l2l_tf"
-    library = cache / f"ops-{digest.hexdigest()[:20]}.so"
-    if library.exists():
-        return library
+    stem = f"ops-{digest.hexdigest()[:20]}"
+    # Its name has its own digest too: one that was cut short would end every process that loads it.
+    for library in cache.glob(f"{stem}-*.so"):
+        if library.name == _whole_name(stem, library.read_bytes()):
+            return library
+        library.unlink(missing_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        written = pathlib.Path(scratch) / library.name
+    _sweep(cache)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=cache) as scratch:
+        written = pathlib.Path(scratch) / "ops.so"
         objects = [pathlib.Path(scratch) / f"{name}.o" for name in _SOURCES]
         compiling = [
             [*command, *own, "-c", str(folder / name), "-o", str(to)]
@@ -93,8 +98,37 @@ def compiled() -> pathlib.Path:
         with ThreadPoolExecutor(len(compiling)) as side_by_side:
             list(side_by_side.map(_run, compiling))
         _run([*command, *map(str, objects), *link_flags, "-o", str(written)])
+        with open(written, "rb") as file:
+            data = file.read()
+            os.fsync(file.fileno())
+        if not data:
+            raise OSError(f"{compiler} wrote an empty file.")
+        library = cache / _whole_name(stem, data)
         os.replace(written, library)
     return library
+
+
+def sources_digest() -> str | None:
+    """Of the sources whose operations are in use; None without any."""
+    return _digest_of_sources().hexdigest()[:20] if operations() is not None else None
+
+
+def _digest_of_sources(*before: str) -> "hashlib._Hash":
+    digest = hashlib.sha256("\n".join(before).encode())
+    for name in (*_SOURCES, *_HEADERS):
+        digest.update((pathlib.Path(__file__).parent / name).read_bytes())
+    return digest
+
+
+def _whole_name(stem: str, data: bytes) -> str:
+    return f"{stem}-{hashlib.sha256(data).hexdigest()[:20]}.so"
+
+
+def _sweep(cache: pathlib.Path) -> None:
+    """Removes what a compilation that was killed has left."""
+    for scratch in cache.glob(f"{_SCRATCH}*"):
+        if time.time() - scratch.stat().st_mtime > 10 * _MOST_SECONDS:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _run(command: list[str]) -> None:

@@ -1,0 +1,33 @@
+"""TaskSet: families of tasks, each a distribution of configurations that are plain data.
+
+    config = taskset.sample("mlp", 3)      # a nested dictionary, as JSON has them
+    problem = taskset.build(config)        # the Problem that it describes
+
+A task is rebuilt from its configuration, never from its number: a sampler may change, a stored task does not.
+TensorFlow is imported with the first `build`. docs/taskset.md tells what differs from Metz et al. 2020.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from problems.taskset.registry import FAMILIES, sample
+
+if TYPE_CHECKING:
+    from problems.taskset.task import Task
+
+__all__ = ["FAMILIES", "build", "sample"]
+
+
+def build(config: dict[str, Any], data_dir: str | None = None, download: bool = False) -> "Task":
+    """The Problem of a configuration.
+
+    Args:
+      config: as `sample` gives one.
+      data_dir, download: as `problems.datasets.load` takes them.
+
+    Raises:
+      ValueError: no configuration.
+      DatasetNotPreparedError: its data is not there.
+    """
+    from problems.taskset.task import Task
+
+    return Task(config, data_dir, download)

@@ -1,0 +1,1 @@
+"""What the families learn from: images and texts in four roles."""

@@ -1,0 +1,1 @@
+"""A family's optimizees: from a configuration to the function that is minimised."""

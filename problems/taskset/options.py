@@ -1,0 +1,70 @@
+"""A task's options before TensorFlow is imported: what they stand for, and what data they need."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from problems.taskset.data.tables import IMAGES, SYNTHETIC, TEXTS
+from problems.taskset.registry import FAMILIES, sample
+
+
+def resolve(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with the configuration itself in place of family and number, so that it is what is kept.
+
+    Raises:
+      ValueError: both a configuration and a family or number, or neither; see also `sample` and `check_config`.
+    """
+    options = dict(options)
+    config = options.get("config")
+    drawn = {name: options.pop(name) for name in ("family", "seed", "data") if name in options}
+    if config is not None:
+        if drawn:
+            raise ValueError(f"taskset takes config, or family and seed, not both. Received: config and {drawn}.")
+        check_config(config)
+        return options
+    if not {"family", "seed"} <= set(drawn):
+        raise ValueError(f"taskset needs family and seed, or config. Received: {drawn}.")
+    return {**options, "config": sample(**drawn)}
+
+
+def needed_datasets(options: Mapping[str, Any]) -> list[str]:
+    """The names in TFDS of the data sets that these options need."""
+    name = resolve(options)["config"].get("data", {}).get("dataset", SYNTHETIC)
+    return [] if name == SYNTHETIC else [name]
+
+
+def is_convolutional(options: Mapping[str, Any]) -> bool:
+    """Whether its time goes into convolutions."""
+    return FAMILIES[resolve(options)["config"]["family"]].convolutional
+
+
+def check_config(config: Any) -> None:
+    """Checks that a configuration has the fields of its family, and data of a set that there is.
+
+    Raises:
+      ValueError: it does not.
+    """
+    if not isinstance(config, Mapping) or config.get("family") not in FAMILIES:
+        raise ValueError(
+            f"A taskset config is a dictionary with a family of {sorted(FAMILIES)}, as taskset.sample gives one. "
+            f"Received: {config!r}."
+        )
+    family = config["family"]
+    expected = _fields(family)
+    if set(config) != expected:
+        raise ValueError(
+            f"A config of the taskset family {family} has the fields {sorted(expected)}. Received: {sorted(config)}."
+        )
+    if "data" in config:
+        data = config["data"]
+        kind = sample(family, 0)["data"]["kind"]
+        if not isinstance(data, Mapping) or data.get("kind") != kind:
+            raise ValueError(f"The data of the taskset family {family} has the kind {kind!r}. Received: {data!r}.")
+        known = IMAGES if kind == "images" else TEXTS
+        if data.get("dataset") not in known:
+            raise ValueError(f"taskset has {kind} of the data sets {sorted(known)}. Received: {data.get('dataset')!r}.")
+    if fault := FAMILIES[family].fault(dict(config)):
+        raise ValueError(f"This taskset config cannot be built: {fault}. Received: {dict(config)}.")
+
+
+def _fields(family: str) -> set[str]:
+    return set(sample(family, 0))
