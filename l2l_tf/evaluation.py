@@ -90,10 +90,14 @@ class Evaluator:
             return run, averages
 
         @tf.function(autograph=False)
-        def held_out(run, split, averages):
-            if split in problem.averaged_splits:
-                return problem.averaged_loss(run.parameters, run.instance, split, averages.values())
-            return problem.held_out_loss(run.parameters, run.instance, split)
+        def held_out(run, averages):
+            # All at once: a function of the split would be traced for each, of which TensorFlow warns.
+            return {
+                split: problem.averaged_loss(run.parameters, run.instance, split, averages.values())
+                if split in problem.averaged_splits
+                else problem.held_out_loss(run.parameters, run.instance, split)
+                for split in held_out_splits
+            }
 
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
@@ -134,8 +138,9 @@ class Evaluator:
             piece, run, averages = self._advance(run, end - begin, averages)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])
             seconds += time.perf_counter() - began
-            for split in self._held_out_splits:
-                held_out[split].append(float(self._held_out(run, split, averages)))
+            if held_out:
+                for split, loss in self._held_out(run, averages).items():
+                    held_out[split].append(float(loss))
             began = time.perf_counter()
         return np.concatenate(losses), held_out, seconds
 

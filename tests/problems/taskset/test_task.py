@@ -9,6 +9,7 @@ import tensorflow as tf
 import problems
 from l2l_tf import command_line
 from problems import DatasetNotPreparedError, catalogue, taskset
+from problems.problem import split_seed
 from problems.taskset import check, options
 from tests.problems.taskset import configs
 
@@ -154,3 +155,18 @@ def test_fixed_tasks():
     assert len({json.dumps(config) for config in taskset.FIXED.values()}) == 53
     bowl = taskset.build(taskset.FIXED["bowl_100"])
     assert float(bowl.loss({"x": tf.constant([1.0, 2.0])}, (), SEED)) == 0.5 * (100 + 4)
+
+
+def test_problems_of_tasks_hand_their_roles_on():
+    description = {"name": "taskset", "options": {"config": configs.get("mlp")}}
+    task = problems.get("taskset", config=configs.get("mlp"))
+    scaled = problems.get("scaled", problem=description, log_range=0.0)
+    both = problems.get("ensemble", problems=[description], weights=[3.0])
+    instance = scaled.sample(SEED)
+    p = scaled.initial_parameters(instance, SEED)
+    expected = float(task.outer_validation_loss(p, (), SEED))
+    assert expected != float(task.validation_loss(p, (), SEED))
+    assert float(scaled.outer_validation_loss(p, instance, SEED)) == pytest.approx(expected, rel=1e-6)
+    seed = split_seed(SEED, 1)[0]
+    received = both.outer_validation_loss({f"problem_0/{name}": value for name, value in p.items()}, [()], SEED)
+    assert float(received) == pytest.approx(3 * float(task.outer_validation_loss(p, (), seed)), rel=1e-6)
