@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import math
-import numbers
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from l2l_tf.deployment.application import (
 from l2l_tf.networks import Observation
 from l2l_tf.networks.dtypes import at_least_float32, is_usable
 from l2l_tf.pretrained import sources
+from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
@@ -42,8 +42,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     A variable without a gradient, or left out of a call, keeps its value and state. So does a coordinate whose
     gradient is NaN, infinite or beyond 1e15, whose square is no float; `nonfinite_gradients` counts these. (Keras clips
-    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.) Sparse gradients of
-    embeddings are made dense: the state of every row moves on, as it did in meta-training.
+    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.)
+
+    A coordinate whose gradient was 0 in every step so far keeps its value and its state exactly: rows of an embedding
+    that no minibatch has shown, say. Sparse gradients are made dense: from its first gradient on, a row moves in every
+    step, as it did in meta-training.
 
     `weight_decay` is Keras's own: variables shrink by `weight_decay * learning_rate` of themselves each step. At the
     learning rate of 1, useful values are a thousandth of what they are with Adam.
@@ -81,10 +84,11 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         name: str = "learned_optimizer",
         **options,
     ):
-        if isinstance(learning_rate, numbers.Real):
+        learning_rate = arguments.plain(learning_rate)
+        if isinstance(learning_rate, int | float):  # Otherwise a schedule, of which Keras knows.
+            arguments.check_factor("LearnedOptimizer", learning_rate=learning_rate)
             learning_rate = float(learning_rate)
-            if not math.isfinite(learning_rate):
-                raise ValueError(f"learning_rate multiplies the update and is finite. Received: {learning_rate}.")
+        options = arguments.plain(options)
         if state_dtype not in STATE_DTYPES:
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
         super().__init__(learning_rate=learning_rate, name=name, **options)
@@ -177,7 +181,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
-        """The updates, and how many gradients were not usable where that was counted. The state is the next one then."""
+        """The updates, and how many gradients were not usable where that was counted. The state is then the next."""
         if isinstance(application, InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):
