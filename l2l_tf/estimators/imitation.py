@@ -10,6 +10,8 @@ from l2l_tf.unrolling.run import Run
 from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
+_LARGEST_RATE = 1e3
+
 
 @arguments.checked
 def imitation(problem: Problem, network: Network, len_unroll: int, learning_rate: float = 0.01) -> Estimator:

@@ -34,6 +34,8 @@ __all__ = ["VALUES", "check_factor", "checked", "plain"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _LONGEST_UNROLL = 1_000_000  # Its losses' weights are a list.
+_LONGEST_RUN = 1_000_000_000  # Its losses are kept.
+_LARGEST_RATE = 1e3  # Weights are of about 1, and so are steps and perturbations of them.
 
 VALUES: dict[str, Value] = {
     "average_decay": or_none(decay()),
@@ -43,22 +45,22 @@ VALUES: dict[str, Value] = {
     "evaluation_period": whole(1),
     "held_out_splits": list_of(text()),
     "held_out_steps": list_of(whole(1)),
-    "imitation_learning_rate": above(0),
+    "imitation_learning_rate": above(0, _LARGEST_RATE),
     "imitation_share": Value("a number of 0 to 1", lambda value: number(0).fits(value) and value <= 1),
     "in_blocks": flag(),
-    "learning_rate": above(0),
-    "learning_rate_decay": above(0),
+    "learning_rate": above(0, _LARGEST_RATE),
+    "learning_rate_decay": above(0, _LARGEST_RATE),
     "len_unroll": whole(1, _LONGEST_UNROLL),
     "loss_weights": either(text(), list_of(finite(), fewest=1)),
     "memory_budget": whole(1, 2**62),
     "num_draws": whole(1),
     "num_epochs": whole(1),
-    "num_steps": whole(1),
-    "num_steps_curriculum": or_none(list_of(whole(1))),
+    "num_steps": whole(1, _LONGEST_RUN),
+    "num_steps_curriculum": or_none(list_of(whole(1, _LONGEST_RUN))),
     "optimizees": whole(1),
     "optimizees_per_step": whole(1),
     "patience": or_none(whole(1)),
-    "perturbation_std": above(0),
+    "perturbation_std": above(0, _LARGEST_RATE),
     "perturbations": whole(1),
     "problem_options": dictionary("of the problem's options"),
     "random_scaling": or_none(above(0, largest=40)),  # Of an exponent.

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from l2l_tf.saving import locks, provenance, saved_optimizer
 from l2l_tf.training import checkpoint, computed_by
 from l2l_tf.training.checkpoint import CheckpointError
 from l2l_tf.training.config import TrainingConfig
+from l2l_tf.training.events import Epoch
 from l2l_tf.training.loop import Training
 from tests.training.training_cases import CONFIG
 
@@ -283,3 +285,16 @@ def test_a_fresh_run_replaces_no_optimizer_in_the_folder_of_the_last(tmp_path):
     (tmp_path / "last" / "config.json").write_text('{"of": "somebody else"}')
     with pytest.raises(ValueError, match="last' holds an earlier run"):
         Training(SHORT, tmp_path)
+
+
+@pytest.mark.parametrize(("before", "ends"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)])
+def test_a_terminal_that_goes_away_ends_a_run_with_all_saved_unless_it_is_not_missed(folder, before, ends):
+    kept = signal.signal(signal.SIGHUP, before)
+    try:
+        outcome = Training(SHORT, folder, resume=True).run(
+            lambda event: os.kill(os.getpid(), signal.SIGHUP) if isinstance(event, Epoch) else None
+        )
+    finally:
+        signal.signal(signal.SIGHUP, kept)
+    assert (outcome.reason == "interrupted") == ends
+    assert checkpoint.read(folder)[1]["epoch"] == 1
