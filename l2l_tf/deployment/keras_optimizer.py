@@ -90,7 +90,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             arguments.check_factor("LearnedOptimizer", learning_rate=learning_rate)
             learning_rate = float(learning_rate)
         options = arguments.plain(options)
-        if state_dtype not in STATE_DTYPES:
+        if not isinstance(state_dtype, str) or state_dtype not in STATE_DTYPES:
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
         super().__init__(learning_rate=learning_rate, name=name, **keras_options.checked(options))
         if isinstance(source, dict):
