@@ -38,10 +38,7 @@ def read(folder: Path) -> dict[tuple[int, int], dict[str, np.ndarray]]:
         for units in UNITS:
             path = folder / f"{units}x{layers}" / "results.json"
             if path.exists():
-                try:
-                    found[units, layers] = _losses(json.loads(path.read_text()))
-                except (ValueError, KeyError, TypeError) as error:
-                    raise ValueError(f"{str(path)!r} is no whole comparison. Delete it, and it is made again.") from error
+                found[units, layers] = _losses(json.loads(path.read_text()))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from l2l_tf.networks.network import Network
-from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling import arguments, seeds, unroll
 from l2l_tf.unrolling.soundness import Soundness
 from problems import calling
 from problems.problem import Problem
@@ -77,6 +77,7 @@ class Evaluator:
       ValueError: a split that the problem does not have, or steps out of range.
     """
 
+    @arguments.checked
     def __init__(
         self,
         problem: Problem,
@@ -85,8 +86,6 @@ class Evaluator:
         held_out_splits: Sequence[str] = (),
         held_out_steps: Sequence[int] = (),
     ):
-        if num_steps < 1:
-            raise ValueError(f"An evaluation takes at least 1 step. Received: num_steps={num_steps}.")
         for split in held_out_splits:
             known = [*problem.held_out_splits, *problem.averaged_splits]
             if split not in known:

@@ -178,7 +178,7 @@ def find(name: str) -> str:
       ValueError: an unknown name.
     """
     known = {_plain(alias): meant for alias, meant in ALIASES.items()} | {_plain(own): own for own in CATALOGUE}
-    if _plain(name) not in known:
+    if not isinstance(name, str) or _plain(name) not in known:
         raise ValueError(f"Networks are {names()}. Received: {name!r}.")
     return known[_plain(name)]
 

@@ -12,6 +12,8 @@ import tensorflow as tf
 from l2l_tf.networks.dtypes import at_least_float32
 from l2l_tf.networks.network import Network, Observation
 
+_LARGEST_RATE = 1e30  # Larger ones are infinite in float32.
+
 
 class Classic(Network):
     """A rule that treats every coordinate alike: slots shaped as the parameters, and a formula over them.

@@ -1,6 +1,7 @@
 """The Network contract: an update rule, observations in and updates out."""
 
 import abc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,9 +78,15 @@ class Network(Configurable, snt.Module, abc.ABC):
         ours = cls._of_package("l2l_tf.")
         return catalogue.enter(ours.__name__, options, tuple(parameters(ours)))
 
-    @classmethod
-    def _making(cls):
-        return tf.init_scope()  # Variables, and what is computed of them, are no part of a graph that is traced.
+    @staticmethod
+    def _made_by(construct):
+        if not tf.inside_function():
+            construct()
+            return
+        # Variables, and what is computed of them, are no part of the graph that is traced. Another thread has none, and
+        # what `tf.function` says of variables does not hold there, other than in `tf.init_scope`.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            pool.submit(construct).result()
 
     @classmethod
     def _plain(cls, option: str, value: Any) -> Any:

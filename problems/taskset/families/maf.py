@@ -31,7 +31,7 @@ class Autoregressive(Bijector):
         self._name, self._activation = name, activation
         self._sizes = [dims, *hidden, 2 * dims]
         inputs = np.arange(1, dims + 1)
-        degrees = [inputs, *(np.ceil(np.linspace(0, dims - 1, size + 1)[1:]) for size in hidden)]
+        degrees = [inputs, *(np.floor(np.linspace(1, dims - 1, size)) for size in hidden)]
         seen = [before[:, np.newaxis] <= after for before, after in itertools.pairwise(degrees)]
         seen.append(degrees[-1][:, np.newaxis] < np.concatenate([inputs, inputs]))
         self._masks = {f"{name}/linear_{i}/w": mask.astype(np.float32) for i, mask in enumerate(seen)}
