@@ -14,7 +14,7 @@ What several coordinates share (a step count, the row of a convolution kernel) i
 import functools
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import tensorflow as tf
 
@@ -80,7 +80,7 @@ class Blocks:
         self._state_dtype = state_dtype
         hidden_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc"]
         self._state_sizes = (*[1] * rule.num_own, *hidden_sizes)
-        self._step = _compiled_step(rule, self._state_sizes, state_dtype)
+        self._step = _compiled_step(rule, self._state_sizes, state_dtype, network.waits)
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         for i in range(self._layout.num_blocks):
@@ -103,7 +103,7 @@ def layout(num_rows: int) -> blocks.Layout:
 
 
 @functools.cache
-def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
+def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str, waits: bool):
     """weights, gradients `[size, n]`, state `[S, n]` -> update, next state. Kept: new graphs find it compiled."""
     network_step = compiled.calls(rule).step
 
@@ -113,7 +113,8 @@ def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
         gradients = tf.where(usable, gradients, 0.0)
         before = tuple(tf.split(tf.cast(state, tf.float32), state_sizes)) if state_sizes else ()
         # Running averages and the count of steps tell by themselves.
-        moves &= waiting.rows_awake(gradients, before[: rule.num_own] or before)
+        if waits:
+            moves &= waiting.rows_awake(gradients, before[: rule.num_own] or before)
         update, after = network_step(weights, gradients, before)
         next_state = tf.cast(tf.concat(after, 0), state_dtype) if after else state
         return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
@@ -126,8 +127,8 @@ class Whole:
 
     Entries of the state that belong to a coordinate, by their place (a row for each coordinate) or by their name
     and shape (a slot for each parameter), keep their value where the gradient is not usable, or was 0 in every step so
-    far. Other entries go on as if the gradient were 0 there. A rule that keeps nothing for a coordinate moves none
-    whose gradient is 0.
+    far. Other entries go on as if the gradient were 0 there. A rule that keeps nothing for a coordinate cannot tell,
+    and moves it.
 
     Args:
       network: the network.
@@ -153,8 +154,10 @@ class Whole:
         gradients = {name: observation.gradients[name] for name in self._parameters}
         usable = {name: is_usable(gradient) for name, gradient in gradients.items()}
         gradients = {name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in gradients.items()}
-        own = self._own(state)
-        moves = {name: usable[name] & waiting.awake(gradients[name], own[name]) for name in gradients}
+        moves = usable
+        if self._network.waits:
+            own = self._own(state)
+            moves = {name: usable[name] & waiting.awake(gradients[name], own[name]) for name in gradients}
         observation = observation._replace(
             gradients=gradients,
             parameters=observation.parameters and {name: observation.parameters[name] for name in self._parameters},
@@ -175,7 +178,7 @@ class Whole:
                     own[name].append(tf.reshape(part, [*p.shape, math.prod(entries.shape[1:])]))
         return own
 
-    def _is_slot(self, owner: str | None, entries: tf.Tensor) -> bool:
+    def _is_slot(self, owner: str | None, entries: tf.Tensor) -> TypeGuard[str]:
         return owner is not None and entries.shape == self._parameters[owner].shape
 
     def _is_rows(self, entries: tf.Tensor) -> bool:

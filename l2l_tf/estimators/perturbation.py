@@ -4,6 +4,7 @@ import copy
 import math
 import numbers
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -35,11 +36,11 @@ class Perturbed:
     """
 
     def __init__(self, network: Network, std: float, pairs: int, fewest_pairs: int = 1):
-        if isinstance(std, bool) or not isinstance(std, numbers.Real) or not 0 < std <= _LARGEST_STD:
+        if not _is_number(std, numbers.Real) or not 0 < std <= _LARGEST_STD:
             raise ValueError(
                 f"The perturbations' standard deviation is above 0, at most {_LARGEST_STD:g}. Received: {std!r}."
             )
-        if isinstance(pairs, bool) or not isinstance(pairs, numbers.Integral) or pairs < fewest_pairs:
+        if not _is_number(pairs, numbers.Integral) or pairs < fewest_pairs:
             raise ValueError(f"This estimator takes at least {fewest_pairs} perturbations. Received: {pairs}.")
         self.std = std
         self.pairs = pairs
@@ -80,6 +81,10 @@ class Perturbed:
     def directional(self, epsilon: Weights, difference: tf.Tensor) -> Weights:
         """The gradient estimate of an antithetic pair: epsilon (L(phi + epsilon) - L(phi - epsilon)) / (2 std^2)."""
         return [e * tf.cast(difference / (2 * self.std**2), e.dtype) for e in epsilon]
+
+
+def _is_number(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def negative(epsilon: Weights) -> Weights:
