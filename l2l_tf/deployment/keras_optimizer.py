@@ -190,11 +190,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
-<<<<<<< HEAD
         """The updates, and how many gradients were not usable where that was counted. The state is then the next."""
-=======
-        """The updates, and how many gradients were not usable where that was counted; the state is the next then."""
->>>>>>> h/keras
         if isinstance(application, InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):
