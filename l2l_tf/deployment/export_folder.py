@@ -69,9 +69,9 @@ def replacing(path: Path) -> Iterator[Path]:
         entries = sorted(entry.name for entry in new.iterdir())
         (new / MARKER).write_text(json.dumps({"entries": [*entries, MARKER]}) + "\n")
         for file in [*new.rglob("*"), new]:
-            files.sync_folder(file)
+            files.sync(file)
         _put_in_place(new, path, folder / "old")
-        files.sync_folder(path.parent)
+        files.sync(path.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)

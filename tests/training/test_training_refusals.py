@@ -104,7 +104,7 @@ def test_a_validation_objective_needs_validation_data(tmp_path):
         ({"estimator": "mix", "perturbations": 1}, "mix needs at least 2 perturbations"),
         (
             {"imitation_share": 1.5},
-            r"^imitation_share is a number of at least 0 and at most 1\. Received: imitation_share=1\.5\.",
+            r"^imitation_share is a number of at least 0 and at most 1\. Received: .*=1\.5\.",
         ),
         ({"random_scaling": -1.0}, r"^random_scaling is a number above 0, or null\. Received: random_scaling=-1\.0\."),
         ({"num_steps_curriculum": [3, 7]}, r"multiples of unroll_length. Received: num_steps_curriculum=\[3, 7\]"),
