@@ -102,7 +102,7 @@ def test_a_validation_objective_needs_validation_data(tmp_path):
         ({"objective": "test"}, r"objective is one of \['training', 'validation'\]. Received: 'test'"),
         ({"perturbation_std": 0.0}, "perturbation_std is above 0. Received: 0.0"),
         ({"estimator": "mix", "perturbations": 1}, "mix needs at least 2 perturbations"),
-        ({"imitation_share": 1.5}, "imitation_share lies in 0 to 1. Received: 1.5"),
+        ({"imitation_share": 1.5}, "imitation_share is at most 1. Received: 1.5"),
         ({"random_scaling": -1.0}, "random_scaling is above 0, or None. Received: -1.0"),
         ({"num_steps_curriculum": [3, 7]}, r"multiples of unroll_length. Received: num_steps_curriculum=\[3, 7\]"),
         ({"unroll_schedule": "longer"}, "unroll_schedule is one of"),
