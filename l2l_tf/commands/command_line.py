@@ -26,7 +26,7 @@ OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
 _USER_ERRORS = (
     ("problems.datasets", "DatasetNotPreparedError"),
-    ("l2l_tf.training.loop.loop.loop.loop.loop.loop.loop", "TrainingDivergedError"),
+    ("l2l_tf.training.loop", "TrainingDivergedError"),
     # A full disk, a folder that cannot be written, too little memory, as TensorFlow tells them.
     ("tensorflow.python.framework.errors_impl", "ResourceExhaustedError"),
     ("tensorflow.python.framework.errors_impl", "FailedPreconditionError"),

@@ -104,11 +104,15 @@ class Evaluator:
             return run, averages
 
         @tf.function(autograph=False)
-        def held_out(run, split, averages):
+        def held_out(run, averages):
             f = run.parameters, run.instance
-            if split in problem.averaged_splits:
-                return calling.call(problem.averaged_loss, *f, split, averages.values())
-            return calling.call(problem.held_out_loss, *f, split)
+            # All at once: a function of the split would be traced for each, of which TensorFlow warns.
+            return {
+                split: calling.call(problem.averaged_loss, *f, split, averages.values())
+                if split in problem.averaged_splits
+                else calling.call(problem.held_out_loss, *f, split)
+                for split in held_out_splits
+            }
 
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
@@ -160,8 +164,9 @@ class Evaluator:
             piece, run, averages = self._advance(run, end - begin, averages)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])
             seconds += time.perf_counter() - began
-            for split in self._held_out_splits:
-                held_out[split].append(float(self._held_out(run, split, averages)))
+            if held_out:
+                for split, loss in self._held_out(run, averages).items():
+                    held_out[split].append(float(loss))
             began = time.perf_counter()
         return np.concatenate(losses), held_out, seconds
 

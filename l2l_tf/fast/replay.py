@@ -7,6 +7,7 @@ import tensorflow as tf
 from l2l_tf.fast import recompute
 from l2l_tf.fast.arrays import read
 from l2l_tf.fast.blocked import Blocked
+from l2l_tf.fast.native.mlp_part import NativeMLP
 from l2l_tf.fast.native.part import Native
 from l2l_tf.fast.packing import GradientsByVariable
 from l2l_tf.fast.parts import Part
@@ -26,6 +27,8 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
         part = parts[name]
         if isinstance(part, Native):
             total = part.replay(seen, records.steps[name], records.starts[name], loss_cotangents)
+        elif isinstance(part, NativeMLP):
+            total = part.replay(seen, records.steps[name], loss_cotangents)
         elif isinstance(part, Blocked) and name in records.starts:
             total = recompute.replay(part, seen, records.starts[name], loss_cotangents)
         else:

@@ -208,6 +208,19 @@ def test_an_unknown_memory_mode():
 
 
 @pytest.mark.parametrize(
+    ("name", "second_derivatives"), [("PerParameterMLP", True), ("AdafactorMLP", False), ("AdafactorMLP", True)]
+)
+def test_rules_with_an_mlp_on_each_coordinate(name, second_derivatives):
+    network = AssignedNetworks(
+        {"mlp": networks.get(name, decays=(0.5, 0.9), scale=0.1, seed=3), "adam": networks.get("Adam")},
+        [("mlp", ["kernel", "w", "table"]), ("adam", ["b"])],
+    )
+    for i, variable in enumerate(network.trainable_variables):  # beyond the descent that it starts as
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [0, i], stddev=0.1))
+    _assert_agrees(network, 2, second_derivatives)
+
+
+@pytest.mark.parametrize(
     ("name", "options", "num_coordinates", "expected"),
     [
         ("CoordinateWiseDeepLSTM", {}, 256, True),

@@ -83,7 +83,7 @@ class NativeStep:
         names = list(observation.gradients)
         if not names:
             return Stepped({}, state, tf.zeros([], tf.int64))
-        slots = [slot for name in names for slot in self._slots(state, name)]
+        slots = self._all_slots(observation, state)
         inputs = self._inputs(observation, weights, members)
         result = self._operations.l2l_mlp_forward(slots=slots, **inputs, **self._attributes)
         for after, before in zip(result.next_slots, slots):
@@ -98,15 +98,75 @@ class NativeStep:
           observation: see `Network`.
           variables: like the state.
         """
-        handles = [slot.handle for name in observation.gradients for slot in self._slots(variables, name)]
+        handles = [slot.handle for slot in self._all_slots(observation, variables)]
         if not handles:
             return Stepped({}, (), tf.zeros([], tf.int64))
         inputs = self._inputs(observation, None, None)
         result = self._operations.l2l_mlp_update(slots=handles, **inputs, **self._attributes)
         return Stepped(self._shaped(result.updates, observation), (), result.unusable)
 
+    def weight_gradients(self, observation: Observation, state: Any, update_cotangents: Tensors, rows: bool = False):
+        """The gradients of `network.trainable_variables`, from a step's arguments and the cotangents of its updates.
+
+        Args:
+          observation, state, update_cotangents: of one step, or, with `rows`, of several, independent of one another,
+            `[T, ...]` each: the gradients are the sums over them.
+          rows: see above.
+        """
+        if not observation.gradients:
+            return [tf.zeros_like(variable) for variable in self._network.trainable_variables]
+        inputs = self._inputs(observation, None, 1 if rows else None)
+        gradients = self._operations.l2l_mlp_gradients(
+            slots=self._all_slots(observation, state),
+            update_cotangents=[tf.cast(update_cotangents[name], tf.float32) for name in observation.gradients],
+            **inputs,
+            **self._attributes,
+        )
+        return self._by_variable(gradients)
+
+    def backward(self, observation: Observation, state: Any, update_cotangents: Tensors, state_cotangents: Any):
+        """From the cotangents of the updates and of the next state, those of all that a step took.
+
+        Returns:
+          The gradients of `network.trainable_variables`, an Observation of cotangents, 0 for the step, which depends
+          on nothing, and those of the state.
+        """
+        names = list(observation.gradients)
+        if not names:
+            zeros = [tf.zeros_like(variable) for variable in self._network.trainable_variables]
+            return zeros, tf.nest.map_structure(tf.zeros_like, observation), state_cotangents
+        slots = self._all_slots(observation, state)
+        result = self._operations.l2l_mlp_backward(
+            slots=slots,
+            update_cotangents=[tf.cast(update_cotangents[name], tf.float32) for name in names],
+            slot_cotangents=self._all_slots(observation, state_cotangents),
+            **self._inputs(observation, None, None),
+            **self._attributes,
+        )
+        for back, slot in zip(result.own_slot_cotangents, slots):
+            back.set_shape(slot.shape)
+        zeros = tf.nest.map_structure(tf.zeros_like, observation)
+        observed = zeros._replace(
+            gradients=self._shaped(result.gradient_cotangents, observation),
+            parameters=self._shaped(result.parameter_cotangents, observation),
+        )
+        state_cotangents = self._with_slots(state_cotangents, names, list(result.own_slot_cotangents))
+        return self._by_variable(result.weight_gradients), observed, state_cotangents
+
+    def _by_variable(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+        """In the order of `network.trainable_variables`, from that of the operations."""
+        variables = [variable for layer in self._network.layers for variable in (layer.w, layer.b)]
+        own = {}
+        for variable, gradient in zip(variables, gradients):
+            gradient.set_shape(variable.shape)
+            own[variable.ref()] = gradient
+        return [own[variable.ref()] for variable in self._network.trainable_variables]
+
+    def _all_slots(self, observation: Observation, state: Any) -> list[tf.Tensor]:
+        return [slot for name in observation.gradients for slot in self._slots(state, name)]
+
     def _inputs(self, observation: Observation, weights: Any, members: int | None) -> dict[str, Any]:
-        """What both operations take."""
+        """What all operations take."""
         parameters: Any = observation.parameters
         return {
             "shared": self._shared(observation.step),

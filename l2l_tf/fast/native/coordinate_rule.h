@@ -124,6 +124,52 @@ class Arrangement {
     }
   }
 
+  // Back through `see`: from the cotangents of x to those of the gradient, the parameter, the first moments, the
+  // seconds where they stand themselves, and what the roots are taken of.
+  void see_back(const Row& gradient, const Row* first, const Row* second, const float* shares, const Row* x_back,
+                Row* gradient_back, Row* parameter_back, Row* first_back, Row* second_back, Row* root_back) const {
+    *parameter_back = x_back[1];
+    for (int v = 0; v < kVectors; ++v) {
+      const Vector g = gradient.v[v];
+      Vector own = x_back[0].v[v], inverse = {}, inverse_back = {};
+      if (rule.factored) {
+        inverse = inverse_root(second[0].v[v] + shares[0]);
+        inverse_back = x_back[2].v[v] * second[0].v[v] + x_back[3].v[v];
+      }
+      const Row* next = x_back + rule.num_common();
+      for (int k = 0; k < rule.num_decays; ++k) {
+        const int s = rule.factored ? 1 + k : k;
+        const Vector moment = first[k].v[v], square = second[s].v[v];
+        const Vector root = inverse_root(square + shares[s]);
+        Vector of_root;
+        if (!rule.factored) {
+          first_back[k].v[v] = next[0].v[v] + next[2].v[v] * root;
+          of_root = next[1].v[v] * square + next[2].v[v] * moment + next[3].v[v];
+          second_back[s].v[v] = next[1].v[v] * root;
+          next += 4;
+        } else {
+          first_back[k].v[v] = next[0].v[v] + next[1].v[v] * inverse + next[3].v[v] * root;
+          inverse_back += next[1].v[v] * moment;
+          own += next[2].v[v] * root;
+          of_root = next[2].v[v] * g + next[3].v[v] * moment;
+          second_back[s].v[v] = Vector{};
+          next += 4;
+          if (!extents.factored) {
+            of_root += next[0].v[v] * square + next[1].v[v];
+            second_back[s].v[v] = next[0].v[v] * root;
+            next += 2;
+          }
+        }
+        root_back[s].v[v] = -0.5f * root * root * root * of_root;
+      }
+      if (rule.factored) {
+        second_back[0].v[v] = x_back[2].v[v] * inverse;
+        root_back[0].v[v] = -0.5f * inverse * inverse * inverse * inverse_back;
+      }
+      gradient_back->v[v] = own;
+    }
+  }
+
   const CoordinateRule& rule;
   const Extents extents;
   int num_seconds, num_factored, num_slots;

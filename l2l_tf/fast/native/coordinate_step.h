@@ -141,9 +141,11 @@ class CoordinateStep {
     const Arrangement& own = *arrangement_;
     const MlpWeights::Layer& layer = weights_->layers[0];
     first_.resize(num_features_ * units_);
+    scales_.resize(num_features_);
     for (int f = 0; f < num_features_; ++f) {
       const Feature& feature = own.features[f];
       const float scale = scale_of(total(f, num_features_) / own.extents.size(), feature.number);
+      scales_[f] = scale;
       for (int h = 0; h < units_; ++h) {
         float weight = layer.w[feature.number * units_ + h];
         if (feature.twin >= 0) weight += layer.w[feature.twin * units_ + h];
@@ -202,7 +204,7 @@ class CoordinateStep {
     return total;
   }
 
- private:
+ protected:
   struct IntRow {
     IntVector v[kVectors];
   };
@@ -290,6 +292,7 @@ class CoordinateStep {
     columns_.resize(decays * extents.groups * padded_);
     row_shares_.resize(decays);
     column_shares_.resize(decays);
+    group_inverses_.resize(decays * extents.groups);
     squares_.resize(num_columns);
     for (long group = 0; group < extents.groups; ++group)
       for (long j = 0; j < extents.columns; ++j) {
@@ -316,6 +319,7 @@ class CoordinateStep {
           of_columns += next_columns[j];
         }
         const float inverse = 1.0f / (static_cast<float>(of_rows / extents.rows) + kGradientEpsilon);
+        group_inverses_[k * extents.groups + group] = inverse;
         for (long i = group * extents.rows; i < (group + 1) * extents.rows; ++i)
           normal_rows_[k * num_rows + i] = next_rows[i] * inverse;
         repeat(next_columns + group * extents.columns, &columns_[(k * extents.groups + group) * padded_]);
@@ -448,10 +452,10 @@ class CoordinateStep {
   std::vector<float*> next_slots_;
   long rows_per_block_, blocks_per_group_, padded_;
   int num_seconds_, num_features_, units_, chunk_rows_;
-  std::vector<float> sums_, shares_, first_, bias_;
+  std::vector<float> sums_, shares_, scales_, first_, bias_;
   std::vector<int> unusable_;
   // Of factored moments.
-  std::vector<float> row_sums_, column_sums_, squares_, normal_rows_, columns_, row_shares_, column_shares_;
+  std::vector<float> row_sums_, column_sums_, squares_, group_inverses_, normal_rows_, columns_, row_shares_, column_shares_;
   std::vector<float> row_bias_, column_bias_, column_values_, roots_;
 };
 

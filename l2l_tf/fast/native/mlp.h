@@ -61,14 +61,22 @@ struct Respond {
   Vector operator()(Vector direction, Vector magnitude) const {
     return scale * direction * exp(magnitude_scale * magnitude);
   }
+
+  // The cotangents of the outputs, in their place, from that of the update.
+  void back(Vector cotangent, Vector* direction, Vector* magnitude) const {
+    const Vector own = cotangent * scale * exp(magnitude_scale * *magnitude);
+    *magnitude = magnitude_scale * own * *direction;
+    *direction = own;
+  }
 };
 
 // The layers after the first, for hidden_1 in `rows`, which has room for those of all layers and the outputs: each
-// layer's rows come after those of the one before. `magnitude` is added to the second output. Returns the outputs.
-inline Row* layers_after_first(const MlpWeights& weights, float magnitude, Row* rows) {
+// layer's rows come after those of the one before, and `gap` more. `magnitude` is added to the second output. Returns
+// the outputs.
+inline Row* layers_after_first(const MlpWeights& weights, float magnitude, Row* rows, int gap = 0) {
   for (size_t i = 1; i < weights.layers.size(); ++i) {
     const MlpWeights::Layer& layer = weights.layers[i];
-    Row* next = rows + layer.inputs;
+    Row* next = rows + layer.inputs + gap;
     if (i + 1 < weights.layers.size()) {
       affine<true>(layer.units, layer.inputs, layer.w, rows, [&](int r, int) { return filled_vector(layer.b[r]); },
                    next);

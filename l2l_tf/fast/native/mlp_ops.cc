@@ -5,11 +5,15 @@
 //     successive rows to each; so are what coordinates share, `shared` [rows, tensors, C], and `magnitudes`
 //     [rows, tensors], of which either axis may be 1.
 //   L2lMlpUpdate: the same with slots in variables, which it changes where they are.
+//   L2lMlpGradients: the gradients of the weights, from a step's inputs and the cotangents of its updates. Rows with
+//     one set of weights add up.
+//   L2lMlpBackward: the same, from the cotangents of the next slots too, and those of all that the step took.
 
 #include <functional>
 #include <memory>
 
 #include "call.h"
+#include "coordinate_back.h"
 #include "coordinate_step.h"
 #include "parallel.h"
 #include "variables.h"
@@ -19,6 +23,7 @@ namespace {
 using l2l::Arrangement;
 using l2l::Attributes;
 using l2l::Call;
+using l2l::CoordinateBack;
 using l2l::CoordinateRule;
 using l2l::CoordinateStep;
 using l2l::Extents;
@@ -72,6 +77,8 @@ class Inputs {
   const MlpWeights& weights_of(long row) const { return members_[row * members_.size() / num_rows]; }
 
   const float* shared_of(long row, int tensor) const { return of(shared_[0], row, tensor, num_shared_); }
+  size_t num_members() const { return members_.size(); }
+  const Tensor& weight(int i) const { return weights_[i]; }
   float magnitude_of(long row, int tensor) const { return *of(shared_[1], row, tensor, 1); }
 
   std::vector<Tensor> gradients, parameters;
@@ -292,20 +299,138 @@ void update(void* own, TF_OpKernelContext* context) {
   step.run(unusable);
 }
 
+// Pieces of work of a sum, the same however many threads there are: each adds up on its own, then come the pieces.
+constexpr long kPieces = 16;
+
+void backward(const Kernel& kernel, TF_OpKernelContext* context, bool everything) {
+  Call call(context);
+  Inputs inputs;
+  if (!inputs.read(kernel, &call)) return;
+  const int num_tensors = kernel.num_tensors, num_slots = kernel.num_slots;
+  const auto read = [&](int first, int count, std::vector<Tensor>* tensors) {
+    for (int i = 0; i < count; ++i) tensors->push_back(call.input(first + i));
+    return call.check();
+  };
+  std::vector<Tensor> slots, update_cotangents, slot_cotangents, weights_back, gradients_back, parameters_back;
+  std::vector<Tensor> slots_back;
+  const int after_slots = inputs.first_slot + num_slots;
+  if (!read(inputs.first_slot, num_slots, &slots) || !read(after_slots, num_tensors, &update_cotangents)) return;
+  if (everything && !read(after_slots + num_tensors, num_slots, &slot_cotangents)) return;
+  std::vector<int> first_slots(1, 0);
+  for (int tensor = 0; tensor < num_tensors; ++tensor) {
+    const Arrangement& arrangement = inputs.arrangements[tensor];
+    const int first = first_slots.back();
+    for (int s = 0; s < arrangement.num_slots; ++s) {
+      const long size = inputs.num_rows * arrangement.slot_size(s);
+      if (!call.require(slots[first + s].size() == size && (!everything || slot_cotangents[first + s].size() == size),
+                        kSlotSizes))
+        return;
+    }
+    if (!call.require(update_cotangents[tensor].size() == inputs.gradients[tensor].size(),
+                      "cotangents of updates have the sizes of the gradients"))
+      return;
+    first_slots.push_back(first + arrangement.num_slots);
+  }
+
+  std::vector<long> sizes;  // of the weights of a member
+  long num_weights = 0;
+  for (int i = 0; i < kernel.num_weights; ++i) {
+    weights_back.push_back(call.output(i, inputs.weight(i).shape()));
+    if (!call.check()) return;
+    sizes.push_back(weights_back.back().size() / inputs.num_members());
+    num_weights += sizes.back();
+  }
+  if (everything) {
+    for (int i = 0; i < num_tensors; ++i)
+      gradients_back.push_back(call.output(kernel.num_weights + i, inputs.gradients[i].shape()));
+    for (int i = 0; i < num_tensors; ++i)
+      parameters_back.push_back(call.output(kernel.num_weights + num_tensors + i, inputs.gradients[i].shape()));
+    for (int i = 0; i < num_slots; ++i)
+      slots_back.push_back(call.output(kernel.num_weights + 2 * num_tensors + i, slots[i].shape()));
+    if (!call.check()) return;
+    for (int tensor = 0; tensor < num_tensors; ++tensor)
+      if (!inputs.arrangements[tensor].extents.size())
+        for (int slot = first_slots[tensor]; slot < first_slots[tensor + 1]; ++slot)
+          std::copy_n(slot_cotangents[slot].floats(), slot_cotangents[slot].size(), slots_back[slot].floats());
+  }
+
+  // A piece is some rows of one member and one tensor.
+  const long members = inputs.num_members(), rows_of_member = inputs.num_rows / members;
+  const long pieces = std::min(rows_of_member, std::max(1L, kPieces / members));
+  std::vector<float> totals(members * pieces * num_tensors * num_weights, 0.0f);
+  long coordinates = 0;
+  for (const Arrangement& arrangement : inputs.arrangements) coordinates += inputs.num_rows * arrangement.extents.size();
+  const int threads = coordinates <= kAlone / 4 ? 1 : kernel.threads;
+  l2l::Pool::get().run(static_cast<int>(members * pieces * num_tensors), threads, [&](int work) {
+    static thread_local CoordinateBack step;
+    const int tensor = work % num_tensors;
+    const long piece = work / num_tensors % pieces, member = work / num_tensors / pieces;
+    const Arrangement& arrangement = inputs.arrangements[tensor];
+    const long size = arrangement.extents.size();
+    if (!size) return;
+    std::vector<const float*> next_cotangents(arrangement.num_slots);
+    std::vector<float*> back(arrangement.num_slots);
+    for (long i = piece * rows_of_member / pieces; i < (piece + 1) * rows_of_member / pieces; ++i) {
+      const long row = member * rows_of_member + i;
+      step.begin(&arrangement, &inputs.weights_of(row), inputs.shared_of(row, tensor), inputs.magnitude_of(row, tensor));
+      step.read_from(inputs.gradients[tensor].floats() + row * size, inputs.parameters[tensor].floats() + row * size);
+      for (int s = 0; s < arrangement.num_slots; ++s) {
+        const int slot = first_slots[tensor] + s;
+        const long at = row * arrangement.slot_size(s);
+        step.set_slot(s, slots[slot].floats() + at, nullptr);
+        if (!everything) continue;
+        next_cotangents[s] = slot_cotangents[slot].floats() + at;
+        back[s] = slots_back[slot].floats() + at;
+      }
+      l2l::Cotangents cotangents{update_cotangents[tensor].floats() + row * size, next_cotangents.data(),
+                                 nullptr, nullptr, back.data()};
+      if (everything) {
+        cotangents.gradient = gradients_back[tensor].floats() + row * size;
+        cotangents.parameter = parameters_back[tensor].floats() + row * size;
+      }
+      step.run(cotangents, &totals[work * num_weights]);
+    }
+  });
+  for (long member = 0; member < members; ++member) {
+    const long of_member = pieces * num_tensors;
+    long first = member * of_member * num_weights;
+    for (int i = 0; i < kernel.num_weights; first += sizes[i++])
+      for (long w = 0; w < sizes[i]; ++w) {
+        double total = 0;
+        for (long piece = 0; piece < of_member; ++piece) total += totals[first + piece * num_weights + w];
+        weights_back[i].floats()[member * sizes[i] + w] = static_cast<float>(total);
+      }
+  }
+}
+
+void weight_gradients(void* own, TF_OpKernelContext* context) { backward(*static_cast<Kernel*>(own), context, false); }
+void whole_backward(void* own, TF_OpKernelContext* context) { backward(*static_cast<Kernel*>(own), context, true); }
+
 __attribute__((constructor)) void register_ops() {
   const std::vector<const char*> attributes = {
       "num_weights: int >= 1", "num_tensors: int >= 1", "num_slots: int >= 1", "factored: bool", "decays: list(float)",
       "complements: list(float)", "scale: float", "magnitude_scale: float", "masked: bool", "lead: int >= 0",
       "threads: int >= 1"};
-  const auto inputs = [](const char* slots) {
-    return std::vector<const char*>{"shared: float", "magnitudes: float", "weights: num_weights * float",
-                                    "gradients: num_tensors * float", "parameters: num_tensors * float", slots};
+  const auto inputs = [](const std::vector<const char*>& more) {
+    std::vector<const char*> all{"shared: float", "magnitudes: float", "weights: num_weights * float",
+                                 "gradients: num_tensors * float", "parameters: num_tensors * float"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
   };
-  l2l::register_op("L2lMlpForward", inputs("slots: num_slots * float"),
+  l2l::register_op("L2lMlpForward", inputs({"slots: num_slots * float"}),
                    {"updates: num_tensors * float", "next_slots: num_slots * float", "unusable: int64"}, forward,
                    attributes, create, destroy);
-  l2l::register_op("L2lMlpUpdate", inputs("slots: num_slots * resource"),
+  l2l::register_op("L2lMlpUpdate", inputs({"slots: num_slots * resource"}),
                    {"updates: num_tensors * float", "unusable: int64"}, update, attributes, create, destroy);
+  l2l::register_op("L2lMlpGradients",
+                   inputs({"slots: num_slots * float", "update_cotangents: num_tensors * float"}),
+                   {"weight_gradients: num_weights * float"}, weight_gradients, attributes, create, destroy);
+  l2l::register_op("L2lMlpBackward",
+                   inputs({"slots: num_slots * float", "update_cotangents: num_tensors * float",
+                           "slot_cotangents: num_slots * float"}),
+                   {"weight_gradients: num_weights * float", "gradient_cotangents: num_tensors * float",
+                    "parameter_cotangents: num_tensors * float", "own_slot_cotangents: num_slots * float"},
+                   whole_backward, attributes, create, destroy);
 }
 
 }  // namespace
