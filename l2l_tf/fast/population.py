@@ -18,9 +18,11 @@ from l2l_tf.fast import forward, vectorization
 from l2l_tf.fast.arrays import bytes_of
 from l2l_tf.fast.members import members_network, native_for
 from l2l_tf.fast.memory import DEFAULT_BUDGET
+from l2l_tf.fast.native import coordinate_mlp
 from l2l_tf.fast.outer_gradient import applies
 from l2l_tf.networks.network import Network, Observation, Tensors
 from l2l_tf.unrolling import optimizee, population, seeds
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
@@ -93,6 +95,17 @@ class _Recipe(NamedTuple):
     variables: tuple[Any, ...]
     of_validation: bool
     compiled: bool
+
+
+def takes_many_at_once(network: Network, parameters: Tensors) -> bool:
+    """Whether a step of many members is one operation of native code for all of them, and each is small."""
+    if sum(math.prod(parameter.shape) for parameter in parameters.values()) > LARGEST:
+        return False
+    return (
+        isinstance(network, AssignedNetworks)
+        and all(coordinate_mlp.applies(network.networks[name]) for name in network.owned(parameters))
+        and native_for(network) is not None
+    )
 
 
 def deal(count: int, size: int, at_once: int, cores: int) -> list[int]:
