@@ -177,7 +177,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
-        """The updates, and how many gradients were not usable where that was counted. The state is the next one then."""
+        """The updates, and how many gradients were not usable where that was counted. The state is the next one."""
         if isinstance(application, InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from l2l_tf import fast
 from l2l_tf.networks.network import Network
 from l2l_tf.unrolling import seeds, unroll
 from l2l_tf.unrolling.soundness import Soundness
@@ -114,8 +115,8 @@ class Evaluator:
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
             if not averaged:
-                return (*unroll.losses_along(problem, network, run, num_steps), averages)
-            losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
+                return (*fast.losses_along(problem, network, run, num_steps), averages)
+            losses, statistics, run = fast.statistics_along(problem, network, run, num_steps)
             return losses, run, averages.after(statistics, num_steps)
 
         self._soundness = Soundness(problem, [split for split in held_out_splits if split in problem.held_out_splits])

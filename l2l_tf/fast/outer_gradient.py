@@ -32,8 +32,10 @@ def applies(network: Network, parameters: Tensors) -> bool:
     """
     return isinstance(network, AssignedNetworks) and any(
         (native.coordinate_mlp.applies(network.networks[name]) and native.operations() is not None)
-        or rule_of(network.networks[name]) is not None
-        and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES
+        or (
+            rule_of(network.networks[name]) is not None
+            and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES
+        )
         for name, owned in network.owned(parameters).items()
     )
 

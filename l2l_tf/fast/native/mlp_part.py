@@ -46,9 +46,7 @@ class NativeMLP(Whole):
 
     def pull_back(self, seen, state, cotangents: Tensors, state_cotangents, total):
         """The cotangents of what was observed and of h_t, and the sum, from those of u_t and h_{t+1}."""
-        pulled, observed, state_cotangents = self._native.backward(
-            seen, state, self._own(cotangents), state_cotangents
-        )
+        pulled, observed, state_cotangents = self._native.backward(seen, state, self._own(cotangents), state_cotangents)
         return observed, state_cotangents, tf.nest.map_structure(tf.add, total, pulled)
 
     def _later_sum(self, gradients: tf.Tensor, loss_cotangents: tf.Tensor) -> tf.Tensor:
