@@ -15,6 +15,7 @@ from l2l_tf.deployment import keras_serialization, keras_variables
 from l2l_tf.deployment.application import (
     STATE_DTYPES,
     Application,
+    Blocks,
     InOneOperation,
     applications,
     check_state_dtype,
@@ -178,7 +179,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
         """The updates, and how many gradients were not usable where that was counted. The state is the next one."""
-        if isinstance(application, InOneOperation):
+        if isinstance(application, Blocks | InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):
                 return application.in_place(observation, variables)
