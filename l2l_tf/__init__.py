@@ -11,11 +11,11 @@ from l2l_tf.version import __version__
 # Name to the module that has it; a module stands for itself.
 _HOMES = {
     "LearnedOptimizer": "l2l_tf.deployment.keras_optimizer",
-    "MetaOptimizer": "l2l_tf.training.loop.meta",
+    "MetaOptimizer": "l2l_tf.training.meta",
     "estimators": "l2l_tf.estimators",
-    "evaluate": "l2l_tf.evaluation.evaluator.comparison",
+    "evaluate": "l2l_tf.evaluation.comparison",
     "export_saved_model": "l2l_tf.deployment.saved_model",
-    "load": "l2l_tf.training.loop.meta",
+    "load": "l2l_tf.training.meta",
     "networks": "l2l_tf.networks",
     "opt_list": "l2l_tf.deployment.opt_list",
     "pretrained": "l2l_tf.pretrained",

@@ -1,6 +1,5 @@
 """Options said once: in the signature of the constructor that takes them."""
 
-import contextlib
 import copy
 import functools
 import inspect
@@ -27,8 +26,8 @@ class Configurable:
     What is positional-only is no option, but what a subclass gives its base; nor is `name`. What JSON cannot say, in a
     class of a user's own, is left out.
 
-    `_renamed` and `_entered` say what becomes of arguments before the constructor sees them, `_making` what it runs in,
-    and `_plain` and `_told` how its options are told.
+    `_renamed` and `_entered` say what becomes of arguments before the constructor sees them, `_made_by` how it is
+    called, and `_plain` and `_told` how its options are told.
     """
 
     # Options by the default at which `options` leaves them out: they are newer than files in which equal options are to
@@ -73,9 +72,10 @@ class Configurable:
         """The first of the class and its bases that is of `package`: of a user's own class, what we know of."""
         return next(base for base in cls.__mro__ if base.__module__.startswith(package))
 
-    @classmethod
-    def _making(cls) -> contextlib.AbstractContextManager:
-        return contextlib.nullcontext()
+    @staticmethod
+    def _made_by(construct: Callable[[], None]) -> None:
+        """Calls the constructor."""
+        construct()
 
     @classmethod
     def _plain(cls, option: str, value: Any) -> Any:
@@ -142,8 +142,7 @@ def _recording(init: Callable[..., None]) -> Callable[..., None]:
         attributes["_options"] = _record(cls, known, given)
         attributes["_is_being_made"] = True
         try:
-            with cls._making():
-                init(*bound.args, **bound.kwargs)
+            cls._made_by(lambda: init(*bound.args, **bound.kwargs))
         finally:
             del attributes["_is_being_made"]
 

@@ -113,7 +113,7 @@ def enter(owner: str, values: Mapping[str, Value], options: Mapping[str, Any]) -
     Raises:
       ValueError: one has a value that it cannot have.
     """
-    taken = {}
+    taken, where = {}, f"{owner}: " if owner else ""
     for option, given in options.items():
         known = values.get(option)
         if known is None:
@@ -122,10 +122,10 @@ def enter(owner: str, values: Mapping[str, Value], options: Mapping[str, Any]) -
         value = given if known.kept else plain(given)
         value = taken[option] = tuple(value) if type(value) is list else value
         if not known.fits(value):
-            raise ValueError(f"{owner}: {option} is {known.what}. Received: {option}={_shown(value)}.")
+            raise ValueError(f"{where}{option} is {known.what}. Received: {option}={_shown(value)}.")
         if not known.kept and any(abs(each) > known.largest for each in _numbers(value)):
             raise ValueError(
-                f"{owner}: {option} holds no number beyond {known.largest:g}. Received: {option}={_shown(value)}."
+                f"{where}{option} holds no number beyond {known.largest:g}. Received: {option}={_shown(value)}."
             )
     return taken
 

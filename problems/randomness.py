@@ -46,6 +46,12 @@ def refused(what: str, where: str = "") -> Iterator[None]:
     read = set(_keras_states(graph))
     python_state, numpy_state = random.getstate(), _numpy_state()
     yield
+    # First, as Keras draws its seeds from Python's generator.
+    if set(_keras_states(graph)) - read:
+        raise UserCodeError(
+            f"{what} draws random numbers that no seed of ours reaches, by keras.random or a layer with a generator "
+            f"that is not the model's own. {_ADVICE}{where}"
+        )
     if random.getstate() != python_state or _numpy_state() != numpy_state:
         raise UserCodeError(
             f"{what} draws from the global generator of Python's random or of NumPy, once, while it is traced, and no "
@@ -60,11 +66,6 @@ def refused(what: str, where: str = "") -> Iterator[None]:
                 f"{what} draws random numbers that no seed of ours reaches, by the operation {kind}"
                 f"{f' at {at}' if at else ''}. {_ADVICE}{'' if at else where}"
             )
-    if set(_keras_states(graph)) - read:
-        raise UserCodeError(
-            f"{what} draws random numbers that no seed of ours reaches, by keras.random or a layer with a generator "
-            f"that is not the model's own. {_ADVICE}{where}"
-        )
 
 
 def place_of(operation: tf.Operation) -> Place | None:
@@ -182,6 +183,12 @@ def _categorical(logits, num_samples, seed, output_dtype=tf.int64):
     return tf.random.stateless_categorical(logits, num_samples, seed, output_dtype)
 
 
+def _shuffle(value, seed):
+    # By rows, as the operation itself has no gradient.
+    rows = tf.range(tf.shape(value)[0])
+    return tf.gather(value, tf.random.experimental.stateless_shuffle(rows, seed))
+
+
 _LOCK = threading.RLock()
 _STATELESS: dict[str, Callable] = {
     "random_uniform": lambda shape, dtype, seed: tf.random.stateless_uniform(shape, seed, dtype=dtype),
@@ -190,6 +197,6 @@ _STATELESS: dict[str, Callable] = {
     ),
     "random_standard_normal": lambda shape, dtype, seed: tf.random.stateless_normal(shape, seed, dtype=dtype),
     "truncated_normal": lambda shape, dtype, seed: tf.random.stateless_truncated_normal(shape, seed, dtype=dtype),
-    "random_shuffle": tf.random.experimental.stateless_shuffle,
+    "random_shuffle": _shuffle,
     "multinomial": _categorical,
 }

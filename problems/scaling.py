@@ -8,6 +8,8 @@ import tensorflow as tf
 from problems import descriptions
 from problems.problem import Parameters, Problem, split_seed
 
+LARGEST_LOG_RANGE = 40  # Second derivatives have the square of a factor, which is to be a float32.
+
 
 class RandomScaling(Problem):
     """f_c(theta) = f(c theta), with c IID exp(U[-log_range, log_range]) for each coordinate (Lv et al. 2017, 4.1).
@@ -17,7 +19,7 @@ class RandomScaling(Problem):
 
     Args:
       problem: f.
-      log_range: at least 0.
+      log_range: at least 0, at most 40.
 
     Raises:
       ValueError: `log_range` out of range.

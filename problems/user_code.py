@@ -40,7 +40,10 @@ _TRACED_ADVICE = (
 
 
 class UserCodeError(ValueError):
-    """A user's own code raised: where, at which line, and what. What it raised is the `__cause__`."""
+    """A user's own code raised: where, at which line, and what.
+
+    What it raised is the `__cause__`, or, as TensorFlow's compiled functions drop that, the `__context__`.
+    """
 
 
 class Place(NamedTuple):

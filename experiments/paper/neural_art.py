@@ -236,6 +236,8 @@ def _epochs(folder: Path, options: dict[str, Any]) -> int:
     if not (folder / saved_optimizer.CONFIG).is_file():
         return 0
     trained = saved_optimizer.read(folder)[0]["metadata"]
+    if not isinstance(trained.get("problem_options"), dict) or not isinstance(trained.get("epochs"), int):
+        raise ValueError(f"{str(folder)!r} does not say how its optimizer was trained. Choose another --runs.")
     if {"size": 64, **trained["problem_options"]} != options:
         raise ValueError(
             f"{str(folder)!r} holds an optimizer that was trained on {trained['problem_options']}. Choose another "

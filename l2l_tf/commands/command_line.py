@@ -26,7 +26,7 @@ OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
 _USER_ERRORS = (
     ("problems.datasets", "DatasetNotPreparedError"),
-    ("l2l_tf.training.loop.loop.loop.loop.loop.loop", "TrainingDivergedError"),
+    ("l2l_tf.training.loop", "TrainingDivergedError"),
     # A full disk, a folder that cannot be written, too little memory, as TensorFlow tells them.
     ("tensorflow.python.framework.errors_impl", "ResourceExhaustedError"),
     ("tensorflow.python.framework.errors_impl", "FailedPreconditionError"),
@@ -136,6 +136,11 @@ def check_problem(
     for part, own_options in catalogue.parts(name, options):
         catalogue.check_files(part, own_options)
         folder = data_dir or options.get("data_dir") or own_options.get("data_dir")
+        if not data_dir and "://" in (folder or "").removeprefix("file://"):
+            # Options may have come with somebody's optimizer: what goes over the network is for the user to say.
+            raise ValueError(
+                f"A data_dir in options is a folder of this machine; name others by --data_dir. Received: {folder!r}."
+            )
         found += [(dataset, folder) for dataset in catalogue.needed_datasets(part, own_options)]
     options = catalogue.resolved(name, options)
     if not found:

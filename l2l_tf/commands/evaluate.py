@@ -29,6 +29,8 @@ FLAGS = flags.FlagValues()
 LEARNED = "L2L"
 CLASSICS = baselines.NETWORKS
 TUNING = "tuning.json"
+# Draws are counted in int32, and the losses of all steps kept.
+_MOST_DRAWS, _MOST_STEPS = 2**31 - 2, 10**9
 
 
 def _define(kind, name, help_text, default=None, **limits):
@@ -47,8 +49,8 @@ _define(
     "Folder of a saved optimizer, or the name of a pretrained one; name=folder,name=folder,... compares several. "
     f"Without it {LEARNED} is the untrained network.",
 )
-_define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_bound=1)
-_define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1)
+_define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_bound=1, upper_bound=_MOST_DRAWS)
+_define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1, upper_bound=_MOST_STEPS)
 _define(flags.DEFINE_string, "problem", "A problem's name, or package.module:attribute.", "simple")
 command_line.define_json("problem_options", None, "Options of the problem, added to those it was trained on.", FLAGS)
 _define(
@@ -59,7 +61,14 @@ _define(
 )
 _define(flags.DEFINE_float, "learning_rate", "Of the hand-designed optimizers, without --tune.", 0.001, lower_bound=0)
 _define(flags.DEFINE_boolean, "tune", "Search each hand-designed optimizer's learning rate for this problem.", False)
-_define(flags.DEFINE_integer, "tuning_epochs", "Draws for each learning rate of the search.", 10, lower_bound=1)
+_define(
+    flags.DEFINE_integer,
+    "tuning_epochs",
+    "Draws for each learning rate of the search.",
+    10,
+    lower_bound=1,
+    upper_bound=_MOST_DRAWS // 10,
+)
 _define(
     flags.DEFINE_string,
     "tuning_cache",
@@ -100,6 +109,8 @@ def request_from_flags() -> Request:
     trained_on = {name: saved_optimizer.read(folder)[0].get("metadata", {}) for name, folder in folders.items()}
     if FLAGS.tune and FLAGS["learning_rate"].present:
         raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
+    if not FLAGS.learning_rate <= 1e30:
+        raise ValueError(f"--learning_rate is a number of at least 0, at most 1e30. Received: {FLAGS.learning_rate}.")
     problem, options = _problem(trained_on, folders)
     options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
     if (

@@ -82,6 +82,7 @@ _define(
     "Short runs to choose the learning rate by.",
     0,
     lower_bound=0,
+    upper_bound=10_000,
 )
 _define(flags.DEFINE_integer, "learning_rate_trial_epochs", "Epochs of each; by default a tenth of num_epochs.")
 _define(

@@ -6,19 +6,21 @@ All kinds of application have the same members:
     initial_state()                 -> a name for checkpoints and h_0, tensor by tensor
     __call__(observation, state)    -> updates, next state
 
-A coordinate whose gradient is not usable (`dtypes.is_usable`) gets the update 0 and keeps its state. What several
-coordinates share (a step count, the row of a convolution kernel) is said at each kind.
+A coordinate whose gradient is not usable (`dtypes.is_usable`) gets the update 0 and keeps its state. So does one that
+has had no gradient but 0 since the beginning (`waiting.awake`): its first gradient that is not 0 is its first step.
+What several coordinates share (a step count, the row of a convolution kernel) is said at each kind.
 """
 
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
 from tensorflow.python.ops.resource_variable_ops import ResourceVariable as _ResourceVariable
 
+from l2l_tf.deployment import waiting
 from l2l_tf.fast import blocks, compiled, native, packing
 from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
 from l2l_tf.networks.dtypes import is_usable
@@ -68,7 +70,8 @@ class Blocks:
     """A network of LSTM layers over its rows in blocks: independent compiled calls that the executor runs in parallel.
 
     The state stays cut into blocks `[S, rows]`, feature-major, from step to step. A row (a coordinate; with
-    KernelDeepLSTM, a kernel) with a gradient that is not usable stays as it is.
+    KernelDeepLSTM, a kernel) with a gradient that is not usable stays as it is, and so does one whose gradients were 0
+    so far.
 
     Args:
       network: the network.
@@ -95,7 +98,7 @@ class Blocks:
         self._state_dtype = state_dtype
         hidden_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc"]
         self._state_sizes = (*[1] * rule.num_own, *hidden_sizes)
-        self._step = _compiled_step(rule, self._state_sizes, state_dtype)
+        self._step = _compiled_step(rule, self._state_sizes, state_dtype, network.waits)
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         for i in range(self._layout.num_blocks):
@@ -156,15 +159,19 @@ def layout(num_rows: int) -> blocks.Layout:
 
 
 @functools.cache
-def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
+def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str, waits: bool):
     """weights, gradients `[size, n]`, state `[S, n]` -> update, next state. Kept: new graphs find it compiled."""
     network_step = compiled.calls(rule).step
 
     def step(weights, gradients, state):
         usable = is_usable(gradients)
         moves = tf.reduce_all(usable, 0, keepdims=True)
+        gradients = tf.where(usable, gradients, 0.0)
         before = tuple(tf.split(tf.cast(state, tf.float32), state_sizes)) if state_sizes else ()
-        update, after = network_step(weights, tf.where(usable, gradients, 0.0), before)
+        # Running averages and the count of steps tell by themselves.
+        if waits:
+            moves &= waiting.rows_awake(gradients, before[: rule.num_own] or before)
+        update, after = network_step(weights, gradients, before)
         next_state = tf.cast(tf.concat(after, 0), state_dtype) if after else state
         return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
 
@@ -175,8 +182,9 @@ class Whole:
     """Any network, by its own call on all of its parameters.
 
     Entries of the state that belong to a coordinate, by their place (a row for each coordinate) or by their name
-    and shape (a slot for each parameter), keep their value where the gradient is not usable. Other entries go on as
-    if the gradient were 0 there.
+    and shape (a slot for each parameter), keep their value where the gradient is not usable, or was 0 in every step so
+    far. Other entries go on as if the gradient were 0 there. A rule that keeps nothing for a coordinate cannot tell,
+    and moves it.
 
     Args:
       network: the network.
@@ -191,7 +199,7 @@ class Whole:
         initial = network.initial_state(_zeros(parameters))
         self._like = tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), initial)
         self._paths = list(_paths(self._like))
-        self._owners = list(_owners(self._like, parameters))
+        self._owners = list(owners(self._like, parameters))
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         initial = self._network.initial_state(_zeros(self._parameters))
@@ -202,9 +210,13 @@ class Whole:
         own = self.own(observation)
         usable = {name: is_usable(gradient) for name, gradient in own.gradients.items()}
         clean = {name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in own.gradients.items()}
+        moves = usable
+        if self._network.waits:
+            entries = self._entries(state)
+            moves = {name: usable[name] & waiting.awake(clean[name], entries[name]) for name in clean}
         updates, next_state = self._network(own._replace(gradients=clean), self.packed(state))
-        updates = {name: tf.where(usable[name], u, tf.zeros_like(u)) for name, u in updates.items()}
-        return updates, self._kept(usable, state, tf.nest.flatten(next_state))
+        updates = {name: tf.where(moves[name], u, tf.zeros_like(u)) for name, u in updates.items()}
+        return updates, self._kept(moves, state, tf.nest.flatten(next_state))
 
     def own(self, observation: Observation) -> Observation:
         """What is of the network's own parameters."""
@@ -217,13 +229,31 @@ class Whole:
         """The state as the network has it."""
         return tf.nest.pack_sequence_as(self._like, list(state))
 
-    def _kept(self, usable: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
+    def _entries(self, state: list[tf.Tensor]) -> dict[str, list[tf.Tensor]]:
+        """Of each parameter the entries of the state that belong to its coordinates, the parameter's axes first."""
+        own: dict[str, list[tf.Tensor]] = {name: [] for name in self._parameters}
+        for owner, entries in zip(self._owners, state):
+            if self._is_slot(owner, entries):
+                own[owner].append(entries)
+            elif self._is_rows(entries):
+                parts = tf.split(entries, [math.prod(p.shape) for p in self._parameters.values()])
+                for (name, p), part in zip(self._parameters.items(), parts):
+                    own[name].append(tf.reshape(part, [*p.shape, math.prod(entries.shape[1:])]))
+        return own
+
+    def _is_slot(self, owner: str | None, entries: tf.Tensor) -> TypeGuard[str]:
+        return owner is not None and entries.shape == self._parameters[owner].shape
+
+    def _is_rows(self, entries: tf.Tensor) -> bool:
+        return entries.shape.rank > 0 and entries.shape[0] == self._num_coordinates
+
+    def _kept(self, moves: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
         kept = []
         for owner, before, after in zip(self._owners, state, next_state):
-            if owner is not None and before.shape == self._parameters[owner].shape:
-                after = tf.where(usable[owner], after, before)
-            elif before.shape.rank and before.shape[0] == self._num_coordinates:
-                rows = tf.concat([tf.reshape(mask, [-1]) for mask in usable.values()], 0)
+            if self._is_slot(owner, before):
+                after = tf.where(moves[owner], after, before)
+            elif self._is_rows(before):
+                rows = tf.concat([tf.reshape(mask, [-1]) for mask in moves.values()], 0)
                 after = tf.where(tf.reshape(rows, [-1] + [1] * (before.shape.rank - 1)), after, before)
             kept.append(after)
         return kept
@@ -290,15 +320,15 @@ def _paths(nest: Any, path: tuple = ()) -> Iterator[tuple]:
         yield path
 
 
-def _owners(nest: Any, parameters: Mapping[str, tf.TensorSpec], owner: str | None = None) -> Iterator[str | None]:
+def owners(nest: Any, parameters: Mapping[str, tf.TensorSpec], owner: str | None = None) -> Iterator[str | None]:
     """For each leaf the parameter that it is a slot of: the key in a dictionary by parameters' names, or None."""
     if isinstance(nest, Mapping):
         by_name = set(nest) <= set(parameters)
         for key in sorted(nest):
-            yield from _owners(nest[key], parameters, key if by_name else None)
+            yield from owners(nest[key], parameters, key if by_name else None)
     elif isinstance(nest, (tuple, list)):
         for part in nest:
-            yield from _owners(part, parameters)
+            yield from owners(part, parameters)
     else:
         yield owner
 

@@ -1,17 +1,15 @@
 """LearnedOptimizer: a trained update rule as a Keras optimizer."""
 
 import collections
-import contextlib
 import math
-import numbers
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from l2l_tf.deployment import keras_serialization, keras_variables
+from l2l_tf.deployment import keras_options, keras_serialization, keras_variables
 from l2l_tf.deployment.application import (
     STATE_DTYPES,
     Application,
@@ -20,9 +18,11 @@ from l2l_tf.deployment.application import (
     applications,
     check_state_dtype,
 )
+from l2l_tf.deployment.gathering import Gathering
 from l2l_tf.networks import Observation
 from l2l_tf.networks.dtypes import at_least_float32, is_usable
 from l2l_tf.pretrained import sources
+from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 
 _OBSERVED = frozenset({"gradients", "parameters", "step"})
@@ -43,11 +43,15 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     A variable without a gradient, or left out of a call, keeps its value and state. So does a coordinate whose
     gradient is NaN, infinite or beyond 1e15, whose square is no float; `nonfinite_gradients` counts these. (Keras clips
-    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.) Sparse gradients of
-    embeddings are made dense: the state of every row moves on, as it did in meta-training.
+    before: `global_clipnorm` turns one NaN into NaN everywhere, and the whole step is left out.)
 
-    `weight_decay` is Keras's own: variables shrink by `weight_decay * learning_rate` of themselves each step. At the
-    learning rate of 1, useful values are a thousandth of what they are with Adam.
+    A coordinate whose gradient was 0 in every step so far keeps its value and its state exactly: rows of an embedding
+    that no minibatch has shown, say. Sparse gradients are made dense: from its first gradient on, a row moves in every
+    step, as it did in meta-training.
+
+    `weight_decay` is AdamW's, as Keras has it: theta <- (1 - learning_rate weight_decay) theta + learning_rate u. The
+    gradients know nothing of it. Take the product of AdamW's two numbers: at the learning rate of 1,
+    AdamW(1e-3, weight_decay=0.004) is `weight_decay=4e-6`.
 
     The state takes 8 bytes a parameter for each LSTM cell (2 layers of 20: 320, 40 times Adam's), 4 with
     `state_dtype="bfloat16"`.
@@ -82,13 +86,14 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         name: str = "learned_optimizer",
         **options,
     ):
-        if isinstance(learning_rate, numbers.Real):
+        learning_rate = arguments.plain(learning_rate)
+        if isinstance(learning_rate, int | float):  # Otherwise a schedule, of which Keras knows.
+            arguments.check_factor("LearnedOptimizer", learning_rate=learning_rate)
             learning_rate = float(learning_rate)
-            if not math.isfinite(learning_rate):
-                raise ValueError(f"learning_rate multiplies the update and is finite. Received: {learning_rate}.")
-        if state_dtype not in STATE_DTYPES:
+        options = arguments.plain(options)
+        if not isinstance(state_dtype, str) or state_dtype not in STATE_DTYPES:
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
-        super().__init__(learning_rate=learning_rate, name=name, **options)
+        super().__init__(learning_rate=learning_rate, name=name, **keras_options.checked(options))
         if isinstance(source, dict):
             source = keras_serialization.from_config(source)
         self.network = sources.resolve(source, net_assignments).networks
@@ -96,7 +101,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
         self.nonfinite_gradients: keras.Variable | None = None
-        self._gathering = _Gathering()
+        self._gathering = Gathering()
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the state for `variables`."""
@@ -105,7 +110,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         variables = list(variables)
         _check_once(variables)
         names = _names(variables)
-        parameters = {n: tf.TensorSpec(v.shape, at_least_float32(v.dtype)) for n, v in zip(names, variables)}
+        parameters = {n: tf.TensorSpec(v.shape, _dtype(v)) for n, v in zip(names, variables)}
         with tf.init_scope():
             # A model that is frozen has no variables for assignments to fit.
             made = applications(self.network, parameters, self.state_dtype) if variables else {}
@@ -116,7 +121,15 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         owned = {name for application in made.values() for name in application.names}
         if idle := [name for name in names if name not in owned]:
             warnings.warn(f"No network owns {idle}; they are not trained. See net_assignments.", stacklevel=2)
-        self.nonfinite_gradients = self.add_variable((), dtype="int64", name="nonfinite_gradients")
+        try:
+            self.nonfinite_gradients = self.add_variable((), dtype="int64", name="nonfinite_gradients")
+        except tf.errors.InvalidArgumentError as error:
+            # The first variable whose type no other optimizer has in its place.
+            raise ValueError(
+                "A tf.train.Checkpoint of a model with another optimizer was restored, and its state waits for this "
+                "one's. Restore it into a model without an optimizer, and give its get_weights() to this model's "
+                f"set_weights(). Received: {' '.join(str(error).split())}"
+            ) from None
         self._state = {}
         for network, application in made.items():
             with tf.init_scope():
@@ -261,44 +274,6 @@ class _Hidden:
         self.value = value
 
 
-class _Gathering:
-    """Collects what Keras passes to `update_step` variable by variable, until a whole update is there.
-
-    Under a strategy with replicas, Keras passes every variable once for each replica, in the same order; the n-th
-    time of a variable belongs to the n-th replica.
-    """
-
-    def __init__(self):
-        self._expected = 0
-        self._open: list[dict[int, tuple[Any, Any]]] = []
-
-    @property
-    def is_open(self) -> bool:
-        return self._expected > 0
-
-    @contextlib.contextmanager
-    def expecting(self, number: int) -> Iterator[None]:
-        """Within, a whole update is `number` variables; what was left of one that failed is dropped."""
-        self._expected = number
-        self._open = []
-        try:
-            yield
-        finally:
-            self._expected = 0
-
-    def add(self, index: int, gradient: Any, variable: Any) -> dict[int, tuple[Any, Any]] | None:
-        """The gradients and variables by index, if this was the last of them."""
-        gathered = next((pairs for pairs in self._open if index not in pairs), None)
-        if gathered is None:
-            gathered = {}
-            self._open.append(gathered)
-        gathered[index] = (gradient, variable)
-        if len(gathered) < self._expected:
-            return None
-        self._open.remove(gathered)
-        return gathered
-
-
 def _check_observes(network: AssignedNetworks) -> None:
     for name, member in network.networks.items():
         if unseen := sorted(member.observes - _OBSERVED):
@@ -320,6 +295,12 @@ def _names(variables: Sequence[Any]) -> list[str]:
             name = f"{path}_{number}"
         names.append(name)
     return names
+
+
+def _dtype(variable: Any) -> tf.DType:
+    """The type that a variable is updated in. Integers have no gradients, and wait like others that are given none."""
+    dtype = tf.as_dtype(variable.dtype)
+    return tf.float32 if dtype.is_integer or dtype.is_bool else at_least_float32(dtype)
 
 
 def _check_once(variables: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.deployment import export_folder
+from l2l_tf.deployment import application, export_folder, waiting
 from l2l_tf.fast.rules import updates_rows
 from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.networks.lstm import DeepLSTM
@@ -23,6 +23,7 @@ from l2l_tf.saving import provenance
 
 FORMAT_VERSION = 1
 Shapes = Mapping[str, Sequence[int]]
+_ROWS = object()  # The place of states with a row for each coordinate.
 _OBSERVED = {"parameters": [None], "loss": [], "step": [], "validation_loss": []}
 
 
@@ -42,7 +43,8 @@ def export_saved_model(source: sources.Source, path: str | Path, shapes: Shapes 
     PerParameterMLP takes the coordinates of a call as one tensor's: call it for each tensor, or give `shapes`.
 
     A coordinate (a row) whose gradient is NaN, infinite or beyond 1e15 gets the update 0 and keeps its rows of the
-    state; what coordinates share goes on as if the gradient were 0.
+    state; what coordinates share goes on as if the gradient were 0. So does one whose gradient was 0 in every step
+    so far.
 
     The folder is written beside `path` and moved there once it is complete. An export that stood there is replaced.
 
@@ -83,6 +85,7 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: 
     specs = [[None if i != j else i for i, j in zip(left.shape, right.shape)] for left, right in zip(one, two)]
     structure = network.initial_state(_parameters(network, 1, size, shapes))
     state_specs = [tf.TensorSpec(shape, h.dtype, name=f"state_{i}") for i, (h, shape) in enumerate(zip(one, specs))]
+    places = _places(structure, specs, shapes)
     observed = [field for field in _OBSERVED if field in network.observes]
     observed_shapes = _OBSERVED | {"parameters": [fixed]}
     observed_specs = [tf.TensorSpec(observed_shapes[field], tf.float32, name=field) for field in observed]
@@ -122,9 +125,11 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: 
         clean = tf.where(usable, gradients, tf.zeros_like(gradients))
         updates, next_state = _step(network, clean, packed, dict(zip(observed, seen)), shapes)
         moves = usable if size is None else tf.reduce_all(usable, 1)
+        if network.waits:
+            moves &= _awake(clean, state, places, shapes)
         kept = [
-            _where_rows(moves, after, before) if spec[:1] == [None] else after
-            for after, before, spec in zip(tf.nest.flatten(next_state), state, specs)
+            _where_rows(moves, after, before) if place is _ROWS else after
+            for after, before, place in zip(tf.nest.flatten(next_state), state, places)
         ]
         return _where_rows(moves, updates, tf.zeros_like(updates)), kept
 
@@ -161,6 +166,35 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: 
     module.initial_state, module.update, module.metadata = initial_state, update, metadata
     module.serve_initial_state, module.serve_update = serve_initial_state, serve_update
     return module
+
+
+def _places(structure: Any, specs: Sequence[list[int | None]], shapes: Shapes | None) -> list[Any]:
+    """Whose each tensor of the state is: `_ROWS`, a row for each coordinate; a parameter's name, of which it is a slot;
+    or None."""
+    if shapes is None:
+        return [_ROWS if spec[:1] == [None] else None for spec in specs]
+    parameters = {name: tf.TensorSpec(shape) for name, shape in shapes.items()}
+    number = sum(math.prod(shape) for shape in shapes.values())
+    slots = [
+        owner if owner is not None and tuple(spec) == tuple(shapes[owner]) else None
+        for owner, spec in zip(application.owners(structure, parameters), specs)
+    ]
+    return [_ROWS if slot is None and spec[:1] == [number] else slot for slot, spec in zip(slots, specs)]
+
+
+def _awake(gradients: tf.Tensor, state: Sequence[tf.Tensor], places: Sequence[Any], shapes: Shapes | None) -> tf.Tensor:
+    """Which coordinates, or rows, have had a gradient other than 0 (`waiting`), `[n]`."""
+    rows = [entries for entries, place in zip(state, places) if place is _ROWS]
+    if shapes is None:
+        return waiting.awake(tf.reduce_max(tf.abs(gradients), list(range(1, gradients.shape.rank))), rows)
+    if rows:
+        return waiting.awake(gradients, rows)
+    slots: dict[str, list[tf.Tensor]] = {name: [] for name in shapes}
+    for entries, place in zip(state, places):
+        if place in slots:
+            slots[place].append(entries)
+    parts = _parts(gradients, shapes)
+    return tf.concat([tf.reshape(waiting.awake(parts[name], own), [-1]) for name, own in slots.items()], 0)
 
 
 def _where_rows(rows: tf.Tensor, then: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:

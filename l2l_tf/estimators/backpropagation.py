@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
-from l2l_tf.unrolling import unroll
+from l2l_tf.unrolling import arguments, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.run import Run
@@ -12,6 +12,7 @@ from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 
+@arguments.checked
 def truncated_backpropagation(
     problem: Problem,
     network: AssignedNetworks,

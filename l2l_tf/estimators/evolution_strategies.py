@@ -7,12 +7,14 @@ from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.moments import Moments
 from l2l_tf.estimators.perturbation import Perturbations, costs, run_after
 from l2l_tf.networks.network import Network
+from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.run import Run
 from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 
+@arguments.checked
 def evolution_strategies(
     problem: Problem,
     network: Network,

@@ -8,6 +8,7 @@ from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.perturbation import Perturbations, costs, run_after
 from l2l_tf.networks.network import Network, Tensors
+from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.run import Run
 from l2l_tf.unrolling.unroll import OuterGradient
@@ -28,6 +29,7 @@ class Particles(NamedTuple):
     perturbations: list[tf.Tensor]
 
 
+@arguments.checked
 def persistent_evolution_strategies(
     problem: Problem,
     network: Network,

@@ -29,12 +29,10 @@ class Perturbations:
       variables: phi.
 
     Raises:
-      ValueError: a standard deviation that is not above 0, or too few pairs.
+      ValueError: too few pairs.
     """
 
     def __init__(self, network: Network, std: float, pairs: int, fewest_pairs: int = 1):
-        if not 0 < std < math.inf:
-            raise ValueError(f"The perturbations' standard deviation is above 0. Received: {std}.")
         if pairs < fewest_pairs:
             raise ValueError(f"This estimator takes at least {fewest_pairs} perturbations. Received: {pairs}.")
         self.std = std

@@ -11,7 +11,7 @@ from l2l_tf.evaluation.report import Result
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.networks.network import Network
 from l2l_tf.saving import saved_optimizer
-from l2l_tf.unrolling import seeds
+from l2l_tf.unrolling import arguments, seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems.problem import Problem
 
@@ -85,6 +85,7 @@ def run(
     return Result(contender.name, curves, contender.learned, contender.learning_rate, contender.details)
 
 
+@arguments.checked
 def evaluate(
     optimizer: str | Path | Network,
     problem: Problem,
@@ -115,8 +116,6 @@ def evaluate(
       SavedOptimizerError: `optimizer` is neither a pretrained name nor the folder of a saved optimizer.
       ValueError: a number or a split is out of range.
     """
-    if num_draws < 1:
-        raise ValueError(f"An evaluation takes at least 1 draw. Received: num_draws={num_draws}.")
     if not isinstance(optimizer, Network):
         optimizer = saved("", pretrained.folder(str(optimizer)), problem).network
     evaluator = Evaluator(problem, optimizer, num_steps, held_out_splits)

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from l2l_tf import fast
 from l2l_tf.networks.network import Network
-from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling import arguments, seeds, unroll
 from l2l_tf.unrolling.soundness import Soundness
 from problems import calling
 from problems.problem import Problem
@@ -78,6 +78,7 @@ class Evaluator:
       ValueError: a split that the problem does not have, or steps out of range.
     """
 
+    @arguments.checked
     def __init__(
         self,
         problem: Problem,
@@ -86,8 +87,6 @@ class Evaluator:
         held_out_splits: Sequence[str] = (),
         held_out_steps: Sequence[int] = (),
     ):
-        if num_steps < 1:
-            raise ValueError(f"An evaluation takes at least 1 step. Received: num_steps={num_steps}.")
         for split in held_out_splits:
             known = [*problem.held_out_splits, *problem.averaged_splits]
             if split not in known:
@@ -106,11 +105,15 @@ class Evaluator:
             return run, averages
 
         @tf.function(autograph=False)
-        def held_out(run, split, averages):
+        def held_out(run, averages):
             f = run.parameters, run.instance
-            if split in problem.averaged_splits:
-                return calling.call(problem.averaged_loss, *f, split, averages.values())
-            return calling.call(problem.held_out_loss, *f, split)
+            # All at once: a function of the split would be traced for each, of which TensorFlow warns.
+            return {
+                split: calling.call(problem.averaged_loss, *f, split, averages.values())
+                if split in problem.averaged_splits
+                else calling.call(problem.held_out_loss, *f, split)
+                for split in held_out_splits
+            }
 
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
@@ -162,8 +165,9 @@ class Evaluator:
             piece, run, averages = self._advance(run, end - begin, averages)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])
             seconds += time.perf_counter() - began
-            for split in self._held_out_splits:
-                held_out[split].append(float(self._held_out(run, split, averages)))
+            if held_out:
+                for split, loss in self._held_out(run, averages).items():
+                    held_out[split].append(float(loss))
             began = time.perf_counter()
         return np.concatenate(losses), held_out, seconds
 

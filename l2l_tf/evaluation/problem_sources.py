@@ -33,4 +33,4 @@ def is_of_the_catalogue(problem: Problem) -> bool:
 
 
 def _names(problem: Problem) -> list[str]:
-    return [name for name, _ in catalogue.parts(problem.name, problem.options)]
+    return [catalogue.find(name) for name, _ in catalogue.parts(problem.name, problem.options)]

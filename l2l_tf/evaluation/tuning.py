@@ -23,6 +23,7 @@ from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.evaluation.tuning_draws import TuningDraws
 from l2l_tf.networks.classic import Classic
 from l2l_tf.saving import provenance
+from l2l_tf.unrolling import arguments
 from problems import catalogue
 from problems.problem import Problem
 
@@ -82,6 +83,7 @@ class Search(NamedTuple):
     safe: bool
 
 
+@arguments.checked
 def tune(
     problem: Problem,
     optimizer: str,
@@ -115,10 +117,8 @@ def tune(
       ValueError: an optimizer without a grid, less than 1 step or draw, no draw that is finite at the rate 0, or no
         rate that gave a finite loss.
     """
-    if optimizer not in GRIDS:
+    if not isinstance(optimizer, str) or optimizer not in GRIDS:
         raise ValueError(f"Learning rates are searched for {sorted(GRIDS)}. Received: {optimizer!r}.")
-    if num_draws < 1:
-        raise ValueError(f"A search takes at least 1 draw. Received: num_draws={num_draws}.")
     split = "validation" if "validation" in problem.held_out_splits else None
     grid = grid or GRIDS[optimizer]
     network = networks.get(optimizer)

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from l2l_tf.fast import native
 from l2l_tf.fast.outer_gradient import ROWS_PER_BLOCK, applies
-from l2l_tf.fast.parts import parts_of
+from l2l_tf.fast.parts import Part, parts_of
 from l2l_tf.networks.network import Network, Observation, Tensors
 from l2l_tf.unrolling import unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -19,11 +19,11 @@ from problems.problem import Problem
 class _InParts(Network):
     """Networks in parts as one network; its state is in the parts' own form, between `enter` and `leave`."""
 
-    def __init__(self, network: AssignedNetworks, parameters: Tensors, rows_per_block: int, in_native_code: bool):
+    def __init__(self, network: AssignedNetworks, parts: dict[str, Part]):
         super().__init__({}, name="in_parts")
         self.observes = network.observes
         self._network = network
-        self._parts = parts_of(network, parameters, rows_per_block, in_native_code=in_native_code)
+        self._parts = parts
 
     def initial_state(self, parameters: Tensors) -> dict[str, Any]:
         return self.enter(self._network.initial_state(parameters))
@@ -76,7 +76,8 @@ def costs_along(
     """
     if not (in_blocks and applies(network, run.parameters)):
         return unroll.costs_along(problem, network, run, num_steps, objective)
-    in_parts = _InParts(network, run.parameters, rows_per_block, in_native_code)
+    # Outside of the network's constructor, which is no part of the graph: the parts hold what is computed of phi.
+    in_parts = _InParts(network, parts_of(network, run.parameters, rows_per_block, in_native_code=in_native_code))
     losses, outer_losses, end = unroll.costs_along(problem, in_parts, in_parts.entered(run), num_steps, objective)
     return losses, outer_losses, in_parts.left(end, run)
 
@@ -97,6 +98,6 @@ def _along(steps: Callable, problem: Problem, network: Network, run: Run, num_st
     """What `steps` gives, the run last. Without native code XLA would compile for longer than it gains."""
     if native.operations() is None or not applies(network, run.parameters):
         return steps(problem, network, run, num_steps)
-    in_parts = _InParts(network, run.parameters, ROWS_PER_BLOCK, True)
+    in_parts = _InParts(network, parts_of(network, run.parameters, ROWS_PER_BLOCK))
     *results, end = steps(problem, in_parts, in_parts.entered(run), num_steps)
     return *results, in_parts.left(end, run)

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from l2l_tf.fast import forward, vectorization
+from l2l_tf.fast.arrays import bytes_of
 from l2l_tf.fast.members import members_network, native_for
+from l2l_tf.fast.memory import DEFAULT_BUDGET
 from l2l_tf.fast.outer_gradient import applies
 from l2l_tf.networks.network import Network, Observation, Tensors
 from l2l_tf.unrolling import optimizee, population, seeds
@@ -24,9 +26,11 @@ from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
 
+LARGEST = 10_000  # Coordinates of a member, beyond which members run one by one: a step of each fills the machine.
 _GROUP = 20_000  # Coordinates of the members of a group: their features fit into a core's cache.
 _COMPILED_FROM = 16_384  # Coordinates of all members from which compiling pays.
 _CHUNK = 10  # Steps of a compiled call without native code.
+_COPIES = 4  # Of parameters and state in a step: before, after, and what becomes of them in between.
 
 
 def costs_along(
@@ -36,12 +40,15 @@ def costs_along(
     num_steps: int,
     objective: Objective,
     in_blocks: bool = True,
+    memory_budget: int = DEFAULT_BUDGET,
 ) -> tuple[tf.Tensor, tf.Tensor, dict[str, Any]]:
     """`population.costs_along`, in the way that suits the members. Call it from a `tf.function`.
 
     Args:
       problem, network, members, num_steps, objective: see `population.costs_along`.
       in_blocks: False takes the readable path everywhere. The two agree to rounding.
+      memory_budget: bytes that the steps of all members at work may take; the others wait for their turn. What members
+        are given and where they end is not part of it.
     """
     one_by_one = functools.partial(
         population.costs_along,
@@ -52,20 +59,24 @@ def costs_along(
         return one_by_one(*arguments)
     first, coordinates = _first(members), _coordinates(members)
     operations = native_for(network)
-    if coordinates > _GROUP // 2 or (operations is None and applies(network, first.parameters)):
+    if coordinates > LARGEST or (operations is None and applies(network, first.parameters)):
         return one_by_one(*arguments)
     way = vectorization.way(problem, _losses(network, objective), first)
     if not way.vectorises:
         return one_by_one(*arguments)
-    compiled = way.compiles and members.count * coordinates >= _COMPILED_FROM
-    groups = num_groups(members.count, coordinates) if compiled else 1
-    bounds = [members.count * i // groups for i in range(groups + 1)]
+    large = members.count * coordinates >= _COMPILED_FROM
+    # What is left of a step beside native code is quick enough: compiled, it took as long.
+    compiled = operations is None and way.compiles and large
+    size = _GROUP // coordinates if compiled else members.count
+    bytes_each = way.bytes + bytes_of((first.parameters, first.state)) * _COPIES
+    bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large else 1)
     recipe = _Recipe(problem, network, tuple(v.ref() for v in members.variables), objective.of_validation, compiled)
-    results = [
-        _group_along(recipe, members.part(begin, end), num_steps, operations)
-        for begin, end in itertools.pairwise(bounds)
-    ]
-    return results[0] if groups == 1 else tf.nest.map_structure(lambda *of: tf.concat(of, 0), *results)
+    results: list[Any] = []
+    for begin, end in itertools.pairwise(bounds):
+        earlier = results[: max(0, len(results) + 1 - (os.cpu_count() or 1))]  # As many groups at a time as cores.
+        with tf.control_dependencies(tf.nest.flatten(earlier[-1:])):
+            results.append(_group_along(recipe, members.part(begin, end), num_steps, operations))
+    return results[0] if len(results) == 1 else tf.nest.map_structure(lambda *of: tf.concat(of, 0), *results)
 
 
 class _Recipe(NamedTuple):
@@ -84,11 +95,18 @@ class _Recipe(NamedTuple):
     compiled: bool
 
 
-def num_groups(count: int, coordinates: int) -> int:
-    """How many groups of members of so many coordinates each: a multiple of the cores where they are that many."""
-    fewest = math.ceil(count * coordinates / _GROUP)
-    cores = os.cpu_count() or 1
-    return min(count, math.ceil(fewest / cores) * cores)
+def deal(count: int, size: int, at_once: int, cores: int) -> list[int]:
+    """Where the groups of `count` members begin, and the end: a multiple of the cores where they are that many.
+
+    Args:
+      count: of all members.
+      size: of a group, at most.
+      at_once: how many members may be at work at the same time; one a core is, whatever it says.
+      cores: how many groups are at work at the same time.
+    """
+    size = max(1, min(size, at_once // cores))
+    groups = min(count, math.ceil(math.ceil(count / size) / cores) * cores)
+    return [count * i // groups for i in range(groups + 1)]
 
 
 def _group_along(
@@ -142,7 +160,7 @@ def _steps(
     variables = [reference.deref() for reference in recipe.variables]
     members = Members(shared, {**fixed, **moving}, variables, weights)
     network = members_network(recipe.network, members, moving["parameters"], operations)
-    look = _looking(recipe, gradients=True, compiled=recipe.compiled and operations is not None)
+    look = _looking(recipe, gradients=True)
     observes = recipe.network.observes
 
     def body(t, parameters, state, records):
@@ -213,8 +231,7 @@ class _Seen(NamedTuple):
     validation_loss: Any
 
 
-@functools.lru_cache(maxsize=64)
-def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callable[..., _Seen]:
+def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
     """A function from what is shared, what is not, theta `[M, ...]` and the minibatch's seed to what is seen."""
     problem = recipe.problem
     observes_validation = "validation_loss" in recipe.network.observes
@@ -241,7 +258,7 @@ def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callab
         # Several seeds are drawn from one by one.
         return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)
 
-    return tf.function(look, autograph=False, jit_compile=True) if compiled else look
+    return look
 
 
 def _minibatches(members: Members, num_steps: int) -> tf.Tensor:

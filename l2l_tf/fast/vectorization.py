@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from l2l_tf.fast.arrays import bytes_of
 from l2l_tf.unrolling import optimizee
 from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
@@ -30,10 +31,12 @@ class Way(NamedTuple):
     Attributes:
       vectorises: whether all at once.
       compiles: whether by XLA, with the same draws.
+      bytes: that the tensors of one member's losses and gradients take, all of them together.
     """
 
     vectorises: bool
     compiles: bool
+    bytes: int
 
 
 @functools.lru_cache(maxsize=64)
@@ -91,13 +94,21 @@ def _find(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
             problem.name,
             reason,
         )
-        return Way(False, False)
+        return Way(False, False, 0)
     graph = tf.function(losses, autograph=False).get_concrete_function(run).graph
+    taken = max(1, sum(map(_bytes, graph.get_operations())))
     if not draws_alike(graph):
-        return Way(True, False)
+        return Way(True, False, taken)
     flat = tf.nest.flatten(run)
     compiled = tf.function(lambda *own: losses(tf.nest.pack_sequence_as(run, own)), autograph=False, jit_compile=True)
-    return Way(True, not _refusal(lambda: compiled.experimental_get_compiler_ir(*flat)(stage="hlo")))
+    return Way(True, not _refusal(lambda: compiled.experimental_get_compiler_ir(*flat)(stage="hlo")), taken)
+
+
+def _bytes(op: tf.Operation) -> int:
+    """What the outputs of an operation take, of those whose shapes are known; data that is handed in is not its."""
+    if op.type == "Placeholder":
+        return 0
+    return bytes_of([x for x in op.outputs if x.shape.is_fully_defined() and x.dtype.size])
 
 
 def _refusal(attempt: Callable[[], Any]) -> str:

@@ -178,7 +178,7 @@ def find(name: str) -> str:
       ValueError: an unknown name.
     """
     known = {_plain(alias): meant for alias, meant in ALIASES.items()} | {_plain(own): own for own in CATALOGUE}
-    if _plain(name) not in known:
+    if not isinstance(name, str) or _plain(name) not in known:
         raise ValueError(f"Networks are {names()}. Received: {name!r}.")
     return known[_plain(name)]
 
@@ -205,7 +205,7 @@ def renamed(name: str, options: Mapping[str, Any], warn: bool = False) -> dict[s
         raise ValueError(f"{name} takes an option once, by its name here: {twice}. Received: {dict(options)}.")
     if old and warn:
         text = ", ".join(f"{now} was {before}" for before, now in old.items())
-        warnings.warn(f"Options of {name} by their names in the original code: {text}.", FutureWarning, stacklevel=4)
+        warnings.warn(f"Options of {name} by their names in the original code: {text}.", FutureWarning, stacklevel=5)
     return {old.get(option, option): value for option, value in options.items()}
 
 

@@ -104,8 +104,11 @@ def _check(spec: Any, weights: Collection[str], layers: Collection[str] = ()) ->
         _from_keras(spec, 0)
         return
     try:
-        array = np.asarray(spec, np.float64)
-    except (TypeError, ValueError):
+        array = np.asarray(spec)
+        if array.dtype.kind not in "fiu":
+            raise TypeError("no numbers")
+        array = array.astype(np.float64)
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"{WHAT}. Received: {spec!r}.") from None
     if isinstance(spec, bool | np.bool_) or not np.all(np.abs(array) < 1e15):
         raise ValueError(f"Initial weights are finite, and below 1e15. Received: {spec!r}.")

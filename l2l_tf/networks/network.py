@@ -1,6 +1,7 @@
 """The Network contract: an update rule, observations in and updates out."""
 
 import abc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,8 @@ class Network(Configurable, snt.Module, abc.ABC):
       observes: the fields of an Observation that the rule reads.
       coordinatewise: True where the update of a coordinate depends on its own gradients and state alone.
       sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
+      waits: True where a coordinate whose gradient was 0 in every step so far is left as it is once the rule is
+        deployed (`deployment.waiting`). A rule of one's own that moves such coordinates on purpose says False.
       max_coordinates: the most that a function may have, where there is a limit.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
@@ -55,6 +58,7 @@ class Network(Configurable, snt.Module, abc.ABC):
     observes: frozenset[str] = frozenset({"gradients"})
     coordinatewise: bool = False
     sees_shapes: bool = False
+    waits: bool = True
     max_coordinates: int | None = None
 
     def __init__(self, options: dict[str, Any] | None = None, /, name: str | None = None):
@@ -77,9 +81,15 @@ class Network(Configurable, snt.Module, abc.ABC):
         ours = cls._of_package("l2l_tf.")
         return catalogue.enter(ours.__name__, options, tuple(parameters(ours)))
 
-    @classmethod
-    def _making(cls):
-        return tf.init_scope()  # Variables, and what is computed of them, are no part of a graph that is traced.
+    @staticmethod
+    def _made_by(construct):
+        if not tf.inside_function():
+            construct()
+            return
+        # Variables, and what is computed of them, are no part of the graph that is traced. Another thread has none, and
+        # what `tf.function` says of variables does not hold there, other than in `tf.init_scope`.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            pool.submit(construct).result()
 
     @classmethod
     def _plain(cls, option: str, value: Any) -> Any:

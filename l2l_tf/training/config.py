@@ -5,10 +5,20 @@ import json
 from typing import Any
 
 from l2l_tf.training import unroll_schedule
-from l2l_tf.unrolling import assignments, trajectory_weights
+from l2l_tf.unrolling import arguments, assignments, trajectory_weights
+from problems import option_values
 
 ESTIMATORS = ("backpropagation", "es", "pes", "reparameterization", "mix")  # As `estimators.ESTIMATORS`.
 OBJECTIVES = ("training", "validation")  # As `objectives.LOSSES`.
+
+_VALUES = arguments.VALUES | {
+    "problem": option_values.text(),
+    "networks": option_values.dictionary("of networks by name"),
+    "estimator": option_values.one_of(*ESTIMATORS),
+    "objective": option_values.one_of(*OBJECTIVES),
+    "loss_transform": arguments.VALUES["transform"],
+    "unroll_schedule": option_values.one_of(*unroll_schedule.SCHEDULES),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,39 +97,20 @@ class TrainingConfig:
     in_blocks: bool = True
 
     def __post_init__(self):
-        positive = ("num_epochs", "num_steps", "unroll_length", "optimizees_per_step", "evaluation_period")
-        for name in (*positive, "evaluation_epochs", "perturbations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is at least 1. Received: {getattr(self, name)}.")
+        fields = vars(self)
+        option_values.enter("", _VALUES, fields)
+        for name in _VALUES.keys() & fields.keys():
+            object.__setattr__(self, name, option_values.plain(fields[name]))
         if self.num_steps % self.unroll_length:
             raise ValueError(
                 "num_steps is a multiple of unroll_length. "
                 f"Received: num_steps={self.num_steps}, unroll_length={self.unroll_length}."
             )
-        for name in ("learning_rate", "learning_rate_decay", "perturbation_std", "imitation_learning_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is above 0. Received: {getattr(self, name)}.")
-        for name, known in (("estimator", ESTIMATORS), ("objective", OBJECTIVES)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is one of {list(known)}. Received: {getattr(self, name)!r}.")
         if self.estimator == "mix" and self.perturbations < 2:
             raise ValueError("The mix needs at least 2 perturbations, for their variance. Received: perturbations=1.")
-        for name in ("clip_norm", "clip_value"):
-            if (limit := getattr(self, name)) is not None and not limit > 0:
-                raise ValueError(f"{name} is above 0, or None. Received: {limit}.")
-        if self.average_decay is not None and not 0 <= self.average_decay < 1:
-            raise ValueError(f"average_decay is at least 0 and below 1, or None. Received: {self.average_decay}.")
-        if not 0 <= self.imitation_share <= 1:
-            raise ValueError(f"imitation_share lies in 0 to 1. Received: {self.imitation_share}.")
-        if self.random_scaling is not None and not 0 < self.random_scaling < float("inf"):
-            raise ValueError(f"random_scaling is above 0, or None. Received: {self.random_scaling}.")
         self._check_lengths()
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"patience is at least 1, or None. Received: {self.patience}.")
-        if self.rewind is not None and not 1 <= self.rewind < float("inf"):
-            raise ValueError(f"rewind is at least 1, or None. Received: {self.rewind}.")
         if not self.networks:
-            raise ValueError("networks is empty: name at least one.")
+            raise ValueError("networks is empty: name at least one. Received: {}.")
         assignments.check_networks(self.networks)
         if self.net_assignments is not None:
             assignments.check(self.net_assignments, self.networks)
@@ -133,7 +124,7 @@ class TrainingConfig:
             )
         trajectory_weights.check(self.unroll_length, self.loss_weights)
         for num_steps in self.num_steps_curriculum or ():
-            if num_steps < 1 or num_steps % self.unroll_length:
+            if num_steps % self.unroll_length:
                 raise ValueError(
                     "num_steps_curriculum holds multiples of unroll_length. Received: "
                     f"num_steps_curriculum={self.num_steps_curriculum}, unroll_length={self.unroll_length}."

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from l2l_tf import fast, networks
@@ -14,10 +15,11 @@ from l2l_tf.networks.dtypes import all_finite
 from l2l_tf.networks.network import Network
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.training.outer_optimizer import OuterOptimizer, OuterStep
-from l2l_tf.unrolling import fitting, seeds, unroll
+from l2l_tf.unrolling import arguments, fitting, seeds, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 from l2l_tf.unrolling.objectives import trajectory_objective
 from l2l_tf.unrolling.run import Run
+from problems import option_values
 from problems.problem import Problem
 
 DEFAULT_NETWORKS = {
@@ -30,6 +32,13 @@ DEFAULT_NETWORKS = {
             "scale": 0.01,
         },
     }
+}
+
+
+_CONFIG = {
+    "net": option_values.text(),
+    "net_options": option_values.or_none(option_values.dictionary("of the network's options")._replace(kept=True)),
+    "net_path": option_values.or_none(option_values.text()),
 }
 
 
@@ -60,6 +69,7 @@ class MetaOptimizer:
         self._ask_problem = [name for name, config in configs.items() if _asks_problem(config)]
         self.net_assignments: Assignments | None = None
 
+    @arguments.checked
     def meta_loss(
         self,
         problem: Problem,
@@ -74,6 +84,7 @@ class MetaOptimizer:
         del second_derivatives
         return MetaLoss(problem, self._assigned(net_assignments, problem), len_unroll)
 
+    @arguments.checked
     def meta_minimize(
         self,
         problem: Problem,
@@ -95,13 +106,25 @@ class MetaOptimizer:
         outer_optimizer = OuterOptimizer(network.trainable_variables, learning_rate)
         return MetaMinimize(problem, network, estimator, outer_optimizer)
 
-    def save(self, path: str | Path, metadata: dict[str, Any] | None = None, overwrite: bool = False) -> None:
+    def save(
+        self, path: str | Path | None = None, metadata: dict[str, Any] | None = None, overwrite: bool = False
+    ) -> dict[str, dict[str, np.ndarray]]:
         """Saves the networks and the assignments last used; `l2l_tf.load` reads them back.
+
+        Args:
+          path: of the folder. Without one, nothing is written.
+          metadata: JSON-able, kept with them.
+          overwrite: whether to replace a `config.json` of something else.
+
+        Returns:
+          The weights of each network, by their names.
 
         Raises:
           ValueError: see `saved_optimizer.save`: a `config.json` of something else, without `overwrite`.
         """
-        saved_optimizer.save(self._assigned(self.net_assignments), path, metadata, overwrite)
+        if path is not None:
+            saved_optimizer.save(self._assigned(self.net_assignments), path, metadata, overwrite)
+        return {name: networks.weights_of(network) for name, network in self.networks.items()}
 
     def _assigned(self, net_assignments: Assignments | None, problem: Problem | None = None) -> AssignedNetworks:
         if problem is not None:
@@ -284,11 +307,12 @@ def _asks_problem(config: Network | Mapping[str, Any]) -> bool:
 def _build(name: str, config: Network | Mapping[str, Any]) -> Network:
     if isinstance(config, Network):
         return config
-    if not isinstance(config, Mapping) or "net" not in config or set(config) - {"net", "net_options", "net_path"}:
+    if not isinstance(config, Mapping) or "net" not in config or not set(config) <= set(_CONFIG):
         raise ValueError(
             f"The network {name!r} is a Network, or a dictionary with 'net' and optionally 'net_options' and "
             f"'net_path'. Received: {config!r}."
         )
+    config = option_values.enter(name, _CONFIG, config)
     network = networks.get(config["net"], **config.get("net_options") or {})
     if config.get("net_path"):
         _, weights = saved_optimizer.read(config["net_path"])

@@ -1,6 +1,5 @@
 """The optimizer of phi: Adam, with what keeps meta-training stable around it."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from l2l_tf.networks.dtypes import all_finite
+from l2l_tf.unrolling import arguments
 
 
 class OuterStep(NamedTuple):
@@ -42,6 +42,7 @@ class OuterOptimizer(tf.Module):
       dropped: int64 variable, the number of gradients dropped.
     """
 
+    @arguments.checked
     def __init__(
         self,
         variables: Sequence[tf.Variable],
@@ -51,13 +52,6 @@ class OuterOptimizer(tf.Module):
         average_decay: float | None = None,
     ):
         super().__init__(name="outer_optimizer")
-        for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if limit is not None and not 0 < limit < math.inf:
-                raise ValueError(f"{what} limits the outer gradient and is above 0 and finite. Received: {limit}.")
-        if average_decay is not None and not 0 <= average_decay < 1:
-            raise ValueError(f"average_decay is at least 0 and below 1. Received: {average_decay}.")
-        if not 0 < learning_rate < math.inf:
-            raise ValueError(f"The outer learning rate is above 0 and finite. Received: {learning_rate}.")
         self._variables = list(variables)
         self._adam = keras.optimizers.Adam(learning_rate=float(learning_rate), epsilon=1e-8)
         self._adam.build(self._variables)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.trajectory_weights import BEST, trajectory_weights
 
 TRAINING, VALIDATION = "training", "validation"
@@ -59,6 +60,7 @@ class Objective:
         return self.reduce(losses)
 
 
+@arguments.checked
 def trajectory_objective(
     len_unroll: int,
     loss_weights: str | Sequence[float] = "all",
@@ -77,8 +79,6 @@ def trajectory_objective(
     Raises:
       ValueError: unknown weights, transform or loss, or the wrong number of weights.
     """
-    if transform not in _TRANSFORMS:
-        raise ValueError(f"The losses' transform is one of {sorted(_TRANSFORMS)}. Received: {transform!r}.")
     if loss_weights == BEST:
         return Objective(lambda losses: tf.reduce_min(_TRANSFORMS[transform](losses)), loss)
     weights = trajectory_weights(len_unroll, loss_weights)

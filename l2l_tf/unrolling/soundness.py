@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from l2l_tf.networks.classic import Sgd
 from l2l_tf.unrolling import optimizee, unroll
+from problems import calling
 from problems.problem import Problem
 
 
@@ -28,7 +29,7 @@ class Soundness:
             seen = {f"the parameter {name!r}": value for name, value in run.parameters.items()}
             seen["the loss"] = loss
             for split in held_out_splits:
-                seen[f"the {split} loss"] = problem.held_out_loss(run.parameters, run.instance, split)
+                seen[f"the {split} loss"] = calling.call(problem.held_out_loss, run.parameters, run.instance, split)
             seen |= {f"the gradient for {name!r}": gradient for name, gradient in gradients.items()}
             return {what: _number_not_finite(tensor) for what, tensor in seen.items()}
 

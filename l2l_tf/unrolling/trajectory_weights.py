@@ -1,11 +1,12 @@
 """The weights w_t of a trajectory's losses. Needs no TensorFlow."""
 
-import math
+import numbers
 from collections.abc import Sequence
 
 BEST = "best"  # Weights that depend on the losses: 1 for the lowest.
 NAMED = ("all", "mean", "final", BEST)
 _LAST = "last:"
+_LARGEST = 1e30
 KNOWN = ", ".join(map(repr, (*NAMED, f"{_LAST}N")))
 
 
@@ -29,13 +30,15 @@ def trajectory_weights(len_unroll: int, weights: str | Sequence[float]) -> list[
         if weights not in named:
             raise ValueError(f"loss_weights is {KNOWN} or a list of numbers. Received: {weights!r}.")
         return named[weights]
+    if not isinstance(weights, Sequence):
+        raise ValueError(f"loss_weights is {KNOWN} or a list of numbers. Received: {weights!r}.")
     if len(weights) != len_unroll + 1:
         raise ValueError(
             f"loss_weights needs {len_unroll + 1} numbers, w_0 to w_{len_unroll}, for unrolls of {len_unroll} steps. "
             f"Received: {len(weights)}."
         )
-    if not all(math.isfinite(weight) for weight in weights):
-        raise ValueError(f"loss_weights holds finite numbers. Received: {list(weights)}.")
+    if not all(isinstance(w, numbers.Real) and not isinstance(w, bool) and abs(w) <= _LARGEST for w in weights):
+        raise ValueError(f"loss_weights holds finite numbers, at most 1e30. Received: {list(weights)}.")
     return [float(weight) for weight in weights]
 
 

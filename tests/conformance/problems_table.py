@@ -9,7 +9,8 @@ import tensorflow as tf
 
 import problems
 from problems import Problem
-from tests.problems import art_files, taskset_configs
+from tests.problems import art_files
+from tests.problems.taskset import configs as taskset_configs
 
 
 class ProblemCase(NamedTuple):
@@ -40,6 +41,10 @@ def _named(name: str, **options: Any) -> Callable[[str], Problem]:
 
 def _image(name: str, **options: Any) -> Callable[[str], Problem]:
     return lambda folder: problems.get(name, data_dir=folder, batch_size=8, validation_size=20, **options)
+
+
+def _taskset(family: str) -> Callable[[str], Problem]:
+    return _named("taskset", config=taskset_configs.get(family))
 
 
 def _neural_art(**options: Any) -> Callable[[str], Problem]:
@@ -143,11 +148,29 @@ CASES = {
     "cifar-plain": ProblemCase(
         _image("cifar", batch_norm=False, **_SMALL_CIFAR), [n for n in _CIFAR if not n.endswith("beta")]
     ),
-    "taskset": ProblemCase(_named("taskset", config=taskset_configs.MLP), _LINEAR),
+    "taskset": ProblemCase(_taskset("mlp"), _LINEAR),
     "taskset-conv_pooling": ProblemCase(
-        _named("taskset", config=taskset_configs.CONV_POOLING), ["conv_2d_0/w", "conv_2d_0/b", "linear/w", "linear/b"]
+        _taskset("conv_pooling"), ["conv_2d_0/w", "conv_2d_0/b", "linear/w", "linear/b"]
     ),
-    "taskset-quadratic": ProblemCase(_named("taskset", config=taskset_configs.QUADRATIC), ["x"]),
+    "taskset-char_rnn_language_model": ProblemCase(
+        _taskset("char_rnn_language_model"),
+        [
+            "embedding",
+            "core/w_z",
+            "core/u_z",
+            "core/w_r",
+            "core/u_r",
+            "core/w_h",
+            "core/u_h",
+            "core/b_z",
+            "core/b_r",
+            "core/b_h",
+            "initial_state/h",
+            "linear/w",
+            "linear/b",
+        ],
+    ),
+    "taskset-losg": ProblemCase(_taskset("losg"), ["x"]),
     "neural_art": ProblemCase(_neural_art(), ["image"]),
     "neural_art-from-content": ProblemCase(_neural_art(start="content", stddev=1.0), ["image"]),
     "from_function": ProblemCase(_function, ["x"], named=False),

@@ -121,9 +121,12 @@ def test_every_draw_is_reported(quadratic):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_steps": 0}, r"^An evaluation takes at least 1 step\. Received: num_steps=0\.$"),
+        ({"num_steps": 0}, r"^Evaluator: num_steps is a whole number of at least 1\. Received: num_steps=0\.$"),
         ({"held_out_splits": ["dev"]}, r"^The problem 'noisy' has the held-out splits \['validation', 'test'\]\. Rec"),
-        ({"held_out_steps": [0]}, r"^held_out_steps lie in 1 to num_steps=2\. Received: \[0\]\.$"),
+        (
+            {"held_out_steps": [0]},
+            r"held_out_steps is a list, each a whole number of at least 1\. Received: held_out_steps=\[0\]\.$",
+        ),
         ({"held_out_steps": [3]}, r"^held_out_steps lie in 1 to num_steps=2\. Received: \[3\]\.$"),
     ],
 )

@@ -354,7 +354,7 @@ def test_a_damaged_cache_is_one_clear_error(content, what, tmp_path):
     ("arguments", "message"),
     [
         ({"optimizer": "CoordinateWiseDeepLSTM"}, r"^Learning rates are searched for \['Adam', .*\]\. Received: 'Coor"),
-        ({"num_draws": 0}, r"^A search takes at least 1 draw\. Received: num_draws=0\.$"),
+        ({"num_draws": 0}, r"^tune: num_draws is a whole number of at least 1\. Received: num_draws=0\.$"),
         (
             {"problem": Bowl(1e30)},
             r"^No learning rate from 1e-06 to 31\.62 gives Sgd a finite loss after 1 steps of",

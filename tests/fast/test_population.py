@@ -155,14 +155,45 @@ def test_objectives_of_the_validation_losses(problem):
 def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, make):
     """Five steps in calls of two, three members in two groups: neither comes out even."""
     monkeypatch.setattr(fast_population, "_COMPILED_FROM", 1)
-    monkeypatch.setattr(fast_population, "_GROUP", 150)
+    monkeypatch.setattr(fast_population, "_GROUP", 150)  # Of 63 coordinates each.
     monkeypatch.setattr(fast_population, "_CHUNK", 2)
     network = network_of("Adam")
     members = make(problem, network)
-    assert fast_population.num_groups(COUNT, 63) == 2
     got = along(problem, network, members, 5)
     assert fast_population._compiled_steps.cache_info().currsize
     assert_members_are_single_runs(got, problem, network, members, 5)
+
+
+def test_a_budget_splits_a_population(problem, monkeypatch):
+    """A member at a time where there is room for no more; all at once where there is."""
+    network = network_of("AdafactorMLP")
+    members, sizes = different_weights(problem, network), []
+    group_along = fast_population._group_along
+
+    def spied(recipe, part, *arguments):
+        sizes.append(part.count)
+        return group_along(recipe, part, *arguments)
+
+    monkeypatch.setattr(fast_population, "_group_along", spied)
+    whole, split = (along(problem, network, members, memory_budget=budget) for budget in (2**29, 1))
+    assert sizes == [COUNT, *[1] * COUNT]
+    for x, y in zip(tf.nest.flatten(whole), tf.nest.flatten(split), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "starts"),
+    [
+        ((33, 8, 1000, 2), [0, 5, 11, 16, 22, 27, 33]),
+        ((33, 33, 1000, 2), [0, 16, 33]),
+        ((33, 33, 1000, 1), [0, 33]),
+        ((4, 33, 2, 2), [0, 1, 2, 3, 4]),
+        ((3, 33, 0, 2), [0, 1, 2, 3]),
+        ((1, 33, 1000, 2), [0, 1]),
+    ],
+)
+def test_members_are_dealt_to_groups(arguments, starts):
+    assert fast_population.deal(*arguments) == starts
 
 
 def test_without_native_code_members_are_vectorised(problem, monkeypatch):
@@ -196,7 +227,7 @@ def test_a_problem_that_cannot_be_vectorised_runs_member_by_member_and_says_so_o
         got = along(problem, network, members)
         along(problem, network, members, 2)
     assert_members_are_single_runs(got, problem, network, members)
-    assert [record.getMessage() for record in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records if record.name == vectorization.__name__] == [
         "Members of populations on the problem 'rounded' run one after the other, as it cannot be vectorised: "
         "No pfor vectorization defined for Unique."
     ]

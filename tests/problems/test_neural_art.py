@@ -182,6 +182,8 @@ def test_missing_files_are_told_before_anything_heavy(files):
         ("vgg_weights", "text.jpg", r"^vgg_weights is an \.npz file, or 'imagenet'\. Received: 'text\.jpg'\.$"),
         ("vgg_weights", "array.npy", r"^vgg_weights is an \.npz file, or 'imagenet'\. Received: 'array\.npy'\.$"),
         ("vgg_weights", "keys.npz", r"^vgg_weights: the file has no block3_conv4/bias; it holds VGG-19's"),
+        ("vgg_weights", "huge.npz", r"block1_conv1/kernel has the shape \[3, 3, 3, 64\] .* Received: a larger one"),
+        ("vgg_weights", "bits.npz", r"^vgg_weights is an \.npz file, or 'imagenet'\. Received: 'bits\.npz'\.$"),
         ("vgg_weights", "shapes.npz", r"block1_conv2/kernel has the shape \[3, 3, 64, 64\] .* \[3, 3, 64, 32\]"),
         ("size", 18, r"size is a multiple of 4 of at least 16, or \[height, width\] of such\. Received: size=18\.$"),
         ("size", 8, r"size is a multiple of 4"),
@@ -208,6 +210,10 @@ def test_what_cannot_be_is_told(files, tmp_path, monkeypatch, option, value, mes
         stored = {name: np.zeros(array.shape, np.float32) for name, array in art_files.weights().items()}
         np.save("array.npy", np.zeros(3))
         np.savez("shapes.npz", **{**stored, "block1_conv2/kernel": np.zeros([3, 3, 64, 32])})
+        np.savez_compressed("huge.npz", **{**stored, "block1_conv1/kernel": np.zeros([3, 3, 3, 64_000])})
+        data = bytearray(Path("shapes.npz").read_bytes())
+        data[data.index(b"PK\x01\x02") + 10] ^= 0x10  # The method of compression of a member: zipfile knows none.
+        Path("bits.npz").write_bytes(data)
         np.savez("keys.npz", **{name: stored[name] for name in list(stored)[:-1]})
     split = "validation" if value == "few" else "train"
     with pytest.raises(ValueError, match=message):

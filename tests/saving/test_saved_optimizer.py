@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import LearnedOptimizer, networks
+from l2l_tf import LearnedOptimizer, MetaOptimizer, networks
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.saving.saved_optimizer import SavedOptimizerError
 from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -212,3 +212,25 @@ def test_an_option_that_no_network_takes_is_refused(tmp_path):
     saved_optimizer.save(optimizer(), tmp_path)
     with pytest.raises(ValueError, match=r"No network takes these options: \['losess'\]\."):
         saved_optimizer.load(tmp_path, losess=[])
+
+
+@pytest.mark.parametrize("content", ['{"model_type": "bert"}', "[]", "not JSON", ""])
+def test_the_config_of_something_else_is_kept(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    optimizer_of_meta = MetaOptimizer(cw=networks.get("Sgd"))
+    for save in (lambda: saved_optimizer.save(optimizer(), tmp_path), lambda: optimizer_of_meta.save(tmp_path)):
+        with pytest.raises(ValueError, match=r"config.json' is not of a saved optimizer, or damaged, so it is kept"):
+            save()
+    assert (tmp_path / "config.json").read_text() == content
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+    optimizer_of_meta.save(tmp_path, overwrite=True)
+    assert set(saved_optimizer.load(tmp_path).networks) == {"cw"}
+
+
+def test_saving_over_a_config_that_names_other_files_leaves_them(tmp_path):
+    """A folder that came from somewhere else does not choose what is removed."""
+    saved_optimizer.save(optimizer(), tmp_path)
+    (tmp_path / "data.npz").write_bytes(b"mine")
+    _edit(tmp_path, lambda c: c["networks"]["conv"].update(weights="data.npz"))
+    saved_optimizer.save(optimizer(), tmp_path)
+    assert (tmp_path / "data.npz").read_bytes() == b"mine"

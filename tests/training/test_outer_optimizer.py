@@ -77,7 +77,7 @@ def test_gradients_that_are_not_finite_are_dropped_and_counted(bad):
 
 @pytest.mark.parametrize("options", [{"clip_norm": 0.0}, {"clip_value": -1.0}, {"average_decay": 1.0}])
 def test_options_out_of_range(options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))} .*Received: {next(iter(options.values()))}"):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} .*Received: .*={next(iter(options.values()))}"):
         OuterOptimizer([variable()], 0.1, **options)
 
 
@@ -111,5 +111,5 @@ def test_entries_are_clipped_before_a_norm_that_overflows():
 @pytest.mark.parametrize("name", ["clip_norm", "clip_value", "learning_rate", "average_decay"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_options_that_are_no_numbers(name, value):
-    with pytest.raises(ValueError, match=rf"Received: {value}"):
+    with pytest.raises(ValueError, match=rf"Received: \w+={value}"):
         OuterOptimizer([variable()], **{"learning_rate": 0.1, name: value})

@@ -49,7 +49,7 @@ def test_the_default_is_the_sum_of_all_losses():
     ("arguments", "message"),
     [
         ({"loss": "test"}, r"loss is one of \['training', 'validation'\]\. Received: 'test'\."),
-        ({"transform": "exp"}, r"The losses' transform is one of \['identity', 'log'\]\. Received: 'exp'\."),
+        ({"transform": "exp"}, r"transform is one of \['identity', 'log'\]\. Received: transform='exp'\."),
         (
             {"loss_weights": "last:0"},
             r"loss_weights is 'all', 'mean', 'final', 'best', 'last:N' or a list of numbers\. Received: 'last:0'\.",

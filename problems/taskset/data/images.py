@@ -37,8 +37,8 @@ class Images(Source):
             if dataset.has_test:
                 self._data["test"] = _resized(*given, "test")
                 rows["test"] = range(self._data["test"][0].shape[0])
-        rows["train"] = rows["train"][: config["num_train"]]
-        self._rows = dict.fromkeys(rows, rows["train"]) if config["just_train"] else rows
+        train = rows["train"][: config["num_train"]]
+        self._rows = {role: train if role == "train" or config["just_train"] else rows[role] for role in tables.ROLES}
         self._classes = (config["classes"] or dataset.classes, dataset.classes)
 
     def count(self, role):

@@ -46,9 +46,8 @@ class Texts(Source):
         # The first use may be while a function is traced: what is kept must not belong to its graph.
         with tf.init_scope():
             self._corpora, rows = _corpora(config["dataset"], config["tokens"], config["label"], data_dir, download)
-        rows = dict(rows)
-        rows["train"] = rows["train"][: config["num_train"]]
-        self._rows = dict.fromkeys(rows, rows["train"]) if config["just_train"] else rows
+        train = rows["train"][: config["num_train"]]
+        self._rows = {role: train if role == "train" or config["just_train"] else rows[role] for role in tables.ROLES}
         self._own_test = dataset.has_test and not config["just_train"]
 
     def count(self, role):
@@ -101,11 +100,12 @@ def _corpora(name, tokens, label, data_dir, download):
 
 def _read(name, split, label, data_dir, download):
     table = tables.TEXTS[name]
-    if name == tables.SYNTHETIC:
-        texts, labels = synthetic.texts()
-    else:
-        texts, labels = datasets.load_texts(name, split, table.text, table.label, data_dir, download)
+    texts, labels = (
+        synthetic.texts()
+        if name == tables.SYNTHETIC
+        else datasets.load_texts(name, split, table.text, table.label, data_dir, download)
+    )
     order = np.random.default_rng(0).permutation(len(texts))
-    if label is not None:
+    if label is not None and labels is not None:
         order = order[labels[order] == label]
     return [texts[i] for i in order], None if labels is None else labels[order]

@@ -85,7 +85,7 @@ class OptimizationTest(OfVector):
     def initial_parameters(self, seed):
         if self._function.low is None or self._function.high is None:
             return super().initial_parameters(seed)
-        low, high = tf.constant(self._function.low), tf.constant(self._function.high)
+        low, high = tf.constant(self._function.low, tf.float32), tf.constant(self._function.high, tf.float32)
         return {"x": low + (high - low) * tf.random.stateless_uniform([2], seed)}
 
     def of(self, x, drawn):

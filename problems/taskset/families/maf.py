@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from problems.taskset.families.flow import Bijector, Flow
+from problems.taskset.families.flow import Bijector, Flow, shift_and_log_scale
 from problems.taskset.parts.dense import dense, dense_weights
 
 
@@ -31,7 +31,7 @@ class Autoregressive(Bijector):
         self._name, self._activation = name, activation
         self._sizes = [dims, *hidden, 2 * dims]
         inputs = np.arange(1, dims + 1)
-        degrees = [inputs, *(np.ceil(np.linspace(0, dims - 1, size + 1)[1:]) for size in hidden)]
+        degrees = [inputs, *(np.floor(np.linspace(1, dims - 1, size)) for size in hidden)]
         seen = [before[:, np.newaxis] <= after for before, after in itertools.pairwise(degrees)]
         seen.append(degrees[-1][:, np.newaxis] < np.concatenate([inputs, inputs]))
         self._masks = {f"{name}/linear_{i}/w": mask.astype(np.float32) for i, mask in enumerate(seen)}
@@ -42,5 +42,5 @@ class Autoregressive(Bijector):
     def __call__(self, parameters, x):
         masked = {**parameters, **{name: parameters[name] * mask for name, mask in self._masks.items()}}
         outputs = dense(self._name, len(self._sizes) - 1, masked, x, self._activation)
-        shift, log_scale = tf.split(outputs, 2, 1)
+        shift, log_scale = shift_and_log_scale(outputs)
         return (x - shift) * tf.exp(-log_scale), -tf.reduce_sum(log_scale, 1)

@@ -10,6 +10,9 @@ from problems.taskset.parts.activations import ACTIVATIONS
 from problems.taskset.parts.weights import Weight
 
 _FORGET_BIAS = 1.0
+# Steps that are written out one after the other, which `tf.vectorized_map` takes; longer sequences are a loop, of whose
+# gradient it knows no vectorised form, in a graph that stays small.
+_MOST_WRITTEN_OUT = 32
 # The parts of a step that the inputs' products are one matrix for.
 _GATES = {"vanilla": ("",), "gru": ("_z", "_r", "_h")}
 
@@ -52,21 +55,36 @@ def run(core: Mapping[str, Any], parameters: Parameters, x: tf.Tensor) -> tf.Ten
     names = ("h", "c") if core["kind"] == "lstm" else ("h",)
     zeros = tf.zeros([count, core["width"]])
     state = [zeros + parameters[f"initial_state/{name}"] for name in names if f"initial_state/{name}" in parameters]
+    start = [tf.ensure_shape(s, [x.shape[1], core["width"]]) for s in state or [zeros] * len(names)]
+    if length <= _MOST_WRITTEN_OUT:
+        return _written_out(step, projected, start)
+    return _looped(step, projected, start)
+
+
+_Step = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]
+
+
+def _written_out(step: _Step, projected: tf.Tensor, state: list[tf.Tensor]) -> tf.Tensor:
+    outputs = []
+    for x in tf.unstack(projected):
+        state = step(x, state)
+        outputs.append(state[0])
+    return tf.stack(outputs)
+
+
+def _looped(step: _Step, projected: tf.Tensor, start: list[tf.Tensor]) -> tf.Tensor:
+    length = projected.shape[0]
     inputs = tf.TensorArray(projected.dtype, length, element_shape=projected.shape[1:]).unstack(projected)
-    outputs = tf.TensorArray(projected.dtype, length, element_shape=[x.shape[1], core["width"]])
+    outputs = tf.TensorArray(projected.dtype, length, element_shape=start[0].shape)
 
     def body(t, state, outputs):
         state = step(inputs.read(t), state)
         return t + 1, state, outputs.write(t, state[0])
 
-    start = [tf.ensure_shape(s, [x.shape[1], core["width"]]) for s in state or [zeros] * len(names)]
     _, _, outputs = tf.while_loop(
         lambda t, *_: t < length, body, (tf.constant(0), start, outputs), maximum_iterations=length
     )
     return outputs.stack()
-
-
-_Step = Callable[[tf.Tensor, list[tf.Tensor]], list[tf.Tensor]]
 
 
 def _prepared(core: Mapping[str, Any], parameters: Parameters, x: tf.Tensor) -> tuple[tf.Tensor, _Step]:
