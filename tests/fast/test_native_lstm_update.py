@@ -1,4 +1,4 @@
-"""A deep LSTM's step in native code with its state in variables, as Keras takes it, against the call that XLA compiles."""
+"""A deep LSTM's step in native code, its state in variables, as Keras takes it: against the call that XLA compiles."""
 
 import numpy as np
 import pytest
