@@ -279,7 +279,7 @@ def test_train_exports_what_it_trained(tmp_path):
         (['--problem_options={"stddev": NaN}'], "Numbers are finite, and NaN is not"),
         (['--problem_options={"stddev": 1e400}'], "Numbers are finite, and 1e400 is not"),
         (["--clip_norm=-1"], "clip_norm is a number above 0"),
-        (["--average_decay=2"], "average_decay is at least 0 and below 1"),
+        (["--average_decay=2"], "average_decay is a number of at least 0 and below 1"),
         (["--resume", "--overwrite"], "Give --resume or --overwrite, not both."),
         (['--net_assignments=[["cw", 5]]'], "net_assignments gives 'cw' a list of names or patterns. Received: 5."),
     ],
