@@ -18,9 +18,10 @@ import tensorflow as tf
 
 import problems
 from benchmarks import timing
-from l2l_tf import estimators, networks, presets, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf import estimators, networks, presets
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 
 READABLE = "-readable"
 VARIANTS = [*estimators.ESTIMATORS, *(name + READABLE for name in estimators.ESTIMATORS)]

@@ -18,7 +18,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import LearnedOptimizer, provenance
+from l2l_tf import LearnedOptimizer
+from l2l_tf.saving import provenance
 from problems import datasets
 
 BATCH = 128

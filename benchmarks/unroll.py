@@ -19,10 +19,11 @@ import tensorflow as tf
 
 import problems
 from benchmarks import timing
-from l2l_tf import allocator, fast, networks, presets, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.objectives import trajectory_objective
-from l2l_tf.outer_optimizer import OuterOptimizer
+from l2l_tf import allocator, fast, networks, presets
+from l2l_tf.training.outer_optimizer import OuterOptimizer
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 
 VARIANTS = ("tape", "replay", "fast", "xla", *fast.MODES, "stop-gradient")
 

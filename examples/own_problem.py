@@ -15,9 +15,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import LearnedOptimizer, MetaOptimizer, export_saved_model, networks, seeds
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.evaluation import Evaluator
+from l2l_tf import LearnedOptimizer, MetaOptimizer, export_saved_model, networks
+from l2l_tf.evaluation.evaluator import Evaluator
+from l2l_tf.unrolling import seeds
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import from_function
 
 NUM_STEPS, UNROLL = 40, 20

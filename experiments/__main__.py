@@ -1,43 +1,57 @@
-"""`python -m experiments NAME`: the experiments of Andrychowicz et al. 2016. Needs no TensorFlow to list them."""
+"""`python -m experiments NAME`: experiments of the paper, of the talk, and looks at how rules work.
+
+Needs no TensorFlow to list them.
+"""
 
 import functools
 import importlib
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 
+# Name to the wing that has its module, and what it shows.
 NAMES = {
-    "quadratic": "random quadratics (figure 4, left)",
-    "mnist": "a perceptron on MNIST, to step 100 and on to 200 (figure 4, centre and right)",
-    "transfer": "the same optimizer on 40 units, two layers, ReLU (figure 5)",
-    "sweep": "final losses by hidden units and layers (figure 6)",
-    "horizons": "rules on MNIST after 100, 1,000 and 10,000 steps (beyond the paper)",
-    "convnet": "the same rules trained on a small convolutional network (beyond the paper)",
-    "aids": "training aids, one at a time, on quadratics (beyond the paper)",
-    "objectives": "training loss, validation loss, loss under noise as outer objective on MNIST (beyond the paper)",
-    "cifar": "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)",
-    "neural_art": "neural art, or a picture of your own (figures 8 and 9)",
-    "updates": "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's",
-    "outer_gradients": "how alike outer gradients are, from run to run and along a run",
-    "claims": "the table of the paper's claims, from what the others wrote to results/",
+    "quadratic": ("paper", "random quadratics (figure 4, left)"),
+    "mnist": ("paper", "a perceptron on MNIST, to step 100 and on to 200 (figure 4, centre and right)"),
+    "transfer": ("paper", "the same optimizer on 40 units, two layers, ReLU (figure 5)"),
+    "sweep": ("paper", "final losses by hidden units and layers (figure 6)"),
+    "horizons": ("talk", "rules on MNIST after 100, 1,000 and 10,000 steps (beyond the paper)"),
+    "convnet": ("talk", "the same rules trained on a small convolutional network (beyond the paper)"),
+    "aids": ("analysis", "training aids, one at a time, on quadratics (beyond the paper)"),
+    "objectives": (
+        "talk",
+        "training, validation and noisy loss as outer objective on MNIST (beyond the paper)",
+    ),
+    "cifar": ("paper", "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)"),
+    "neural_art": ("paper", "neural art, or a picture of your own (figures 8 and 9)"),
+    "updates": ("analysis", "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's"),
+    "outer_gradients": ("analysis", "how alike outer gradients are, from run to run and along a run"),
+    "claims": ("paper", "the table of the paper's claims, from what the others wrote to results/"),
 }
+
+
+def load(name: str) -> Any:
+    """The module of the experiment `name`."""
+    wing, _ = NAMES[name]
+    return importlib.import_module(f"experiments.{wing}.{name}")
 
 
 def main(argv: Sequence[str]) -> None:
     """Runs the experiment that the first argument names."""
     if len(argv) < 2 or argv[1].lstrip("-") in ("h", "help"):
         print("Usage: python -m experiments NAME [--flag=value ...] (NAME --help lists the flags)\n")
-        print("\n".join(f"  {name:16}{about}" for name, about in NAMES.items()))
+        print("\n".join(f"  {name:16}{about}" for name, (_, about) in NAMES.items()))
         return
     name = argv[1]
     if name not in NAMES:
         print(f"Error: Experiments are {', '.join(NAMES)}. Received: {name!r}.", file=sys.stderr)
         sys.exit(command_line.USER_ERROR)
-    module = importlib.import_module(f"experiments.{name}")
+    module = load(name)
     words = [f"-m experiments {name}", *argv[2:]]
     if hasattr(module, "STUDY"):
-        from experiments import study
+        from experiments.shared import study
 
         command = functools.partial(study.main, name, module.STUDY)
         command_line.run(command, study.FLAGS, module.__doc__, words)

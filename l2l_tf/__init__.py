@@ -6,24 +6,40 @@
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+from l2l_tf.version import __version__
 
+# Name to the module that has it; a module stands for itself.
 _HOMES = {
-    "LearnedOptimizer": "l2l_tf.keras_optimizer",
-    "MetaOptimizer": "l2l_tf.meta",
-    "export_saved_model": "l2l_tf.saved_model",
-    "load": "l2l_tf.meta",
+    "LearnedOptimizer": "l2l_tf.deployment.keras_optimizer",
+    "MetaOptimizer": "l2l_tf.training.meta",
+    "estimators": "l2l_tf.estimators",
+    "evaluate": "l2l_tf.evaluation.comparison",
+    "export_saved_model": "l2l_tf.deployment.saved_model",
+    "load": "l2l_tf.training.meta",
+    "networks": "l2l_tf.networks",
+    "opt_list": "l2l_tf.deployment.opt_list",
+    "pretrained": "l2l_tf.pretrained",
 }
 
-__all__ = ["LearnedOptimizer", "MetaOptimizer", "__version__", "export_saved_model", "load", "pretrained"]
+__all__ = [
+    "LearnedOptimizer",
+    "MetaOptimizer",
+    "__version__",
+    "estimators",
+    "evaluate",
+    "export_saved_model",
+    "load",
+    "networks",
+    "opt_list",
+    "pretrained",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "pretrained":
-        return importlib.import_module("l2l_tf.pretrained")
     if name not in _HOMES:
         raise AttributeError(f"module 'l2l_tf' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    module = importlib.import_module(_HOMES[name])
+    return module if _HOMES[name] == f"l2l_tf.{name}" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

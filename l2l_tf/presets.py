@@ -30,7 +30,7 @@ _CONV_AND_REST = [
 _SIMPLE = {"networks": {"cw": _linear()}}
 _SIMPLE_MULTI = {
     "networks": {"cw": _linear(), "adam": _ADAM},
-    "net_assignments": [["cw", ["x_0"]], ["adam", ["x_[!0]*", "x_0?*"]]],
+    "net_assignments": [["cw", ["x_0"]], ["adam", ["x_[!0]*"]]],
 }
 
 _STABLE = {"second_derivatives": True, "average_decay": 0.98, "clip_norm": 10.0, "learning_rate_decay": 0.05}

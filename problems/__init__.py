@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from problems import catalogue
+from problems import catalogue, option_values, user_code
 from problems.catalogue import names
 from problems.datasets import DatasetNotPreparedError
 
@@ -53,23 +53,33 @@ def get(name: str, **options) -> "Problem":
     Args:
       name: one of `names()`, or `package.module:attribute` for a problem of the user's own: a Problem, a
         subclass, or a function that returns one. The current directory is importable, as for `python -m`.
-      **options: what its constructor or function takes. A problem of the user's own carries `name` and these as
-        its name and options.
+      **options: what its constructor or function takes; NumPy's numbers and arrays as Python's. A problem of the
+        user's own carries `name` and these as its name and options.
 
     Raises:
       ValueError: an unknown name or option, an option out of range, or an attribute that is no problem.
+      UserCodeError: a ValueError too: the user's module or function raised.
     """
+    name = catalogue.find(name, warn=True)
     catalogue.check(name, options)
+    catalogue.check_inside(name, options)
+    try:
+        options = option_values.plain(options)
+    except RecursionError:
+        raise ValueError(f"The options of {name} lie too deep in each other.") from None
     if name in catalogue.CATALOGUE:
         try:
-            return _constructor(name)(**options)
+            return _constructor(name)(**catalogue.enter(name, options))
         except (TypeError, OverflowError) as error:
             raise ValueError(f"{name} does not take these options: {error}. Received: {options}.") from error
     from problems.problem import Problem
 
     attribute = _import(name)
     if isinstance(attribute, Problem):
-        problem = copy.copy(_construct(name, lambda: attribute, options))
+        problem = _construct(name, lambda: copy.copy(attribute), options)
+    elif inspect.isabstract(attribute):
+        missing = sorted(attribute.__abstractmethods__)
+        raise ValueError(f"{name} is abstract: write its {' and '.join(missing)}.{_defined_at(attribute)}")
     elif callable(attribute):
         problem = _construct(name, attribute, options)
     else:
@@ -79,7 +89,8 @@ def get(name: str, **options) -> "Problem":
             f"{name} is neither a Problem, nor a subclass of it, nor a function that returns one. "
             f"Received: {type(problem).__name__}."
         )
-    problem.name, problem.options = name, options
+    with user_code.named(f"Naming the problem {name}", type(problem)):
+        problem.name, problem.options = name, options
     return problem
 
 
@@ -90,27 +101,43 @@ def _constructor(name: str) -> Callable[..., "Problem"]:
 
 def _construct(name: str, constructor: Callable[..., Any], options: dict[str, Any]) -> Any:
     """Calls a user's constructor with options that it takes."""
-    parameters = inspect.signature(constructor).parameters.values()
+    try:
+        parameters = inspect.signature(constructor).parameters.values()
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} does not say which options it takes. Received: {constructor!r}.") from None
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
     taken = tuple(options) if open_ended else tuple(p.name for p in parameters)
     required = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     catalogue.check_options(name, taken, tuple(required), options)
-    return constructor(**options)
+    with user_code.named(name, constructor):
+        return constructor(**options)
 
 
 def _import(name: str) -> Any:
     module_name, _, attribute = name.partition(":")
     catalogue.make_importable()
+    if not all(module_name.split(".")):
+        raise catalogue.missing_module(name)  # Python would take it for a relative name.
     try:
-        module = importlib.import_module(module_name)
-    except (ModuleNotFoundError, TypeError, ValueError) as error:
-        # A module that the user's own module misses is another matter, and needs its traceback.
-        if isinstance(error, ModuleNotFoundError) and not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise catalogue.missing_module(name) from None
-    if not hasattr(module, attribute):
-        raise ValueError(f"The module {module_name} has no attribute {attribute!r}. Received: {name!r}.")
-    return getattr(module, attribute)
+        with user_code.named(f"The module {module_name!r}"):
+            module = importlib.import_module(module_name)
+            # A module may have a __getattr__ of its own.
+            return getattr(module, attribute)
+    except ModuleNotFoundError as error:
+        if f"{module_name}.".startswith(f"{error.name}."):
+            raise catalogue.missing_module(name) from None
+        raise
+    except AttributeError:
+        raise ValueError(f"The module {module_name} has no attribute {attribute!r}. Received: {name!r}.") from None
+    except user_code.UserCodeError:
+        raise
+    except Exception as error:  # The file itself cannot be read, as one with null bytes.
+        raise user_code.UserCodeError(user_code.described(f"The module {module_name!r}", error, None)) from error
+
+
+def _defined_at(attribute: Any) -> str:
+    place = user_code.definition(attribute)
+    return f" See {place}." if place else ""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,19 +1,36 @@
-"""The problems by name: where each is, which options it takes, what data it needs. Needs no TensorFlow.
+"""The problems by name: where each is, which options it takes, what these may be, what data it needs. No TensorFlow.
 
-Commands check names and options against this table before they import anything heavy. A test holds it to the
-constructors' signatures, and to what they refuse.
+Commands check names and options against this table before they import anything heavy, and the constructors check the
+values of their options against it and nothing else, but for options that do not go together. A test holds the names to
+the constructors' signatures.
 """
 
 import importlib
 import importlib.util
 import os
+import reprlib
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
 
 from problems import option_values
-from problems.option_values import Value, flag, list_of, number, one_of, or_none, whole
+from problems.option_values import (
+    Value,
+    dictionary,
+    either,
+    finite,
+    flag,
+    list_of,
+    number,
+    one_of,
+    or_none,
+    plain,
+    seed,
+    text,
+    whole,
+)
 
 
 class Entry(NamedTuple):
@@ -62,7 +79,7 @@ CATALOGUE: dict[str, Entry] = {
             "ill-conditioned matrices need QR decompositions, which TensorFlow has for the other types only",
         ),
     ),
-    "mnist": Entry("problems.image:Mnist", ("layers", "activation", *_IMAGES), dataset="mnist"),
+    "mnist": Entry("problems.image:Mnist", ("layers", "activation", "labels", *_IMAGES), dataset="mnist"),
     "cifar": Entry("problems.image:Cifar10", _CIFAR, dataset="cifar10", convolutional=True),
     "cifar-multi": Entry("problems.image:CifarMulti", _CIFAR, dataset="cifar10", convolutional=True),
     "neural_art": Entry(
@@ -104,34 +121,78 @@ CATALOGUE: dict[str, Entry] = {
 }
 
 
+# Their names in the original code, whose ensembles call functions by name.
+ALIASES = {"simple_multi_optimizer": "simple-multi", "cifar10": "cifar"}
+
+
+def _is_size(value: Any) -> bool:
+    sides = value if isinstance(value, list | tuple) and len(value) == 2 else [value]
+    # Two poolings halve both sides twice.
+    return all(option_values.is_whole(side) and side >= 16 and side % 4 == 0 for side in sides)
+
+
+def _is_problem(value: Any) -> bool:
+    return is_description(value) or hasattr(value, "initial_parameters")
+
+
+_FILES = either(text(), list_of(text(), fewest=1))
+_PROBLEM = Value('a problem, as {"name": ..., "options": {...}}', _is_problem, kept=True)
+
 # An option means the same wherever it is taken.
 VALUES: dict[str, Value] = {
     "activation": one_of("elu", "relu", "sigmoid", "softplus", "tanh"),
     "batch_norm": flag(),
     "batch_size": whole(1),
     "condition_number": number(1),
+    "config": or_none(dictionary("of a task")),
+    "content": _FILES,
     "content_weight": number(0),
     "conv_channels": list_of(whole(1), fewest=1),
+    "data": one_of("prepared", "synthetic"),
+    "data_dir": or_none(text()),
+    "download": flag(),
     "dtype": one_of("bfloat16", "float16", "float32", "float64"),
     "draw": one_of("uniform", "gaussian", "ill_conditioned"),
+    "family": or_none(text()),
     "input_noise": number(0),
-    "labels": or_none(list_of(whole(0), fewest=1)),
+    "labels": or_none(list_of(whole(0, largest=9), fewest=1)),
     "layers": list_of(whole(1)),
     "linear_layers": list_of(whole(1)),
-    "log_range": number(0),
+    "log_range": number(0, largest=40),  # Of an exponent.
     "mode": one_of("train", "test"),
     "num_dims": whole(1),
+    "problem": _PROBLEM,
+    "problems": list_of(_PROBLEM, fewest=1),
+    "seed": or_none(seed()),
+    "size": Value("a multiple of 4 of at least 16, or [height, width] of such", _is_size, largest=16_384),
+    "split": one_of("train", "validation", "test", "all"),
     "start": one_of("noise", "content"),
     "stddev": number(0),
+    "style": _FILES,
     "style_weight": number(0),
     "validation_size": whole(1),
     "variation_weight": number(0),
+    "vgg_weights": text(),
+    "weights": or_none(list_of(finite())),
 }
+
+
+_DEEPEST = 20  # Problems in each other: beyond it, somebody's mistake.
 
 
 def names() -> list[str]:
     """The names of the problems."""
     return sorted(CATALOGUE)
+
+
+def find(name: str, warn: bool = False) -> str:
+    """`name`, or what a problem of that name in the original code is called here, with a warning."""
+    if name not in ALIASES:
+        return name
+    if warn:
+        message = f"The problem {name} of the original code is {ALIASES[name]!r} here."
+        warnings.warn(message, FutureWarning, stacklevel=3)
+    return ALIASES[name]
 
 
 def check(name: str, options: Mapping[str, Any]) -> None:
@@ -143,6 +204,7 @@ def check(name: str, options: Mapping[str, Any]) -> None:
       ValueError: an unknown name, an option that the problem does not take or that does not go with another, or one
         missing that it needs.
     """
+    name = find(name) if isinstance(name, str) else str(name)
     if name in CATALOGUE:
         check_options(name, CATALOGUE[name].options, CATALOGUE[name].required, options)
         _check_together(name, options)
@@ -155,23 +217,41 @@ def check(name: str, options: Mapping[str, Any]) -> None:
 
 
 def check_values(name: str, options: Mapping[str, Any]) -> None:
-    """Checks such values of a problem's options as `VALUES` knows, so that commands need not import TensorFlow for it.
+    """Checks the values of a problem's options, so that commands need not import TensorFlow for it.
 
     Raises:
       ValueError: one that the option cannot have.
     """
-    if name in CATALOGUE:
-        option_values.check(name, VALUES, options)
+    if find(name) in CATALOGUE:
+        enter(find(name), options)
+
+
+def enter(name: str, options: Mapping[str, Any], taken: Iterable[str] | None = None) -> dict[str, Any]:
+    """A problem's options as Python's own values, checked, and whether they go together.
+
+    Args:
+      name: of the problem, or of a class that several share.
+      options: as they are given.
+      taken: those that it takes; by default what the catalogue says.
+
+    Raises:
+      ValueError: one has a value that it cannot have, or that does not go with another.
+    """
+    known = CATALOGUE[name].options if taken is None else taken
+    values = {option: VALUES[option] for option in known if option in VALUES}
+    entered = option_values.enter(name, values, options)
+    _check_together(name, entered)
+    return entered
 
 
 def parts(name: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """Name and options of the problems that this one is made of, or its own. What is no description is left out."""
-    entry = CATALOGUE.get(name)
+    entry = CATALOGUE.get(find(name))
     if entry is None or entry.inner is None:
         return [(name, options)]
     inner = options.get(entry.inner)
     descriptions = filter(is_description, inner if isinstance(inner, list | tuple) else [inner])
-    return [part for each in descriptions for part in parts(each["name"], each.get("options", {}))]
+    return [part for each in descriptions for part in parts(find(each["name"]), each.get("options", {}))]
 
 
 def resolved(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -180,7 +260,7 @@ def resolved(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       ValueError: they stand for nothing.
     """
-    entry = CATALOGUE.get(name)
+    entry = CATALOGUE.get(find(name))
     if entry and entry.described:
         return entry.described.resolve(options)
     if entry is None or entry.inner is None or entry.inner not in options:
@@ -198,7 +278,7 @@ def resolved(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def needed_datasets(name: str, options: Mapping[str, Any]) -> list[str]:
     """The names in TFDS of the data that a problem needs, not of what it is made of."""
-    entry = CATALOGUE.get(name)
+    entry = CATALOGUE.get(find(name))
     if entry and entry.described:
         return entry.described.needed_datasets(options)
     return [entry.dataset] if entry and entry.dataset else []
@@ -210,9 +290,57 @@ def is_convolutional(name: str, options: Mapping[str, Any]) -> bool:
     return entry.described.is_convolutional(options) if entry.described else entry.convolutional
 
 
+def identity(options: Any) -> Any:
+    """`options`, those of problems inside included, without what says where their data is."""
+    if isinstance(options, Mapping):
+        return {name: identity(value) for name, value in options.items() if name not in ("data_dir", "download")}
+    return [identity(item) for item in options] if isinstance(options, (list, tuple)) else options
+
+
 def is_description(value: Any) -> bool:
     """Whether it is a problem as data, `{"name": ..., "options": {...}}`; without options is one too."""
-    return isinstance(value, Mapping) and {"name"} <= set(value) <= {"name", "options"}
+    return (
+        isinstance(value, Mapping)
+        and {"name"} <= set(value) <= {"name", "options"}
+        and isinstance(value["name"], str)
+        and isinstance(value.get("options", {}), Mapping)
+        and all(isinstance(option, str) for option in value.get("options", {}))
+    )
+
+
+def check_inside(name: str, options: Mapping[str, Any]) -> None:
+    """Checks the problems that this one is made of, and those inside of them: as `check` and `check_values`.
+
+    Raises:
+      ValueError: one is no description, or of a name, option or value that there is not, or lies too deep.
+    """
+    _check_inside(name, options, 0)
+
+
+def _check_inside(name: str, options: Mapping[str, Any], depth: int) -> None:
+    entry = CATALOGUE.get(find(name))
+    if entry is None or entry.inner is None or entry.inner not in options:
+        return
+    if depth == _DEEPEST:
+        raise ValueError(f"Problems lie at most {_DEEPEST} deep in each other. Received: deeper ones.")
+    inner = options[entry.inner]
+    several = entry.inner == "problems"
+    if several and not isinstance(inner, list | tuple):
+        raise ValueError(f"{name}: problems is a list of problems. Received: {reprlib.repr(inner)}.")
+    for each in inner if several else [inner]:
+        if not is_description(each):
+            raise no_description(each)
+        own = each.get("options", {})
+        check(each["name"], own)
+        check_values(each["name"], own)
+        _check_inside(each["name"], own, depth + 1)
+
+
+def no_description(value: Any) -> ValueError:
+    """The error for something else than a problem as data."""
+    return ValueError(
+        f'A problem inside of another is given as {{"name": ..., "options": {{...}}}}. Received: {reprlib.repr(value)}.'
+    )
 
 
 def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], options: Mapping[str, Any]) -> None:
@@ -228,10 +356,9 @@ def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], 
 
 
 def _check_together(name: str, options: Mapping[str, Any]) -> None:
-    if apart := CATALOGUE[name].apart:
+    if apart := name in CATALOGUE and CATALOGUE[name].apart:
         values, why = apart
-        # A type may be given as TensorFlow's own.
-        if all(getattr(options.get(option), "name", options.get(option)) == value for option, value in values.items()):
+        if all(plain(options.get(option)) == value for option, value in values.items()):
             together = " with ".join(f"{option}={value}" for option, value in values.items())
             raise ValueError(f"{name} does not take {together}: {why}. Received: {dict(options)}.")
 
@@ -242,7 +369,7 @@ def check_files(name: str, options: Mapping[str, Any]) -> None:
     Raises:
       ValueError: one is missing.
     """
-    entry = CATALOGUE.get(name)
+    entry = CATALOGUE.get(find(name))
     if entry and entry.check:
         module, _, function = entry.check.partition(":")
         getattr(importlib.import_module(module), function)(**options)

@@ -85,7 +85,9 @@ def check_present(name: str, data_dir: str | os.PathLike | None = None) -> None:
 
 
 def _folder(data_dir: str | os.PathLike | None) -> str | None:
-    return os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", "")) or None
+    folder = os.fspath(data_dir or os.environ.get("L2L_DATA_DIR", ""))
+    # TFDS knows no file://, though it is what its own folders are called in places.
+    return folder.removeprefix("file://") or None
 
 
 @functools.cache
@@ -98,7 +100,6 @@ def _load(name: str, split: str, folder: str | None, download: bool) -> "tuple[t
 
 def _examples(name: str, split: str, folder: str | None, download: bool) -> "dict[str, tf.Tensor]":
     """A split's features, all examples stacked."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     try:
@@ -106,14 +107,25 @@ def _examples(name: str, split: str, folder: str | None, download: bool) -> "dic
     except tfds.core.DatasetNotFoundError:
         # TFDS's own message lists every dataset it has.
         raise ValueError(f"TensorFlow Datasets has no dataset of that name. Received: {name!r}.") from None
+    except Exception as error:  # What JSON, protocol buffers and file systems raise, each their own.
+        remote = folder is not None and "://" in folder
+        state = "cannot be reached" if remote else "is damaged: its dataset_info.json cannot be read"
+        raise _not_prepared(name, folder or "TFDS's own folder", state) from error
     if download:
         _download(builder)
-    _check_complete(builder)
+    try:
+        _check_complete(builder)
+    except DatasetNotPreparedError:
+        raise
+    except Exception as error:
+        raise _not_prepared(
+            builder.info.full_name, builder.data_dir, "is damaged: its dataset_info.json does not fit it"
+        ) from error
     if split not in builder.info.splits:
         raise ValueError(f"{name} has the splits {sorted(builder.info.splits)}. Received: {split!r}.")
     try:
         return builder.as_dataset(split=split, batch_size=-1, shuffle_files=False)
-    except (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError) as error:
+    except Exception as error:  # Of many kinds: lost files, damaged records, numbers that do not fit them.
         raise _not_prepared(
             builder.info.full_name, builder.data_dir, f"is damaged: its {split} split cannot be read"
         ) from error

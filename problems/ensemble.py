@@ -17,7 +17,7 @@ class Ensemble(Problem):
 
     Args:
       problems: what is summed.
-      weights: one for each; all 1 by default.
+      weights: one for each; all 1 by default, and where there are none.
 
     Raises:
       ValueError: no problems, or not as many weights.
@@ -26,20 +26,17 @@ class Ensemble(Problem):
     name = "ensemble"
 
     def __init__(self, problems: Sequence[Problem], weights: Sequence[float] | None = None):
-        if not problems:
-            raise ValueError("An ensemble needs at least one problem. Received: none.")
-        if weights is not None and len(weights) != len(problems):
+        if weights and len(weights) != len(problems):
             raise ValueError(
                 f"An ensemble of {len(problems)} problems needs as many weights. Received: {list(weights)}."
             )
         self._problems = list(problems)
-        self._weights = [1.0] * len(problems) if weights is None else [float(weight) for weight in weights]
-        self.options = {
-            "problems": [{"name": problem.name, "options": problem.options} for problem in problems],
-            "weights": self._weights,
-        }
+        self._weights = [float(weight) for weight in weights or ()] or [1.0] * len(problems)
         first, *others = (problem.held_out_splits for problem in problems)
         self.held_out_splits = tuple(split for split in first if all(split in splits for splits in others))
+
+    def _told(self, options):
+        return {**super()._told(options), "weights": list(self._weights)}
 
     def sample(self, seed):
         seeds = split_seed(seed, len(self._problems))

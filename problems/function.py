@@ -30,6 +30,9 @@ class FunctionProblem(Problem):
                 f"Received: {type(initial_parameters).__name__}."
             )
         self._sample = sample
+        self.written = {"loss": loss}
+        self.written |= {"sample": sample} if sample else {}
+        self.written |= {"initial_parameters": initial_parameters} if callable(initial_parameters) else {}
 
     def sample(self, seed):
         return self._sample(seed) if self._sample else ()

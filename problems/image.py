@@ -1,7 +1,8 @@
 """Training image classifiers: MNIST and CIFAR-10, as in the paper and the original code."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -10,7 +11,6 @@ from problems.held_out import mean_over_rows
 from problems.layers import Classifier, ConvNet, Mlp
 from problems.problem import Parameters, Problem, draw_rows, split_seed
 
-_MODES = ("train", "test")
 # Batch normalisation makes the loss depend on the batch, so the batches of held-out data have a size of their
 # own, whatever that of the minibatches is.
 _HELD_OUT_BATCH = 500
@@ -61,11 +61,13 @@ class ImageClassification(Problem):
     """
 
     held_out_splits = ("validation", "test")
+    _newer = MappingProxyType({"input_noise": 0.0})
 
     def __init__(
         self,
         classifier: Classifier,
         load: Callable[[str], tuple[tf.Tensor, tf.Tensor]],
+        /,
         labels: Sequence[int] | None = None,
         mode: str = "train",
         batch_size: int = 128,
@@ -74,15 +76,8 @@ class ImageClassification(Problem):
         input_noise: float = 0.0,
         dtype: str = "float32",
     ):
-        if mode not in _MODES:
-            raise ValueError(f"mode is one of {list(_MODES)}. Received: {mode!r}.")
-        if batch_size < 1 or stddev < 0 or validation_size < 1:
-            raise ValueError(
-                "batch_size and validation_size are at least 1, and stddev at least 0. "
-                f"Received: batch_size={batch_size}, validation_size={validation_size}, stddev={stddev}."
-            )
-        if not input_noise >= 0:
-            raise ValueError(f"input_noise is at least 0. Received: {input_noise}.")
+        if labels is not None and len(set(labels)) < len(labels):
+            raise ValueError(f"labels is a list of different labels. Received: {list(labels)}.")
         self._classifier = classifier
         self._load = load
         self._kept = None if labels is None else list(labels)
@@ -187,6 +182,10 @@ class ImageClassification(Problem):
         return Split(images, labels, rows)
 
 
+def _num_classes(labels: Sequence[int] | None) -> int:
+    return 10 if labels is None else len(labels)
+
+
 class Mnist(ImageClassification):
     """A multi-layer perceptron on MNIST: 784, `layers`, 10 (Andrychowicz et al. 2016, section 3.2).
 
@@ -196,47 +195,28 @@ class Mnist(ImageClassification):
     Args:
       layers: the hidden sizes; the paper's variants are `(40,)`, `(20, 20)`, and `(20,)` with "relu".
       activation: of the hidden layers, a key of `layers.ACTIVATIONS`.
+      labels: a subset of the labels, as for `Cifar10`.
       stddev: 0.01 in the original code; every classic optimizer does better from 0.1, and so does meta-training.
       data_dir, download: as `datasets.load` takes them.
     """
 
     name = "mnist"
+    _newer = MappingProxyType({"labels": None, **ImageClassification._newer})
 
     def __init__(
         self,
         layers: Sequence[int] = (20,),
         activation: str = "sigmoid",
-        batch_size: int = 128,
-        mode: str = "train",
-        stddev: float = 0.01,
-        validation_size: int = 5_000,
-        input_noise: float = 0.0,
+        labels: Sequence[int] | None = None,
         data_dir: str | None = None,
         download: bool = False,
-        dtype: str = "float32",
+        **options: Any,
     ):
-        classifier = Mlp(28 * 28, layers, 10, activation)
-        self.options = {
-            "layers": list(layers),
-            "activation": activation,
-            "batch_size": batch_size,
-            "mode": mode,
-            "stddev": stddev,
-            "validation_size": validation_size,
-            **({"input_noise": input_noise} if input_noise else {}),
-            "data_dir": data_dir,
-            "download": download,
-            "dtype": dtype,
-        }
         super().__init__(
-            classifier,
+            Mlp(28 * 28, layers, _num_classes(labels), activation),
             lambda split: datasets.load("mnist", split, data_dir, download),
-            mode=mode,
-            batch_size=batch_size,
-            stddev=stddev,
-            validation_size=validation_size,
-            input_noise=input_noise,
-            dtype=dtype,
+            labels=labels,
+            **options,
         )
 
 
@@ -266,43 +246,15 @@ class Cifar10(ImageClassification):
         linear_layers: Sequence[int] = (32,),
         batch_norm: bool = True,
         labels: Sequence[int] | None = None,
-        batch_size: int = 128,
-        mode: str = "train",
-        stddev: float = 0.01,
-        validation_size: int = 5_000,
-        input_noise: float = 0.0,
         data_dir: str | None = None,
         download: bool = False,
-        dtype: str = "float32",
+        **options: Any,
     ):
-        if labels is not None and (not labels or len(set(labels)) < len(labels) or not set(labels) <= set(range(10))):
-            raise ValueError(f"labels is a list of different labels of 0 to 9. Received: {labels!r}.")
-        num_classes = 10 if labels is None else len(labels)
-        classifier = ConvNet([32, 32, 3], conv_channels, linear_layers, num_classes, batch_norm)
-        self.options = {
-            "conv_channels": list(conv_channels),
-            "linear_layers": list(linear_layers),
-            "batch_norm": batch_norm,
-            "labels": None if labels is None else list(labels),
-            "batch_size": batch_size,
-            "mode": mode,
-            "stddev": stddev,
-            "validation_size": validation_size,
-            **({"input_noise": input_noise} if input_noise else {}),
-            "data_dir": data_dir,
-            "download": download,
-            "dtype": dtype,
-        }
         super().__init__(
-            classifier,
+            ConvNet([32, 32, 3], conv_channels, linear_layers, _num_classes(labels), batch_norm),
             lambda split: datasets.load("cifar10", split, data_dir, download),
             labels=labels,
-            mode=mode,
-            batch_size=batch_size,
-            stddev=stddev,
-            validation_size=validation_size,
-            input_noise=input_noise,
-            dtype=dtype,
+            **options,
         )
 
 

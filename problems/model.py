@@ -19,9 +19,7 @@ class ModelProblem(Problem):
       ValueError: a batch size below 1, or what `in_memory` refuses.
     """
 
-    def __init__(self, draw, forward, dataset, validation_dataset, batch_size, name):
-        if batch_size < 1:
-            raise ValueError(f"batch_size is at least 1. Received: {batch_size}.")
+    def __init__(self, draw, forward, dataset, validation_dataset, /, batch_size, name):
         self.name = name
         self.options = {}
         self._draw = draw

@@ -1,34 +1,56 @@
 """The Problem contract: what an optimizee is."""
 
 import abc
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import tensorflow as tf
 
+from problems import catalogue
+from problems.configurable import Configurable, parameters
+
 Parameters = dict[str, tf.Tensor]
 
 
-class Problem(abc.ABC):
+class Problem(Configurable, abc.ABC):
     """A distribution over functions to minimise, as pure functions over tensors.
 
     A problem owns no variables: everything it needs reaches it as an argument, so one traced graph serves
     every draw. Seeds are int32 tensors of shape `[2]`, as `tf.random.stateless_*` takes them; equal seeds give
     equal results.
 
+    Its options are said once, in its constructor's signature: see `Configurable`. What they may be is said in
+    `catalogue.VALUES`, for all problems of this package and subclasses of them.
+
     Attributes:
       name: what `problems.get` knows the problem by, or `package.module:attribute`.
       options: the JSON-able keyword arguments that `problems.get(name, **options)` rebuilds it from.
       held_out_splits: the data splits that `held_out_loss` accepts; empty where there is no data.
       averaged_splits: those that `averaged_loss` accepts.
+      written: by the name of a function of the problem, the one of the user's that it calls, where there is one.
       function_axis: the axis of every parameter that counts independent functions drawn together (the
         quadratic's 128), or None where a draw is one function.
     """
 
     name: str
-    options: dict[str, Any]
     held_out_splits: tuple[str, ...] = ()
     averaged_splits: tuple[str, ...] = ()
     function_axis: int | None = None
+    written: Mapping[str, Callable] = MappingProxyType({})
+
+    @classmethod
+    def _entered(cls, options):
+        ours = cls._of_package("problems.")
+        return catalogue.enter(getattr(ours, "name", ours.__name__), options, tuple(parameters(ours)))
+
+    @classmethod
+    def _plain(cls, option: str, value: Any) -> Any:
+        if isinstance(value, Problem):
+            return {"name": value.name, "options": value.options}
+        if option == "problems" and all(isinstance(each, Problem) for each in value):
+            return [cls._plain("problem", each) for each in value]
+        return super()._plain(option, value)
 
     def sample(self, seed: tf.Tensor) -> Any:
         """Draws a function f: a nest of tensors, e.g. the quadratic's W and y. Empty where f is fixed."""

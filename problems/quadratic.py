@@ -4,8 +4,6 @@ import tensorflow as tf
 
 from problems.problem import Parameters, Problem, split_seed
 
-_DRAWS = ("uniform", "gaussian", "ill_conditioned")
-
 
 class Quadratic(Problem):
     """f(theta) = mean over a batch of ||W theta - y||^2, W `[batch, dims, dims]`, y `[batch, dims]`.
@@ -39,28 +37,16 @@ class Quadratic(Problem):
         dtype: str = "float32",
         condition_number: float = 1000.0,
     ):
-        if draw not in _DRAWS:
-            raise ValueError(f"quadratic draws are {list(_DRAWS)}. Received: draw={draw!r}.")
-        if batch_size < 1 or num_dims < 1:
-            raise ValueError(
-                "quadratic needs batch_size and num_dims of at least 1. "
-                f"Received: batch_size={batch_size}, num_dims={num_dims}."
-            )
-        if not condition_number >= 1:
-            raise ValueError(f"A condition number is at least 1. Received: condition_number={condition_number}.")
-        self.options = {
-            "batch_size": batch_size,
-            "num_dims": num_dims,
-            "stddev": stddev,
-            "draw": draw,
-            "dtype": dtype,
-            **({"condition_number": condition_number} if draw == "ill_conditioned" else {}),
-        }
         self._shape = [batch_size, num_dims]
         self._stddev = stddev
         self._draw = tf.random.stateless_uniform if draw == "uniform" else tf.random.stateless_normal
         self._condition_number = condition_number if draw == "ill_conditioned" else None
         self._dtype = tf.as_dtype(dtype)
+
+    def _told(self, options):
+        if self._condition_number is None:
+            del options["condition_number"]
+        return super()._told(options)
 
     def sample(self, seed):
         w_seed, y_seed = split_seed(seed, 2)

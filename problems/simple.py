@@ -11,7 +11,6 @@ class Simple(Problem):
     name = "simple"
 
     def __init__(self, dtype: str = "float32"):
-        self.options = {"dtype": dtype}
         self._dtype = tf.as_dtype(dtype)
 
     def initial_parameters(self, instance, seed) -> Parameters:
@@ -30,9 +29,6 @@ class SimpleMulti(Problem):
     name = "simple-multi"
 
     def __init__(self, num_dims: int = 2, dtype: str = "float32"):
-        if num_dims < 1:
-            raise ValueError(f"simple-multi needs num_dims of at least 1. Received: {num_dims}.")
-        self.options = {"num_dims": num_dims, "dtype": dtype}
         self._num_dims = num_dims
         self._dtype = tf.as_dtype(dtype)
 

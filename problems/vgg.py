@@ -7,7 +7,7 @@ time.
 """
 
 import itertools
-import zipfile
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -26,6 +26,7 @@ _CHANNELS = {
     "block3_conv4": 256,
 }
 LAYERS = tuple(_CHANNELS)
+_MOST_OF_A_HEADER = 10_000  # NumPy reads none that is longer.
 # Of the three colours over ImageNet, blue first, on the scale 0 to 255.
 _MEAN_BGR = (103.939, 116.779, 123.68)
 
@@ -94,10 +95,17 @@ def _from_file(source: str) -> dict[str, np.ndarray]:
                     f"vgg_weights: the file has no {missing[0]}; it holds VGG-19's block1_conv1/kernel, "
                     f"block1_conv1/bias ... block3_conv4/bias. Received: {str(path)!r}."
                 )
+            # Looked at before anything is inflated: nothing of them is larger than in double precision.
+            for name, shape in _shapes().items():
+                if stored.zip.getinfo(f"{name}.npy").file_size > 8 * math.prod(shape) + _MOST_OF_A_HEADER:
+                    raise ValueError(
+                        f"vgg_weights: {name} has the shape {list(shape)} in VGG-19, and holds floats. Received: a "
+                        f"larger one, in {source!r}."
+                    )
             return {name: stored[name] for name in _shapes()}
     except FileNotFoundError:
         raise ValueError(f"vgg_weights: there is no such file. Received: {str(path)!r}.") from None
-    except (OSError, EOFError, zipfile.BadZipFile, AttributeError, TypeError, ValueError) as error:
+    except Exception as error:  # Whatever zipfile, zlib and NumPy make of damaged bytes, or of other files.
         if str(error).startswith("vgg_weights"):
             raise
         raise ValueError(f"vgg_weights is an .npz file, or {IMAGENET!r}. Received: {str(path)!r}.") from error

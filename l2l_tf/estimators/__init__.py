@@ -1,13 +1,14 @@
 """Outer gradients: how the gradient of the meta-loss for phi is estimated.
 
 An estimator maps `(run, seed)` to an OuterGradient, which carries the run on; see `Estimator`.
+
+May import: fast, unrolling, networks, problems. Imported by: training.
 """
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators.backpropagation import truncated_backpropagation
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.evolution_strategies import evolution_strategies
@@ -15,7 +16,8 @@ from l2l_tf.estimators.imitation import imitation
 from l2l_tf.estimators.mix import inverse_variance_mix
 from l2l_tf.estimators.persistent_evolution_strategies import persistent_evolution_strategies
 from l2l_tf.estimators.reparameterization import reparameterization
-from l2l_tf.objectives import Objective
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
 from problems.problem import Problem
 
 __all__ = [

@@ -2,14 +2,17 @@
 
 import tensorflow as tf
 
-from l2l_tf import fast, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling import arguments, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 
+@arguments.checked
 def truncated_backpropagation(
     problem: Problem,
     network: AssignedNetworks,

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 
 
 def _as_it_is(run: Run) -> Run:

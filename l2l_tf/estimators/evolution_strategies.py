@@ -5,13 +5,16 @@ import tensorflow as tf
 from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.moments import Moments
-from l2l_tf.estimators.perturbation import Perturbed, finite_or_nan, negative
+from l2l_tf.estimators.perturbation import Perturbations, costs, run_after
 from l2l_tf.networks.network import Network
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling import arguments
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 
+@arguments.checked
 def evolution_strategies(
     problem: Problem,
     network: Network,
@@ -38,21 +41,21 @@ def evolution_strategies(
     Raises:
       ValueError: sigma that is not above 0, or no perturbation.
     """
-    perturbed = Perturbed(network, perturbation_std, perturbations)
-
-    @tf.function(autograph=False)
-    def member(run: Run, epsilon: list[tf.Tensor]) -> tf.Tensor:
-        perturbed.assign(epsilon)
-        _, losses, _ = fast.costs_along(problem, perturbed.network, run, len_unroll, objective, in_blocks)
-        return finite_or_nan(objective(losses), losses)
+    perturbed = Perturbations(network, perturbation_std, perturbations)
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
-        def add(moments, epsilon):
-            difference = member(run, epsilon) - member(run, negative(epsilon))
-            return moments.add(perturbed.directional(epsilon, difference))
+        epsilons = perturbed.draw(seed)
+        members = perturbed.members(epsilons, run)
+        losses, outer_losses, ends = fast.population_costs_along(
+            problem, network, members, len_unroll, objective, in_blocks
+        )
+        meta_loss, own_costs = objective(outer_losses[0]), costs(objective, outer_losses[1:])
+        moments = tf.foldl(
+            lambda moments, pair: moments.add(perturbed.directional(*pair)),
+            (epsilons, own_costs[:perturbations] - own_costs[perturbations:]),
+            Moments.of_none(perturbed.variables),
+        )
+        end = run_after(run, len_unroll, ends)
+        return OuterGradient(meta_loss, moments.mean(), losses[0], end, perturbations - moments.count)
 
-        moments = perturbed.over_pairs(seed, add, Moments.of_none(perturbed.variables))
-        losses, outer_losses, end = fast.costs_along(problem, network, run, len_unroll, objective, in_blocks)
-        return OuterGradient(objective(outer_losses), moments.mean(), losses, end, perturbations - moments.count)
-
-    return Estimator(estimate)
+    return Estimator(estimate, concurrent=True)

@@ -2,14 +2,18 @@
 
 import tensorflow as tf
 
-from l2l_tf import unroll
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.networks.classic import Adam
 from l2l_tf.networks.network import Network
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling import arguments, unroll
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
+_LARGEST_RATE = 1e3
 
+
+@arguments.checked
 def imitation(problem: Problem, network: Network, len_unroll: int, learning_rate: float = 0.01) -> Estimator:
     """The gradient of L = mean over steps and coordinates of ((u_t - a_t) / learning_rate)^2.
 
@@ -25,8 +29,6 @@ def imitation(problem: Problem, network: Network, len_unroll: int, learning_rate
     Raises:
       ValueError: a learning rate that is not above 0.
     """
-    if not 0 < learning_rate < float("inf"):
-        raise ValueError(f"The learning rate of the imitated Adam is above 0. Received: {learning_rate}.")
     teacher = Adam(learning_rate)
 
     def begin(run: Run) -> Run:

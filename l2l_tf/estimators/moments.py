@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from l2l_tf.networks.dtypes import all_finite
+
 
 class Moments(NamedTuple):
     """Running mean and sum of squared deviations of each weight's gradient (Welford 1962), finite samples only.
 
-    A sample is left out as a whole where its global norm is not finite, which is how the outer optimizer judges too.
+    A sample is left out as a whole where an entry is not finite, which is how the outer optimizer judges too.
 
     Attributes:
       count: int32, samples so far that were finite.
@@ -28,7 +30,7 @@ class Moments(NamedTuple):
 
     def add(self, sample: Sequence[tf.Tensor]) -> "Moments":
         """The moments with one sample more."""
-        finite = tf.math.is_finite(tf.linalg.global_norm(sample))
+        finite = all_finite(sample)
         count = self.count + tf.cast(finite, tf.int32)
         means, deviations = [], []
         for mean, deviation, x in zip(self.means, self.deviations, sample):

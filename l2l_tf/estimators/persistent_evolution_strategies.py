@@ -6,10 +6,12 @@ import tensorflow as tf
 
 from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
-from l2l_tf.estimators.perturbation import Perturbed, finite_or_nan, negative
+from l2l_tf.estimators.perturbation import Perturbations, costs, run_after
 from l2l_tf.networks.network import Network, Tensors
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling import arguments
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 
@@ -27,6 +29,7 @@ class Particles(NamedTuple):
     perturbations: list[tf.Tensor]
 
 
+@arguments.checked
 def persistent_evolution_strategies(
     problem: Problem,
     network: Network,
@@ -55,7 +58,7 @@ def persistent_evolution_strategies(
     Raises:
       ValueError: sigma that is not above 0, or no perturbation.
     """
-    perturbed = Perturbed(network, perturbation_std, perturbations)
+    perturbed = Perturbations(network, perturbation_std, perturbations)
 
     def begin(run: Run) -> Run:
         parameters, states = tf.nest.map_structure(
@@ -66,36 +69,23 @@ def persistent_evolution_strategies(
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         particles: Particles = run.carried
-
-        def advance(particle):
-            epsilon, parameters, state = particle
-            perturbed.assign(epsilon)
-            start = run._replace(parameters=parameters, state=state, carried=())
-            _, losses, end = fast.costs_along(problem, perturbed.network, start, len_unroll, objective, in_blocks)
-            return finite_or_nan(objective(losses), losses), end.parameters, end.state
-
-        losses, outer_losses, end = fast.costs_along(problem, network, run, len_unroll, objective, in_blocks)
-        meta_loss = objective(outer_losses)
         epsilons = perturbed.draw(seed)
-        both_signs = [tf.concat(pair, 0) for pair in zip(epsilons, negative(epsilons))]
-        own = tf.nest.map_structure(
-            lambda x: tf.TensorSpec(x.shape[1:], x.dtype), (particles.parameters, particles.states)
+        own = {"parameters": particles.parameters, "state": particles.states}
+        members = perturbed.members(epsilons, run, own)
+        losses, outer_losses, ends = fast.population_costs_along(
+            problem, network, members, len_unroll, objective, in_blocks
         )
-        costs, parameters, states = tf.map_fn(
-            advance,
-            (both_signs, particles.parameters, particles.states),
-            fn_output_signature=(tf.TensorSpec([], meta_loss.dtype), *own),
-            parallel_iterations=1,  # All particles use the one copy.
-        )
+        meta_loss, own_costs = objective(outer_losses[0]), costs(objective, outer_losses[1:])
         xi = [total + epsilon for total, epsilon in zip(particles.perturbations, epsilons)]
-        differences = costs[:perturbations] - costs[perturbations:]
+        differences = own_costs[:perturbations] - own_costs[perturbations:]
         finite = tf.math.is_finite(differences)
         count = tf.reduce_sum(tf.cast(finite, tf.int32))
         # Without a finite pair it is 0 / 0, and the estimate NaN.
         share = tf.where(finite, differences, tf.zeros_like(differences)) / tf.cast(count, differences.dtype)
         slopes = share / (2 * perturbation_std**2)
         gradients = [tf.tensordot(tf.cast(slopes, x.dtype), x, 1) for x in xi]
-        end = end._replace(carried=Particles(parameters, states, xi))
-        return OuterGradient(meta_loss, gradients, losses, end, perturbations - count)
+        parameters, states = tf.nest.map_structure(lambda x: x[1:], (ends["parameters"], ends["state"]))
+        end = run_after(run, len_unroll, ends)._replace(carried=Particles(parameters, states, xi))
+        return OuterGradient(meta_loss, gradients, losses[0], end, perturbations - count)
 
-    return Estimator(estimate, begin)
+    return Estimator(estimate, begin, concurrent=True)

@@ -3,45 +3,41 @@
 import copy
 import math
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import seeds
 from l2l_tf.networks.network import Network
+from l2l_tf.unrolling import seeds
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.population import Members
+from l2l_tf.unrolling.run import Run
 
 Weights = list[tf.Tensor]
 
 
-class Perturbed:
-    """A copy of a network that is given phi + epsilon, epsilon IID N(0, std^2).
-
-    Members of an estimate run under the copy. phi itself is never written, so there is nothing to put back after a
-    member that fails or gives NaN.
+class Perturbations:
+    """Antithetic pairs of perturbations of a network's weights: epsilon IID N(0, std^2), each with both signs.
 
     Args:
       network: at phi.
       std: of the perturbations.
-      pairs: how many epsilon an estimate draws; each is used with both signs.
+      pairs: how many epsilon an estimate draws.
       fewest_pairs: that the estimator needs.
 
     Attributes:
-      network: the copy.
-      variables: its phi, in the order of the network's own.
+      variables: phi.
 
     Raises:
-      ValueError: a standard deviation that is not above 0, or too few pairs.
+      ValueError: too few pairs.
     """
 
     def __init__(self, network: Network, std: float, pairs: int, fewest_pairs: int = 1):
-        if not 0 < std < math.inf:
-            raise ValueError(f"The perturbations' standard deviation is above 0. Received: {std}.")
         if pairs < fewest_pairs:
             raise ValueError(f"This estimator takes at least {fewest_pairs} perturbations. Received: {pairs}.")
         self.std = std
         self.pairs = pairs
-        self._original = network
-        self.network = copy.deepcopy(network)
-        self.variables = list(self.network.trainable_variables)
+        self.variables = list(network.trainable_variables)
 
     def draw(self, seed: tf.Tensor) -> Weights:
         """All epsilon of an estimate, `[pairs, ...]` for each variable."""
@@ -50,6 +46,46 @@ class Perturbed:
             tf.random.stateless_normal([self.pairs, *v.shape], seeds.fold(seed, i), stddev=self.std, dtype=v.dtype)
             for i, v in enumerate(self.variables)
         ]
+
+    def members(self, epsilons: Weights, run: Run, fields: dict[str, Any] | None = None) -> Members:
+        """The run of phi itself, of all phi + epsilon, then of all phi - epsilon.
+
+        Args:
+          epsilons: as drawn.
+          run: of phi, whose function and minibatches all share.
+          fields: what the perturbed have of their own, `[2 pairs, ...]`; else all begin where the run is.
+        """
+        weights = [
+            tf.concat([v[tf.newaxis], v + epsilon, v - epsilon], 0) for v, epsilon in zip(self.variables, epsilons)
+        ]
+        of_all = {
+            name: tf.nest.map_structure(lambda own, others: tf.concat([own[tf.newaxis], others], 0), of_run, values)
+            for name, values in (fields or {}).items()
+            for of_run in [getattr(run, name)]
+        }
+        return Members(run._replace(carried=()), of_all, self.variables, weights)
+
+    def directional(self, epsilon: Weights, difference: tf.Tensor) -> Weights:
+        """The gradient estimate of an antithetic pair: epsilon (L(phi + epsilon) - L(phi - epsilon)) / (2 std^2)."""
+        return [e * tf.cast(difference / (2 * self.std**2), e.dtype) for e in epsilon]
+
+
+class Perturbed(Perturbations):
+    """A copy of a network that is given phi + epsilon.
+
+    Members of an estimate that are differentiated run under the copy. phi itself is never written, so there is nothing
+    to put back after a member that fails or gives NaN. For arguments see `Perturbations`.
+
+    Attributes:
+      network: the copy.
+      variables: its phi, in the order of the network's own.
+    """
+
+    def __init__(self, network: Network, std: float, pairs: int, fewest_pairs: int = 1):
+        super().__init__(network, std, pairs, fewest_pairs)
+        self._original = network
+        self.network = copy.deepcopy(network)
+        self.variables = list(self.network.trainable_variables)
 
     def assign(self, epsilon: Weights) -> None:
         """Gives the copy phi + epsilon, and what else the network holds as it is."""
@@ -73,10 +109,6 @@ class Perturbed:
         )
         return end
 
-    def directional(self, epsilon: Weights, difference: tf.Tensor) -> Weights:
-        """The gradient estimate of an antithetic pair: epsilon (L(phi + epsilon) - L(phi - epsilon)) / (2 std^2)."""
-        return [e * tf.cast(difference / (2 * self.std**2), e.dtype) for e in epsilon]
-
 
 def negative(epsilon: Weights) -> Weights:
     """The other of an antithetic pair."""
@@ -86,3 +118,16 @@ def negative(epsilon: Weights) -> Weights:
 def finite_or_nan(value: tf.Tensor, losses: tf.Tensor) -> tf.Tensor:
     """`value`, which comes of `losses`, or NaN in its place where one of them is not finite."""
     return tf.where(tf.reduce_all(tf.math.is_finite(losses)), value, tf.constant(math.nan, value.dtype))
+
+
+def costs(objective: Objective, outer_losses: tf.Tensor) -> tf.Tensor:
+    """The meta-loss of every member of `[M, T + 1]`, NaN where a loss is not finite."""
+    return tf.map_fn(
+        lambda losses: finite_or_nan(objective(losses), losses), outer_losses, fn_output_signature=outer_losses.dtype
+    )
+
+
+def run_after(run: Run, num_steps: int, ends: dict[str, Any]) -> Run:
+    """`run` after steps that the first of some members took for it: where they ended, `[M, ...]`."""
+    parameters, state = tf.nest.map_structure(lambda x: x[0], (ends["parameters"], ends["state"]))
+    return run._replace(step=run.step + num_steps, parameters=parameters, state=state)

@@ -5,18 +5,21 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from l2l_tf import fast
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.estimators.backpropagation import truncated_backpropagation
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.moments import Moments
 from l2l_tf.estimators.perturbation import Perturbed, Weights, finite_or_nan, negative
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling import arguments
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 Member = Callable[[Run, Weights], tuple[tf.Tensor, Weights]]
 
 
+@arguments.checked
 def reparameterization(
     problem: Problem,
     network: AssignedNetworks,

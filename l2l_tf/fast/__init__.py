@@ -1,10 +1,13 @@
-"""The fast path of meta-training: the same outer gradient as `l2l_tf.unroll`, with the LSTMs in compiled code.
+"""The fast path of meta-training: the same outer gradient as `l2l_tf.unrolling`, with the LSTMs in compiled code.
 
-Read `l2l_tf.unroll` to learn how it works; this package is how to do it in less time and memory.
+Read `l2l_tf.unrolling.unroll` to learn how it works; this wing is how to do it in less time and memory.
+
+May import: unrolling, networks, problems. Imported by: estimators, evaluation, training, deployment.
 """
 
 from l2l_tf.fast.forward import costs_along
 from l2l_tf.fast.memory import DEFAULT_BUDGET, MODES
 from l2l_tf.fast.outer_gradient import applies, outer_gradient
+from l2l_tf.fast.population import costs_along as population_costs_along
 
-__all__ = ["DEFAULT_BUDGET", "MODES", "applies", "costs_along", "outer_gradient"]
+__all__ = ["DEFAULT_BUDGET", "MODES", "applies", "costs_along", "outer_gradient", "population_costs_along"]

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from l2l_tf.dtypes import scaled
 from l2l_tf.fast import lstm_kernels
 from l2l_tf.fast.lstm_kernels import Activations, LstmWeights
 from l2l_tf.fast.rules import Rule, pull_see, pull_update
+from l2l_tf.networks.dtypes import scaled
 
 
 class Recorded(NamedTuple):

@@ -4,24 +4,24 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import unroll
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast.outer_gradient import ROWS_PER_BLOCK, applies
-from l2l_tf.fast.parts import parts_of
+from l2l_tf.fast.parts import Part, parts_of
 from l2l_tf.networks.network import Network, Observation, Tensors
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import Run
+from l2l_tf.unrolling import unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
 
 
 class _InParts(Network):
     """Networks in parts as one network; its state is in the parts' own form, between `enter` and `leave`."""
 
-    def __init__(self, network: AssignedNetworks, parameters: Tensors, rows_per_block: int, in_native_code: bool):
+    def __init__(self, network: AssignedNetworks, parts: dict[str, Part]):
         super().__init__({}, name="in_parts")
         self.observes = network.observes
         self._network = network
-        self._parts = parts_of(network, parameters, rows_per_block, in_native_code=in_native_code)
+        self._parts = parts
 
     def initial_state(self, parameters: Tensors) -> dict[str, Any]:
         return self.enter(self._network.initial_state(parameters))
@@ -66,7 +66,9 @@ def costs_along(
     """
     if not (in_blocks and applies(network, run.parameters)):
         return unroll.costs_along(problem, network, run, num_steps, objective)
-    in_parts = _InParts(network, run.parameters, rows_per_block, in_native_code)
+    # Outside of the network's constructor, which is no part of the graph: the parts hold what is computed of phi.
+    parts = parts_of(network, run.parameters, rows_per_block, in_native_code=in_native_code)
+    in_parts = _InParts(network, parts)
     start = run._replace(state=in_parts.enter(run.state))
     losses, outer_losses, end = unroll.costs_along(problem, in_parts, start, num_steps, objective)
     return losses, outer_losses, end._replace(state=in_parts.leave(end.state, run.state))

@@ -9,15 +9,16 @@ import math
 
 import tensorflow as tf
 
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import memory as memory_modes
-from l2l_tf.fast import replay
+from l2l_tf.fast import native, replay
 from l2l_tf.fast.parts import parts_of
 from l2l_tf.fast.rollout import roll_out
 from l2l_tf.fast.rules import rule_of
 from l2l_tf.networks.network import Network, Tensors
-from l2l_tf.objectives import Objective
-from l2l_tf.unroll import OuterGradient, Run
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.run import Run
+from l2l_tf.unrolling.unroll import OuterGradient
 from problems.problem import Problem
 
 ROWS_PER_BLOCK = 4096
@@ -25,10 +26,16 @@ _FEWEST_COORDINATES = 256  # Below, compiling takes longer than it gains.
 
 
 def applies(network: Network, parameters: Tensors) -> bool:
-    """Whether the fast path has something to gain: a network that runs in blocks has coordinates enough."""
+    """Whether the fast path has something to gain.
+
+    A network that runs in blocks has coordinates enough, or a rule with an MLP on each has native code.
+    """
     return isinstance(network, AssignedNetworks) and any(
-        rule_of(network.networks[name]) is not None
-        and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES
+        (native.coordinate_mlp.applies(network.networks[name]) and native.operations() is not None)
+        or (
+            rule_of(network.networks[name]) is not None
+            and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES
+        )
         for name, owned in network.owned(parameters).items()
     )
 

@@ -1,18 +1,20 @@
-"""The networks of an `AssignedNetworks`, each run in the way that suits it: `Native`, `Blocked` or `Whole`.
+"""The networks of an `AssignedNetworks`, each run in the way that suits it: `Native`, `NativeMLP`, `Blocked` or
+`Whole`.
 
 A part keeps the network's state, what the network saw and the cotangents of both in a form of its own, between
 `enter` and `leave`. All kinds of part have the same methods.
 """
 
-from l2l_tf.coordinates import AssignedNetworks
 from l2l_tf.fast import native
 from l2l_tf.fast.blocked import Blocked
+from l2l_tf.fast.native.mlp_part import NativeMLP
 from l2l_tf.fast.native.part import Native
 from l2l_tf.fast.rules import rule_of
 from l2l_tf.fast.whole import Whole
 from l2l_tf.networks.network import Tensors
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 
-Part = Native | Blocked | Whole
+Part = Native | NativeMLP | Blocked | Whole
 
 
 def parts_of(
@@ -35,7 +37,9 @@ def parts_of(
     for name, owned in network.owned(parameters).items():
         member, own = network.networks[name], {key: parameters[key] for key in owned}
         rule = rule_of(member)
-        if rule is None:
+        if operations is not None and native.coordinate_mlp.applies(member):
+            parts[name] = NativeMLP(member, own, operations)
+        elif rule is None:
             parts[name] = Whole(member, own)
         elif operations is None:
             parts[name] = Blocked(member, rule, own, rows_per_block)

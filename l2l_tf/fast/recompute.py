@@ -11,9 +11,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.dtypes import scaled
 from l2l_tf.fast.arrays import arrays_like, read, write
 from l2l_tf.fast.blocked import Blocked
+from l2l_tf.networks.dtypes import scaled
 
 # Bytes of one group's states at all steps, above which it goes in segments.
 _SEGMENT_BYTES = 64 * 2**20

@@ -1,21 +1,22 @@
-"""The gradients of the networks' weights from the records of a rollout (`l2l_tf.unroll` says why they suffice)."""
+"""The gradients of the networks' weights from a rollout's records (`l2l_tf.unrolling.unroll` says why they suffice)."""
 
 from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import unroll
-from l2l_tf.dtypes import scaled
 from l2l_tf.fast import recompute
 from l2l_tf.fast.arrays import read
 from l2l_tf.fast.blocked import Blocked
+from l2l_tf.fast.native.mlp_part import NativeMLP
 from l2l_tf.fast.native.part import Native
 from l2l_tf.fast.packing import GradientsByVariable
 from l2l_tf.fast.parts import Part
 from l2l_tf.fast.rollout import Records
 from l2l_tf.fast.whole import Whole
+from l2l_tf.networks.dtypes import scaled
 from l2l_tf.networks.network import Network, Observation
-from l2l_tf.unroll import Run
+from l2l_tf.unrolling import unroll
+from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
 
 
@@ -26,6 +27,8 @@ def constant_observations(parts: dict[str, Part], records: Records, loss_cotange
         part = parts[name]
         if isinstance(part, Native):
             total = part.replay(seen, records.steps[name], records.starts[name], loss_cotangents)
+        elif isinstance(part, NativeMLP):
+            total = part.replay(seen, records.steps[name], loss_cotangents)
         elif isinstance(part, Blocked) and name in records.starts:
             total = recompute.replay(part, seen, records.starts[name], loss_cotangents)
         else:

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from l2l_tf import optimizee, unroll
 from l2l_tf.fast.arrays import arrays_like, write
 from l2l_tf.fast.parts import Part
 from l2l_tf.networks.network import Network
-from l2l_tf.unroll import Run
+from l2l_tf.unrolling import optimizee, unroll
+from l2l_tf.unrolling.run import Run
 from problems.problem import Problem
 
 

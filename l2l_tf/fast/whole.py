@@ -4,9 +4,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.dtypes import scaled
 from l2l_tf.fast.arrays import bytes_of
 from l2l_tf.fast.packing import GradientsByVariable
+from l2l_tf.networks.dtypes import scaled
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 

@@ -1,6 +1,8 @@
 """Update rules as Sonnet modules. Knows nothing of the problems they are used on.
 
 Names are known without TensorFlow (see `catalogue`); the modules are imported with the first network.
+
+May import: problems, for how options are checked. Imported by: all other wings.
 """
 
 import importlib

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from l2l_tf.networks.adafactor_features import AdafactorFeatures
-from l2l_tf.networks.coordinate_features import check_decays
 from l2l_tf.networks.coordinate_mlp import CoordinateMLP
 from l2l_tf.networks.network import Observation
 
@@ -35,33 +34,11 @@ class AdafactorMLP(CoordinateMLP):
     def __init__(
         self,
         layers: Sequence[int] = (4, 4),
-        decays: Sequence[float] = (0.9, 0.99, 0.999),
+        decays: tuple[float, ...] = (0.9, 0.99, 0.999),
         second_moment_decay: float = 0.999,
-        scale: float = 0.01,
-        magnitude_scale: float = 0.5,
-        trained_steps: int | None = None,
-        function_axis: int | None = None,
-        initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        **options: Any,
     ):
-        decays = check_decays("decays", decays)
-        (second_moment_decay,) = check_decays("second_moment_decay", [second_moment_decay])
-        super().__init__(
-            AdafactorFeatures(decays, second_moment_decay),
-            {"decays": list(decays), "second_moment_decay": second_moment_decay},
-            0,
-            layers,
-            scale,
-            magnitude_scale,
-            trained_steps,
-            function_axis,
-            initializer,
-            seed,
-            dtype,
-            name,
-        )
+        super().__init__(AdafactorFeatures(decays, second_moment_decay), layers=layers, **options)
 
     def initial_state(self, parameters):
         return self._initial_slots(parameters)

@@ -1,14 +1,13 @@
 """What RNNProp, LearnedMomentum and LearnedAdam share: a coordinatewise LSTM over running averages of the gradient."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import lstm_layers
-from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks import dtypes, lstm_layers
+from l2l_tf.networks.initializers import WeightInitializers, where_unsaid
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 AVERAGES = ("first_moment", "second_moment", "step")  # the entries of the state beside that of the LSTM layers
@@ -40,12 +39,8 @@ class AveragingLSTM(Network):
 
     Args:
       law: what they see, and what becomes of their outputs.
-      layers: cells of each LSTM layer.
-      options: the subclass's own, for `Network.options`.
+      layers: cells of each LSTM layer, at least one layer.
       initializer, seed, dtype: see DeepLSTM.
-
-    Raises:
-      ValueError: no layer, or one without cells.
     """
 
     coordinatewise = True
@@ -53,18 +48,14 @@ class AveragingLSTM(Network):
     def __init__(
         self,
         law: Law,
+        /,
         layers: Sequence[int],
-        options: dict[str, Any],
-        initializer: Any,
-        seed: int,
-        dtype: str,
-        name: str | None,
+        initializer: Any = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
     ):
-        layers = lstm_layers.check_layers(layers)
-        if not layers:
-            raise ValueError(f"layers is empty: {type(self).__name__} needs at least one LSTM layer. Received: ().")
-        kept = {"initializer": json_able(initializer), "seed": seed, "dtype": dtype}
-        super().__init__({"layers": list(layers), **options, **kept}, name=name)
+        super().__init__(name=name)
         self.law = law
         self._dtype = dtypes.of_network(dtype)
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
@@ -131,21 +122,4 @@ def factor(size: tf.Tensor) -> tf.Tensor:
 
 def silent_start(initializer: Any) -> Any:
     """`initializer` with zeros for the linear layer, where it says nothing of that."""
-    if initializer is None or isinstance(initializer, Mapping):
-        return {"linear": "zeros", **(initializer or {})}
-    return initializer
-
-
-def check_averages(beta_1: float, beta_2: float, epsilon: float, network: str) -> None:
-    """Raises ValueError where a decay or epsilon is out of range."""
-    if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
-        raise ValueError(
-            f"{network} needs beta_1 and beta_2 of at least 0 and below 1, and epsilon above 0. "
-            f"Received: beta_1={beta_1}, beta_2={beta_2}, epsilon={epsilon}."
-        )
-
-
-def check_learning_rate(learning_rate: float) -> None:
-    """Raises ValueError where the rate that a rule starts with is out of range."""
-    if not 0 < learning_rate < float("inf"):
-        raise ValueError(f"learning_rate is above 0. Received: {learning_rate}.")
+    return where_unsaid(initializer, {"linear": {"w": "zeros", "b": "zeros"}})

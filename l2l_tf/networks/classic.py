@@ -5,11 +5,14 @@ runs in one compiled graph.
 """
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.dtypes import at_least_float32
+from l2l_tf.networks.dtypes import at_least_float32
 from l2l_tf.networks.network import Network, Observation
+
+_LARGEST_RATE = 1e30  # Larger ones are infinite in float32.
 
 
 class Classic(Network):
@@ -22,15 +25,12 @@ class Classic(Network):
     coordinatewise = True
     slots: tuple[str, ...] = ()
 
-    def __init__(self, name: str | None, learning_rate: float, **constants: float):
-        if not learning_rate >= 0:
-            raise ValueError(f"{type(self).__name__} needs a learning rate of at least 0. Received: {learning_rate}.")
-        super().__init__({"learning_rate": learning_rate, **constants}, name=name)
+    def __init__(self, learning_rate: float, name: str | None = None):
+        super().__init__(name=name)
         self.learning_rate = tf.Variable(learning_rate, trainable=False, dtype=tf.float32, name="learning_rate")
 
-    @property
-    def options(self):
-        return {**super().options, "learning_rate": float(self.learning_rate)}
+    def _told(self, options):
+        return {**super()._told(options), "learning_rate": float(self.learning_rate)}
 
     def initial_state(self, parameters):
         zeros = {name: tf.zeros(p.shape, at_least_float32(p.dtype)) for name, p in parameters.items()}
@@ -38,40 +38,59 @@ class Classic(Network):
 
     def __call__(self, observation: Observation, state):
         step = state["step"] + 1
+        parameters: Any = observation.parameters
         updates = {}
         next_state = {"step": step, **{slot: {} for slot in self.slots}}
         for name, gradient in observation.gradients.items():
             dtype = at_least_float32(gradient.dtype)
-            rate = tf.cast(self.learning_rate, dtype)
             slots = [state[slot][name] for slot in self.slots]
-            update, *slots = self._rule(rate, tf.cast(gradient, dtype), tf.cast(step, dtype), *slots)
+            parameter = tf.cast(parameters[name], dtype) if "parameters" in self.observes else None
+            update, *slots = self._of_tensor(tf.cast(gradient, dtype), parameter, tf.cast(step, dtype), slots)
             updates[name] = tf.cast(update, gradient.dtype)
             for slot, value in zip(self.slots, slots):
                 next_state[slot][name] = value
         return updates, next_state
 
     @abc.abstractmethod
+    def _of_tensor(self, gradient, parameter, step, slots):
+        """The update of one tensor, then its next slots; `step` counts from 1.
+
+        Args:
+          gradient: in a type of at least float32, which the update has too.
+          parameter: theta_t, of rules that observe it; else None.
+          step: scalar.
+          slots: a tensor for each of `self.slots`.
+        """
+
+
+class Constant(Classic):
+    """A rule of the same formula in every step, with one learning rate."""
+
+    def _of_tensor(self, gradient, parameter, step, slots):
+        return self._rule(tf.cast(self.learning_rate, gradient.dtype), gradient, step, *slots)
+
+    @abc.abstractmethod
     def _rule(self, learning_rate, gradient, step, *slots):
-        """The update of one tensor, then its next slots; `step` counts from 1."""
+        """The update of one tensor, then its next slots."""
 
 
-class Sgd(Classic):
+class Sgd(Constant):
     """u = -learning_rate g."""
 
     def __init__(self, learning_rate: float = 0.01, name: str | None = None):
-        super().__init__(name, learning_rate)
+        super().__init__(learning_rate, name)
 
     def _rule(self, learning_rate, gradient, step):
         return (-learning_rate * gradient,)
 
 
-class Momentum(Classic):
+class Momentum(Constant):
     """v' = momentum v - learning_rate g; u = v' (Polyak 1964)."""
 
     slots = ("velocity",)
 
     def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, name: str | None = None):
-        super().__init__(name, learning_rate, momentum=momentum)
+        super().__init__(learning_rate, name)
         self._momentum = momentum
 
     def _rule(self, learning_rate, gradient, step, velocity):
@@ -87,13 +106,13 @@ class Nesterov(Momentum):
         return self._momentum * velocity - learning_rate * gradient, velocity
 
 
-class RMSProp(Classic):
+class RMSProp(Constant):
     """v' = rho v + (1 - rho) g^2; u = -learning_rate g / sqrt(v' + epsilon) (Tieleman and Hinton 2012)."""
 
     slots = ("second_moment",)
 
     def __init__(self, learning_rate: float = 0.001, rho: float = 0.9, epsilon: float = 1e-7, name: str | None = None):
-        super().__init__(name, learning_rate, rho=rho, epsilon=epsilon)
+        super().__init__(learning_rate, name)
         self._rho = rho
         self._epsilon = epsilon
 
@@ -102,7 +121,7 @@ class RMSProp(Classic):
         return -learning_rate * gradient * tf.math.rsqrt(second_moment + self._epsilon), second_moment
 
 
-class Adam(Classic):
+class Adam(Constant):
     """m' = beta_1 m + (1 - beta_1) g; v' = beta_2 v + (1 - beta_2) g^2;
     u = -learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m' / (sqrt(v') + epsilon) (Kingma and Ba 2015)."""
 
@@ -115,8 +134,10 @@ class Adam(Classic):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         name: str | None = None,
+        **old_names: Any,
     ):
-        super().__init__(name, learning_rate, beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+        # Sonnet compares the signature with the arguments as they were given: by old names too, of which none is left.
+        super().__init__(learning_rate, name, **old_names)
         self._beta_1 = beta_1
         self._beta_2 = beta_2
         self._epsilon = epsilon

@@ -83,18 +83,6 @@ class MomentFeatures:
         return features
 
 
-def check_decays(what: str, decays: Any) -> tuple[float, ...]:
-    """`decays` as a tuple.
-
-    Raises:
-      ValueError: none, or one that is not of a running average.
-    """
-    decays = tuple(decays)
-    if not decays or not all(0 <= decay < 1 for decay in decays):
-        raise ValueError(f"{what} holds one or more decays of at least 0 and below 1. Received: {decays}.")
-    return decays
-
-
 def nearest(decays: tuple[float, ...]) -> int:
     """The number of the decay next to 0.9."""
     return min(range(len(decays)), key=lambda i: abs(decays[i] - 0.9))
@@ -138,14 +126,3 @@ def clock(steps: tf.Tensor, trained_steps: int | None = None) -> list[tf.Tensor]
 def stopped(step: tf.Tensor, trained_steps: int | None) -> tf.Tensor:
     """`step`, or the last of `trained_steps` where that is earlier."""
     return step if trained_steps is None else tf.minimum(step, tf.constant(trained_steps - 1, step.dtype))
-
-
-def check_steps(trained_steps: Any) -> int | None:
-    """`trained_steps` itself.
-
-    Raises:
-      ValueError: neither a number of steps nor None.
-    """
-    if trained_steps is not None and (type(trained_steps) is not int or trained_steps < 1):
-        raise ValueError(f"trained_steps is a number of steps, at least 1, or None. Received: {trained_steps!r}.")
-    return trained_steps

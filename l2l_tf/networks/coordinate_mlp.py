@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import coordinate_features, functions, lstm_layers, mlp_layers
+from l2l_tf.networks import coordinate_features, dtypes, functions, lstm_layers, mlp_layers
 from l2l_tf.networks.coordinate_features import Slots
-from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks.initializers import WeightInitializers
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 SlotsByName = dict[str, tuple[Tensors, ...]]
@@ -24,13 +25,15 @@ class CoordinateMLP(Network):
     of the tensor share, tanh(t / tau - 1) of the step t among them. With `function_axis`, a tensor is that of one
     function, and no function of a batch hears from another.
 
+    A parameter that is NaN, infinite or beyond 1e15 is seen as 0: its tensor's others move on as if it were.
+
     Untrained, with the default initializer, d is minus the momentum in units of the gradient's root mean square, and e
     is 0: a slow descent, as Adam's with the learning rate `scale`.
 
     Args:
       kind: of the features.
-      own_options: those of the network beside the following.
       num_shared: how many numbers a tensor shares beside those of the step.
+      other_layers: layer to weights, of what the network has beside the MLP.
       layers: units of each hidden layer, at least 2.
       scale, magnitude_scale: see above.
       trained_steps: of the longest run that the rule learned from: t stays at the last of them, as what the MLP makes
@@ -40,10 +43,6 @@ class CoordinateMLP(Network):
         and `b`. Where it is given, the rule starts with what it says instead of the descent.
       seed: of the initial weights.
       dtype: of phi and the state.
-      other_layers: layer to weights, of what the network has beside the MLP.
-
-    Raises:
-      ValueError: an option out of range.
     """
 
     observes = frozenset({"gradients", "parameters", "step"})
@@ -51,40 +50,27 @@ class CoordinateMLP(Network):
     def __init__(
         self,
         kind: Any,
-        own_options: dict[str, Any],
-        num_shared: int,
+        num_shared: int = 0,
+        other_layers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+        /,
+        *,
         layers: Sequence[int],
-        scale: float,
-        magnitude_scale: float,
-        trained_steps: int | None,
-        function_axis: int | None,
-        initializer: Any,
-        seed: int,
-        dtype: str,
-        name: str | None,
-        other_layers: Mapping[str, tuple[str, ...]] | None = None,
+        scale: float = 0.01,
+        magnitude_scale: float = 0.5,
+        trained_steps: int | None = None,
+        function_axis: int | None = None,
+        initializer: Any = None,
+        seed: int = 0,
+        dtype: str = "float32",
+        name: str | None = None,
     ):
-        layers = mlp_layers.check_layers(layers)
-        super().__init__(
-            {
-                "layers": list(layers),
-                **own_options,
-                "scale": scale,
-                "magnitude_scale": magnitude_scale,
-                "trained_steps": coordinate_features.check_steps(trained_steps),
-                "function_axis": functions.check_axis(function_axis),
-                "initializer": json_able(initializer),
-                "seed": seed,
-                "dtype": dtype,
-            },
-            name=name,
-        )
+        super().__init__(name=name)
         self._rule = mlp_layers.Rule(kind, scale, magnitude_scale)
         self._trained_steps = trained_steps
         self._function_axis = function_axis
         self._dtype = dtypes.of_network(dtype)
         names = mlp_layers.layer_names(layers)
-        known = dict.fromkeys(names, lstm_layers.LINEAR_WEIGHTS) | dict(other_layers or {})
+        known = dict.fromkeys(names, lstm_layers.LINEAR_WEIGHTS) | dict(other_layers)
         self._initializers = WeightInitializers(initializer, seed, known)
         num_inputs = kind.num_features + len(coordinate_features.TIME_SCALES) + num_shared
         self._layers = []
@@ -94,6 +80,16 @@ class CoordinateMLP(Network):
             num_inputs = units
         if initializer is None:
             mlp_layers.descend(self._layers, kind.start)
+
+    @property
+    def kind(self) -> Any:
+        """Of the features."""
+        return self._rule.kind
+
+    @property
+    def layers(self) -> list[snt.Linear]:
+        """Of the MLP, the output last."""
+        return self._layers
 
     def _initial_slots(self, parameters: Tensors) -> SlotsByName:
         """Zeros: slot to a dictionary for each of its tensors, by the names of the parameters that have it."""
@@ -133,7 +129,7 @@ class CoordinateMLP(Network):
             seen[name] = mlp_layers.see(
                 self._rule.kind,
                 self._with_functions(gradient),
-                self._with_functions(parameters[name]),
+                dtypes.usable_or_zero(self._with_functions(parameters[name])),
                 own,
             )
         return seen

@@ -6,19 +6,6 @@ import tensorflow as tf
 
 from l2l_tf.networks.network import Tensors
 
-WHAT_IT_IS = "the axis of every parameter that counts independent functions: 0, or None where all is one function"
-
-
-def check_axis(function_axis: int | None) -> int | None:
-    """`function_axis` itself.
-
-    Raises:
-      ValueError: neither None nor 0.
-    """
-    if function_axis is not None and (isinstance(function_axis, bool) or function_axis != 0):
-        raise ValueError(f"function_axis is {WHAT_IT_IS}. Received: {function_axis!r}.")
-    return function_axis
-
 
 def count(tensors: Tensors, function_axis: int | None) -> tuple[int, int]:
     """How many functions `tensors` hold, and how many coordinates each of them has.

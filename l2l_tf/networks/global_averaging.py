@@ -5,9 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import functions, lstm_layers, preprocess
-from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks import dtypes, functions, lstm_layers, preprocess
+from l2l_tf.networks.initializers import WeightInitializers
 from l2l_tf.networks.network import Network, Observation
 
 
@@ -48,22 +47,8 @@ class GlobalAveragingLSTM(Network):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        layers = lstm_layers.check_layers(layers)
+        super().__init__(name=name)
         check_global_cells(global_cells, layers)
-        super().__init__(
-            {
-                "layers": list(layers),
-                "global_cells": global_cells,
-                "function_axis": functions.check_axis(function_axis),
-                "preprocess_name": preprocess_name,
-                "preprocess_options": dict(preprocess_options or {}),
-                "scale": scale,
-                "initializer": json_able(initializer),
-                "seed": seed,
-                "dtype": dtype,
-            },
-            name=name,
-        )
         self._function_axis = function_axis
         self._global_cells = global_cells
         self._scale = scale
@@ -92,12 +77,8 @@ class GlobalAveragingLSTM(Network):
 
 
 def check_global_cells(global_cells: int, layers: Sequence[int]) -> None:
-    """Raises:
-    ValueError: no layers, or more averaging cells than a layer has.
-    """
-    if not layers:
-        raise ValueError("layers is empty: averaging cells need at least one LSTM layer. Received: ().")
-    if not 0 <= global_cells <= min(layers):
+    """Raises ValueError for more averaging cells than a layer has."""
+    if global_cells > min(layers):
         raise ValueError(
             f"global_cells counts cells of each layer, of which the smallest has {min(layers)}. "
             f"Received: {global_cells}."

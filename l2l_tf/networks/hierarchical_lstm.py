@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from l2l_tf.networks import coordinate_features, loss_features, lstm_layers, mlp_layers
-from l2l_tf.networks.coordinate_features import MomentFeatures, check_decays
+from l2l_tf.networks.coordinate_features import MomentFeatures
 from l2l_tf.networks.coordinate_mlp import CoordinateMLP
 from l2l_tf.networks.network import Observation
 
@@ -58,45 +58,29 @@ class HierarchicalLSTM(CoordinateMLP):
         layers: Sequence[int] = (32,),
         cells: int = 32,
         messages: int = 16,
-        decays: Sequence[float] = (0.5, 0.9, 0.99, 0.999, 0.9999),
+        decays: tuple[float, ...] = (0.5, 0.9, 0.99, 0.999, 0.9999),
         losses: Sequence[str] = ("training",),
-        scale: float = 0.01,
-        magnitude_scale: float = 0.5,
-        trained_steps: int | None = None,
-        function_axis: int | None = None,
         initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        **options: Any,
     ):
-        decays = check_decays("decays", decays)
         losses = loss_features.check_losses(losses)
-        if not all(isinstance(count, int) and count >= 1 for count in (cells, messages)):
-            raise ValueError(f"cells and messages are at least 1. Received: cells={cells!r}, messages={messages!r}.")
         own_layers = ("to_mlp", "to_tensors", "to_magnitude", "from_mlp")
         super().__init__(
             MomentFeatures(decays),
-            {"cells": cells, "messages": messages, "decays": list(decays), "losses": list(losses)},
             messages,
-            layers,
-            scale,
-            magnitude_scale,
-            trained_steps,
-            function_axis,
-            initializer,
-            seed,
-            dtype,
-            name,
             lstm_layers.weight_names((cells,), *own_layers),
+            layers=layers,
+            initializer=initializer,
+            **options,
         )
         self._messages = messages
-        self._losses = losses if function_axis is None else ()
+        self._losses = losses if self._function_axis is None else ()
         self.observes = CoordinateMLP.observes | {loss_features.FIELDS[loss] for loss in self._losses}
         num_inputs = (
             3 + 3 * len(decays) + len(coordinate_features.TIME_SCALES) + loss_features.NUM_FEATURES + 2 * messages
         )
         self._cores = lstm_layers.build_cores(num_inputs, (cells,), self._initializers, self._dtype)
-        sizes = ((cells, messages), (cells, messages), (cells, 1), (self.options["layers"][-1], messages))
+        sizes = ((cells, messages), (cells, messages), (cells, 1), (layers[-1], messages))
         self._linear = {
             layer: lstm_layers.build_linear(layer, inputs, outputs, self._initializers, self._dtype)
             for layer, (inputs, outputs) in zip(own_layers, sizes)

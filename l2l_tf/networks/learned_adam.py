@@ -74,20 +74,7 @@ class LearnedAdam(AveragingLSTM):
         epsilon: float = 1e-7,
         trained_steps: int | None = None,
         initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        **options: Any,
     ):
-        averaging_lstm.check_averages(beta_1, beta_2, epsilon, "LearnedAdam")
-        averaging_lstm.check_learning_rate(learning_rate)
-        trained_steps = coordinate_features.check_steps(trained_steps)
-        initializer = averaging_lstm.silent_start(initializer)
         law = Scheduled(learning_rate, beta_1, beta_2, epsilon, trained_steps)
-        options = {
-            "learning_rate": learning_rate,
-            "beta_1": beta_1,
-            "beta_2": beta_2,
-            "epsilon": epsilon,
-            "trained_steps": trained_steps,
-        }
-        super().__init__(law, layers, options, initializer, seed, dtype, name)
+        super().__init__(law, layers, averaging_lstm.silent_start(initializer), **options)

@@ -70,13 +70,7 @@ class LearnedMomentum(AveragingLSTM):
         beta_2: float = 0.95,
         epsilon: float = 1e-6,
         initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        **options: Any,
     ):
-        averaging_lstm.check_averages(beta_1, beta_2, epsilon, "LearnedMomentum")
-        averaging_lstm.check_learning_rate(learning_rate)
-        initializer = averaging_lstm.silent_start(initializer)
-        options = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon}
         law = Adapted(learning_rate, beta_1, beta_2, epsilon)
-        super().__init__(law, layers, options, initializer, seed, dtype, name)
+        super().__init__(law, layers, averaging_lstm.silent_start(initializer), **options)

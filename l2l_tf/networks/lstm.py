@@ -7,9 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import lstm_layers, preprocess
-from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks import dtypes, lstm_layers, preprocess
+from l2l_tf.networks.initializers import WeightInitializers
 from l2l_tf.networks.network import Network, Observation, Tensors
 
 
@@ -45,6 +44,7 @@ class DeepLSTM(Network):
     def __init__(
         self,
         size: int,
+        /,
         layers: Sequence[int] = (20, 20),
         preprocess_name: str = "identity",
         preprocess_options: dict[str, Any] | None = None,
@@ -54,26 +54,14 @@ class DeepLSTM(Network):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        layers = lstm_layers.check_layers(layers)
-        super().__init__(
-            {
-                "layers": list(layers),
-                "preprocess_name": preprocess_name,
-                "preprocess_options": dict(preprocess_options or {}),
-                "scale": scale,
-                "initializer": json_able(initializer),
-                "seed": seed,
-                "dtype": dtype,
-            },
-            name=name,
-        )
+        super().__init__(name=name)
         self._size = size
         self._dtype = dtypes.of_network(dtype)
         self.scale = scale
         self.preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
         self._build(layers, initializer, seed)
 
-    def _build(self, layers: tuple[int, ...], initializer: Any, seed: int) -> None:
+    def _build(self, layers: Sequence[int], initializer: Any, seed: int) -> None:
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, "linear"))
         num_inputs = self._size * self.preprocess.features
         self.cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)
@@ -131,14 +119,8 @@ class StandardDeepLSTM(DeepLSTM):
       ValueError: a parameter whose last axis is of another length.
     """
 
-    def __init__(self, output_size: int, name: str | None = None, **options):
-        if output_size < 1:
-            raise ValueError(f"output_size is the length of a gradient vector. Received: {output_size}.")
-        super().__init__(output_size, name=name, **options)
-
-    @property
-    def options(self):
-        return {"output_size": self._size, **super().options}
+    def __init__(self, output_size: int, **options: Any):
+        super().__init__(output_size, **options)
 
     def _num_rows(self, tensor):
         if not tensor.shape.rank or tensor.shape[-1] != self._size:
@@ -163,8 +145,8 @@ class CoordinateWiseDeepLSTM(DeepLSTM):
 
     coordinatewise = True
 
-    def __init__(self, name: str | None = None, **options):
-        super().__init__(1, name=name, **options)
+    def __init__(self, **options: Any):
+        super().__init__(1, **options)
 
     def _num_rows(self, tensor):
         return math.prod(tensor.shape)
@@ -187,15 +169,9 @@ class KernelDeepLSTM(DeepLSTM):
       ValueError: a parameter of another shape.
     """
 
-    def __init__(self, kernel_shape: Sequence[int], name: str | None = None, **options):
+    def __init__(self, kernel_shape: Sequence[int], **options: Any):
         self._kernel_shape = tuple(kernel_shape)
-        if not self._kernel_shape or any(extent < 1 for extent in self._kernel_shape):
-            raise ValueError(f"kernel_shape holds the extents of a kernel. Received: {kernel_shape}.")
-        super().__init__(math.prod(self._kernel_shape), name=name, **options)
-
-    @property
-    def options(self):
-        return {"kernel_shape": list(self._kernel_shape), **super().options}
+        super().__init__(math.prod(self._kernel_shape), **options)
 
     def _num_rows(self, tensor):
         if tuple(tensor.shape[:-2]) != self._kernel_shape:

@@ -12,18 +12,6 @@ LSTM_WEIGHTS = ("w_i", "w_h", "b")
 LINEAR_WEIGHTS = ("w", "b")
 
 
-def check_layers(layers: Sequence[int]) -> tuple[int, ...]:
-    """`layers` as a tuple.
-
-    Raises:
-      ValueError: an entry that is not a number of cells.
-    """
-    layers = tuple(layers)
-    if any(not isinstance(cells, int) or cells < 1 for cells in layers):
-        raise ValueError(f"layers holds the number of cells of each LSTM layer. Received: {layers}.")
-    return layers
-
-
 def weight_names(layers: Sequence[int], *linear: str) -> dict[str, tuple[str, ...]]:
     """Layer to its weights, as `WeightInitializers` takes them: `lstm_1`, `lstm_2`, ..., then the `linear` ones."""
     return {f"lstm_{i + 1}": LSTM_WEIGHTS for i in range(len(layers))} | dict.fromkeys(linear, LINEAR_WEIGHTS)

@@ -57,18 +57,6 @@ class Seen(NamedTuple):
     scales: tf.Tensor
 
 
-def check_layers(layers: Sequence[int]) -> tuple[int, ...]:
-    """`layers` as a tuple.
-
-    Raises:
-      ValueError: no layer, or one of less than two units.
-    """
-    layers = tuple(layers)
-    if not layers or any(not isinstance(units, int) or units < 2 for units in layers):
-        raise ValueError(f"layers holds the units of each hidden layer, at least 2. Received: {layers}.")
-    return layers
-
-
 def layer_names(layers: Sequence[int]) -> list[str]:
     """`hidden_1`, `hidden_2`, ..., `output`."""
     return [*(f"hidden_{i + 1}" for i in range(len(layers))), "output"]

@@ -1,14 +1,15 @@
 """The Network contract: an update rule, observations in and updates out."""
 
 import abc
-import copy
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf.networks import catalogue
+from l2l_tf.networks import catalogue, initializers
+from problems.configurable import Configurable, parameters
 
 Tensors = dict[str, tf.Tensor]
 
@@ -34,16 +35,22 @@ class Observation(NamedTuple):
 
 
 @snt.allow_empty_variables  # the classics have nothing to learn
-class Network(snt.Module, abc.ABC):
+class Network(Configurable, snt.Module, abc.ABC):
     """An update rule m: (u_t, h_{t+1}) = m(observation_t, h_t; phi), over parameters of any shapes.
 
     A network creates its variables (phi, its `trainable_variables`) when it is constructed and keeps no other
-    state: h is passed in and out as a nest of floating-point tensors.
+    state: h is passed in and out as a nest of floating-point tensors. Within a `tf.function` too, it is constructed
+    outside of its graph.
+
+    Its options are said once, in its constructor's signature: see `Configurable`. What they may be is said in
+    `catalogue.VALUES`, for all networks of this package and subclasses of them.
 
     Attributes:
       observes: the fields of an Observation that the rule reads.
       coordinatewise: True where the update of a coordinate depends on its own gradients and state alone.
       sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
+      waits: True where a coordinate whose gradient was 0 in every step so far is left as it is once the rule is
+        deployed (`deployment.waiting`). A rule of one's own that moves such coordinates on purpose says False.
       max_coordinates: the most that a function may have, where there is a limit.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
@@ -51,16 +58,46 @@ class Network(snt.Module, abc.ABC):
     observes: frozenset[str] = frozenset({"gradients"})
     coordinatewise: bool = False
     sees_shapes: bool = False
+    waits: bool = True
     max_coordinates: int | None = None
 
-    def __init__(self, options: dict[str, Any], name: str | None = None):
-        super().__init__(name=name)
-        # Past tf.Module, which would wrap the dictionaries within into its own, which are not JSON-able.
-        object.__setattr__(self, "_options", copy.deepcopy(options))
+    def __init__(self, options: dict[str, Any] | None = None, /, name: str | None = None):
+        """Goes on where a subclass's constructor calls it.
 
-    @property
-    def options(self) -> dict[str, Any]:
-        return copy.deepcopy(self._options)
+        Args:
+          options: in place of the arguments of that constructor.
+          name: of the module.
+        """
+        super().__init__(name=name)
+        if options is not None:
+            self.options = options
+
+    @classmethod
+    def _renamed(cls, arguments):
+        return catalogue.renamed(cls._of_package("l2l_tf.").__name__, arguments, warn=True)
+
+    @classmethod
+    def _entered(cls, options):
+        ours = cls._of_package("l2l_tf.")
+        return catalogue.enter(ours.__name__, options, tuple(parameters(ours)))
+
+    @staticmethod
+    def _made_by(construct):
+        if not tf.inside_function():
+            construct()
+            return
+        # Variables, and what is computed of them, are no part of the graph that is traced. Another thread has none, and
+        # what `tf.function` says of variables does not hold there, other than in `tf.init_scope`.
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            pool.submit(construct).result()
+
+    @classmethod
+    def _plain(cls, option: str, value: Any) -> Any:
+        if option == "initializer":
+            return initializers.json_able(value)
+        if option == "preprocess_options" and value is None:
+            return {}
+        return super()._plain(option, value)
 
     @abc.abstractmethod
     def initial_state(self, parameters: Tensors) -> Any:

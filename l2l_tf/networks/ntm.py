@@ -2,19 +2,15 @@
 
 import abc
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf import dtypes
-from l2l_tf.networks import functions, lstm_layers, preprocess, secant
+from l2l_tf.networks import dtypes, functions, lstm_layers, preprocess, secant
 from l2l_tf.networks.global_averaging import check_global_cells
-from l2l_tf.networks.initializers import WeightInitializers, json_able
+from l2l_tf.networks.initializers import WeightInitializers, where_unsaid
 from l2l_tf.networks.network import Network, Observation
-
-_HEADS = ("bfgs", "secant", "linear")
-_OUTPUTS = ("read", "controller", "both")
 
 
 class MemoryNetwork(Network):
@@ -90,40 +86,10 @@ class MemoryNetwork(Network):
         dtype: str = "float32",
         name: str | None = None,
     ):
-        layers = lstm_layers.check_layers(layers)
         check_global_cells(global_cells, layers)
-        for option, value, choices in (("heads", heads, _HEADS), ("output", output, _OUTPUTS)):
-            if value not in choices:
-                raise ValueError(f"{option} is one of {list(choices)}. Received: {value!r}.")
-        if read_heads < 1 or write_heads < 1:
-            raise ValueError(
-                "read_heads and write_heads are at least 1. "
-                f"Received: read_heads={read_heads}, write_heads={write_heads}."
-            )
         if heads == "bfgs" and write_heads < secant.BFGS.shape[1]:
             raise ValueError(f'heads="bfgs" takes at least 3 write heads. Received: write_heads={write_heads}.')
-        if not initial_scale > 0:
-            raise ValueError(f"initial_scale is above 0. Received: {initial_scale}.")
-        super().__init__(
-            {
-                "layers": list(layers),
-                "global_cells": global_cells,
-                "read_heads": read_heads,
-                "write_heads": write_heads,
-                "heads": heads,
-                "output": output,
-                "initial_scale": initial_scale,
-                "learned_scale": learned_scale,
-                "function_axis": functions.check_axis(function_axis),
-                "preprocess_name": preprocess_name,
-                "preprocess_options": dict(preprocess_options or {}),
-                "scale": scale,
-                "initializer": json_able(initializer),
-                "seed": seed,
-                "dtype": dtype,
-            },
-            name=name,
-        )
+        super().__init__(name=name)
         self._global_cells = global_cells
         self._num_reads = read_heads
         self._num_writes = write_heads
@@ -138,7 +104,7 @@ class MemoryNetwork(Network):
         )
         self._build(layers, initializer, seed)
 
-    def _build(self, layers: tuple[int, ...], initializer: Any, seed: int) -> None:
+    def _build(self, layers: Sequence[int], initializer: Any, seed: int) -> None:
         skips = self._heads != "linear"
         outputs = {
             "write_heads": 2 * self._num_writes * (secant.NUM_VECTORS if skips else 1),
@@ -152,8 +118,7 @@ class MemoryNetwork(Network):
             corrections.append("gains")
         if self._output != "read":
             outputs["linear"] = 1
-        if initializer is None or isinstance(initializer, Mapping):
-            initializer = {layer: {"w": "zeros"} for layer in corrections} | dict(initializer or {})
+        initializer = where_unsaid(initializer, {layer: {"w": "zeros"} for layer in corrections})
         initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, *outputs))
         num_inputs = (1 + self._num_reads) * self._preprocess.features
         self._cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)

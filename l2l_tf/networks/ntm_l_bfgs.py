@@ -1,5 +1,7 @@
 """NTM-L-BFGS: the memory as the last pairs of write vectors."""
 
+from typing import Any
+
 from l2l_tf.networks import memory
 from l2l_tf.networks.ntm import MemoryNetwork
 
@@ -18,15 +20,9 @@ class NtmLBfgs(MemoryNetwork):
       ValueError: an option out of range.
     """
 
-    def __init__(self, history: int = 10, name: str | None = None, **options):
-        if history < 1:
-            raise ValueError(f"history counts the writes that are kept, at least 1. Received: {history}.")
+    def __init__(self, history: int = 10, **options: Any):
         self._history = history
-        super().__init__(name=name, **options)
-
-    @property
-    def options(self):
-        return {"history": self._history, **super().options}
+        super().__init__(**options)
 
     def _empty_memory(self, num_functions, coordinates):
         return memory.empty_history(num_functions, self._history * self._num_writes, coordinates, self._dtype)

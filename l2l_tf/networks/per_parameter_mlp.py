@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from l2l_tf.networks.coordinate_features import MomentFeatures, check_decays
+from l2l_tf.networks.coordinate_features import MomentFeatures
 from l2l_tf.networks.coordinate_mlp import CoordinateMLP
 from l2l_tf.networks.network import Observation
 
@@ -30,31 +30,10 @@ class PerParameterMLP(CoordinateMLP):
     def __init__(
         self,
         layers: Sequence[int] = (32,),
-        decays: Sequence[float] = (0.5, 0.9, 0.99, 0.999, 0.9999),
-        scale: float = 0.01,
-        magnitude_scale: float = 0.5,
-        trained_steps: int | None = None,
-        function_axis: int | None = None,
-        initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        decays: tuple[float, ...] = (0.5, 0.9, 0.99, 0.999, 0.9999),
+        **options: Any,
     ):
-        decays = check_decays("decays", decays)
-        super().__init__(
-            MomentFeatures(decays),
-            {"decays": list(decays)},
-            0,
-            layers,
-            scale,
-            magnitude_scale,
-            trained_steps,
-            function_axis,
-            initializer,
-            seed,
-            dtype,
-            name,
-        )
+        super().__init__(MomentFeatures(decays), layers=layers, **options)
 
     def initial_state(self, parameters):
         return self._initial_slots(parameters)

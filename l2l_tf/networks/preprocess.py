@@ -3,12 +3,16 @@
 Each preprocessor maps `[n, size]` to `[n, size * features]` or, along axis 0, `[size, n]` to `[size * features, n]`.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
+
+from l2l_tf.networks import catalogue
+from problems import option_values
 
 
 class Preprocess(Protocol):
@@ -66,8 +70,6 @@ class LogAndSign:
     features = 2
 
     def __init__(self, k: float):
-        if k <= 0:
-            raise ValueError(f"LogAndSign needs k > 0. Received: k={k}.")
         self._k = k
         self._at_least_minus_one = Clamp(min_value=-1.0)
         self._within_one = Clamp(min_value=-1.0, max_value=1.0)
@@ -81,10 +83,23 @@ class LogAndSign:
         return tf.reshape(tf.stack([magnitude, sign], axis=-1), [-1, 2 * x.shape[-1]])
 
 
+class Function:
+    """A function of TensorFlow that acts entry by entry, as the original code takes them by name: "tanh", say."""
+
+    features = 1
+
+    def __init__(self, name: str):
+        self._function = getattr(tf, name)
+
+    def __call__(self, x: tf.Tensor, axis: int = -1) -> tf.Tensor:
+        return self._function(x)
+
+
 PREPROCESSORS: dict[str, Callable[..., Any]] = {
     "identity": Identity,
     "Clamp": Clamp,
     "LogAndSign": LogAndSign,
+    **{name: functools.partial(Function, name) for name in catalogue.FUNCTIONS},
 }
 
 
@@ -94,9 +109,5 @@ def get(name: str, **options: Any) -> Preprocess:
     Raises:
       ValueError: an unknown name or option.
     """
-    if name not in PREPROCESSORS:
-        raise ValueError(f"Preprocessors are {sorted(PREPROCESSORS)}. Received: {name!r}.")
-    try:
-        return PREPROCESSORS[name](**options)
-    except TypeError as error:
-        raise ValueError(f"The preprocessor {name} does not take these options. Received: {options}.") from error
+    catalogue.check_preprocessor(name, options)
+    return PREPROCESSORS[name](**option_values.plain(options))

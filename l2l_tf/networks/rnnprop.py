@@ -72,12 +72,6 @@ class RNNProp(AveragingLSTM):
         epsilon: float = 1e-8,
         scale: float = 0.1,
         magnitude: bool = False,
-        initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        **options: Any,
     ):
-        averaging_lstm.check_averages(beta_1, beta_2, epsilon, "RNNProp")
-        options = {"beta_1": beta_1, "beta_2": beta_2, "epsilon": epsilon, "scale": scale, "magnitude": magnitude}
-        law = Normalised(beta_1, beta_2, epsilon, magnitude, scale)
-        super().__init__(law, layers, options, initializer, seed, dtype, name)
+        super().__init__(Normalised(beta_1, beta_2, epsilon, magnitude, scale), layers, **options)

@@ -1,16 +1,19 @@
 """Trained optimizers that come with the package: a folder each, as `train.py` saves it, with a model card.
 
-The names and the folders need no TensorFlow.
+`sources` says where a rule comes from when it is used: one of these names, a folder, or networks at hand. The names and
+the folders need no TensorFlow.
+
+May import: saving, unrolling, networks. Imported by: evaluation, training, deployment.
 """
 
 import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l2l_tf import saved_optimizer
+from l2l_tf.saving import saved_optimizer
 
 if TYPE_CHECKING:
-    from l2l_tf.coordinates import AssignedNetworks
+    from l2l_tf.unrolling.coordinates import AssignedNetworks
 
 __all__ = ["card", "folder", "load", "names", "path"]
 

@@ -82,4 +82,12 @@ CASES = {
     "Nesterov": NetworkCase("Nesterov", {"learning_rate": 0.125, "momentum": 0.5}, ANY_SHAPES),
     "RMSProp": NetworkCase("RMSProp", {"learning_rate": 0.125, "rho": 0.5}, ANY_SHAPES),
     "Adam": NetworkCase("Adam", {"learning_rate": 0.125, "beta_1": 0.5}, ANY_SHAPES, xla=True),
+    "Adam8p": NetworkCase("Adam8p", {"learning_rate": 0.125, "l1": 0.125, "total_steps": 100}, ANY_SHAPES),
+    "NAdamW": NetworkCase(
+        "NAdamW",
+        {"learning_rate": 0.125, "nesterov": True, "weight_decay": 0.5, "total_steps": 100},
+        ANY_SHAPES,
+        xla=True,
+    ),
+    "MomentumCosine": NetworkCase("MomentumCosine", {"learning_rate": 0.125, "total_steps": 100}, ANY_SHAPES),
 }

@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import checkpoint, estimators, networks, objectives, seeds, training_config, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import estimators, networks
 from l2l_tf.estimators import Estimator
-from l2l_tf.objectives import trajectory_objective
-from l2l_tf.outer_optimizer import OuterOptimizer
-from l2l_tf.training import Training
-from l2l_tf.training_config import TrainingConfig
-from l2l_tf.training_events import Validation
+from l2l_tf.training import checkpoint
+from l2l_tf.training import config as training_config
+from l2l_tf.training.config import TrainingConfig
+from l2l_tf.training.events import Validation
+from l2l_tf.training.loop import Training
+from l2l_tf.training.outer_optimizer import OuterOptimizer
+from l2l_tf.unrolling import objectives, seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
+from l2l_tf.unrolling.run import Run
 from problems import Problem
 from problems.quadratic import Quadratic
 from tests.conformance.estimators_table import CASES
@@ -32,7 +36,7 @@ class Estimated(NamedTuple):
     call: tf.types.experimental.PolymorphicFunction
     problem: Problem
     network: AssignedNetworks
-    run: unroll.Run
+    run: Run
     outer: unroll.OuterGradient
 
 

@@ -176,3 +176,29 @@ def test_compiles_under_xla(case):
     for ours, eager in zip(compiled, _updates(network, case.parameters), strict=True):
         for name in eager:
             np.testing.assert_allclose(ours[name], eager[name], rtol=1e-4, atol=1e-6)
+
+
+@every_network
+def test_it_is_made_within_a_function_as_outside(case):
+    """Variables, and what is computed of them, are no part of the graph: a second trace makes another network."""
+    made = []
+
+    @tf.function
+    def make(x):
+        made.append(case.build())
+        return x + 1
+
+    with tf.GradientTape():
+        make(tf.constant(1))
+        make(tf.constant(1.0))
+    outside = case.build()
+    for network in made:
+        assert network.options == outside.options
+        weights = weights_of(outside)
+        assert weights.keys() == weights_of(network).keys()
+        for name, value in weights_of(network).items():
+            np.testing.assert_array_equal(value, weights[name])
+    observation = _observation(outside, case.parameters)
+    state = outside.initial_state(observation.gradients)
+    for ours, theirs in zip(outside(observation, state)[0].values(), made[1](observation, state)[0].values()):
+        np.testing.assert_array_equal(ours, theirs)

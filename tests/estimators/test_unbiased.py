@@ -5,10 +5,11 @@ import pytest
 import tensorflow as tf
 from scipy import stats
 
-from l2l_tf import estimators, seeds, unroll
+from l2l_tf import estimators
 from l2l_tf.estimators.mix import mixed
 from l2l_tf.estimators.moments import Moments
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.objectives import trajectory_objective
 from tests.estimators.toys import (
     Bowl,
     Drift,

@@ -7,7 +7,8 @@ import pytest
 from absl.testing import flagsaver
 from scipy import stats
 
-from experiments import claims, sweep, verdict
+from experiments.paper import claims, sweep
+from experiments.shared import verdict
 
 RANDOM = np.random.default_rng(0)
 ADAM = RANDOM.lognormal(size=20)

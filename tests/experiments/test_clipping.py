@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from experiments.information import clipping
+from experiments.paper.information import clipping
 
 
 def test_gradients_are_clipped_to_norm_1():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.estimators import variance
+from experiments.talk import estimator_variance as variance
 
 
 @pytest.fixture(scope="module")

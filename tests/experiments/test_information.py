@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.information import runs, table
+from experiments.paper.information import runs, table
 from l2l_tf.networks import catalogue
 from problems import catalogue as problems_catalogue
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.stylise import Painter
-from l2l_tf import networks, saved_optimizer, seeds
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.evaluation import Evaluator
+from experiments.paper.stylise import Painter
+from l2l_tf import networks
+from l2l_tf.evaluation.evaluator import Evaluator
+from l2l_tf.saving import saved_optimizer
+from l2l_tf.unrolling import seeds
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import pictures
 from problems.neural_art import NeuralArt
 from tests.problems import art_files
@@ -31,7 +33,7 @@ def files(tmp_path_factory):
 
 def _module():
     """The command with flags of its own."""
-    spec = importlib.util.spec_from_file_location("art_under_test", ROOT / "experiments" / "neural_art.py")
+    spec = importlib.util.spec_from_file_location("art_under_test", ROOT / "experiments" / "paper" / "neural_art.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -121,7 +123,7 @@ def test_what_cannot_be_is_told(files, flags, message):
 
 def test_mistakes_are_told_at_once():
     """Before TensorFlow is imported, and in one line."""
-    words = [sys.executable, "-X", "importtime", "-m", "experiments.neural_art", "--content=nowhere", "--style=x"]
+    words = [sys.executable, "-X", "importtime", "-m", "experiments", "neural_art", "--content=nowhere", "--style=x"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.endswith("Error: content: there is no such file or folder. Received: 'nowhere'.\n")

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from experiments import outer_gradients
-from l2l_tf import networks, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
-from l2l_tf.objectives import trajectory_objective
-from l2l_tf.training_config import TrainingConfig
+from experiments.analysis import outer_gradients
+from l2l_tf import networks
+from l2l_tf.training.config import TrainingConfig
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 from problems.quadratic import Quadratic
 
 CONFIG = TrainingConfig(

@@ -1,7 +1,6 @@
 """A small study from end to end: trained, resumed, tuned, compared, written down twice alike."""
 
 import csv
-import importlib
 import json
 import os
 import shutil
@@ -16,15 +15,19 @@ import pytest
 from absl.testing import flagsaver
 from scipy import stats
 
-from experiments import cifar, quadratic, runs, study, tables
 from experiments.__main__ import NAMES
-from experiments.study import Part, Study, Training
-from l2l_tf import comparison, presets, seeds
-from l2l_tf.evaluation import Curves, Evaluator
-from l2l_tf.report import Result
-from l2l_tf.saved_optimizer import load, read
-from l2l_tf.training import Training as Run
-from l2l_tf.training_events import Epoch
+from experiments.__main__ import load as load_experiment
+from experiments.paper import cifar, quadratic
+from experiments.shared import runs, study, tables
+from experiments.shared.study import Part, Study, Training
+from l2l_tf import presets
+from l2l_tf.evaluation import comparison
+from l2l_tf.evaluation.evaluator import Curves, Evaluator
+from l2l_tf.evaluation.report import Result
+from l2l_tf.saving.saved_optimizer import load, read
+from l2l_tf.training.events import Epoch
+from l2l_tf.training.loop import Training as Run
+from l2l_tf.unrolling import seeds
 from problems.quadratic import Quadratic
 
 ROOT = Path(__file__).parents[2]
@@ -260,7 +263,7 @@ def test_settings_on_the_quadratic_are_the_preset():
 
 
 def test_every_part_names_a_training_and_settings_are_sound():
-    modules = [importlib.import_module(f"experiments.{name}") for name in NAMES]
+    modules = [load_experiment(name) for name in NAMES]
     studies = [module.STUDY for module in modules if hasattr(module, "STUDY")]
     assert len(studies) >= 8
     for experiment in studies:

@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from experiments import update_sizes, updates
-from l2l_tf import networks, seeds, unroll
+from experiments.analysis import update_sizes, updates
+from l2l_tf import networks
+from l2l_tf.unrolling import seeds, unroll
 from problems.quadratic import Quadratic
 
 SEED = 5

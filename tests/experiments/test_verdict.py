@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments import verdict
+from experiments.shared import verdict
 
 RANDOM = np.random.default_rng(0)
 

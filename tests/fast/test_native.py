@@ -212,8 +212,32 @@ class TestCompiling:
         path = library.compiled()
         assert path.read_text() == "library"
         assert list(self.cache.iterdir()) == [path]
-        path.write_text("as before")
-        assert library.compiled().read_text() == "as before"
+        monkeypatch.setattr(library.subprocess, "run", None)
+        assert library.compiled() == path
+
+    @pytest.mark.parametrize("left", ["", "libr", "Library"], ids=["empty", "cut short", "a bit flipped"])
+    def test_a_damaged_library_is_compiled_again(self, monkeypatch, tmp_path, left):
+        """It would end the process that loads it."""
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('library')")
+        library.compiled().write_text(left)
+        path = library.compiled()
+        assert path.read_text() == "library"
+        assert list(self.cache.iterdir()) == [path]
+
+    def test_an_empty_library_is_the_compilers_fault_and_is_not_kept(self, monkeypatch, tmp_path, caplog):
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w')")
+        with caplog.at_level(logging.WARNING):
+            assert library.operations() is None
+        assert "wrote an empty file" in caplog.text
+        assert list(self.cache.iterdir()) == []
+
+    def test_what_a_killed_compilation_left_is_swept_up(self, monkeypatch, tmp_path):
+        self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('library')")
+        for name in ("compiling-old", "compiling-new"):
+            (self.cache / name).mkdir(parents=True)
+        os.utime(self.cache / "compiling-old", (0, 0))
+        path = library.compiled()
+        assert sorted(entry.name for entry in self.cache.iterdir()) == ["compiling-new", path.name]
 
     def test_other_sources_are_another_library(self, monkeypatch, tmp_path):
         self._compiler(monkeypatch, tmp_path, "open(sys.argv[-1], 'w').write('library')")
@@ -277,9 +301,10 @@ def test_training_without_a_compiler():
     """A whole training step, in a process whose compiler fails."""
     program = (
         "import tensorflow as tf\n"
-        "from l2l_tf import fast, networks, seeds, unroll\n"
-        "from l2l_tf.coordinates import AssignedNetworks\n"
-        "from l2l_tf.objectives import trajectory_objective\n"
+        "from l2l_tf import fast, networks\n"
+        "from l2l_tf.unrolling import seeds, unroll\n"
+        "from l2l_tf.unrolling.coordinates import AssignedNetworks\n"
+        "from l2l_tf.unrolling.objectives import trajectory_objective\n"
         "import problems\n"
         "problem = problems.get('quadratic')\n"
         "network = AssignedNetworks({'cw': networks.get('CoordinateWiseDeepLSTM', layers=(2,))})\n"

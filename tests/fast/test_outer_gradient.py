@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import fast, networks, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import fast, networks
 from l2l_tf.fast import recompute
 from l2l_tf.fast.parts import parts_of
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 from problems.problem import Problem
 
 LSTM = {"layers": (3, 2), "preprocess_name": "LogAndSign", "preprocess_options": {"k": 5.0}, "scale": 0.1}
@@ -204,6 +205,19 @@ def test_an_unknown_memory_mode():
     run = unroll.start(Network(), network, seeds.root(0))
     with pytest.raises(ValueError, match=r"memory is one of \['activations', 'states', .*\], .* Received: 'none'"):
         fast.outer_gradient(Network(), network, run, 2, trajectory_objective(2), memory="none")
+
+
+@pytest.mark.parametrize(
+    ("name", "second_derivatives"), [("PerParameterMLP", True), ("AdafactorMLP", False), ("AdafactorMLP", True)]
+)
+def test_rules_with_an_mlp_on_each_coordinate(name, second_derivatives):
+    network = AssignedNetworks(
+        {"mlp": networks.get(name, decays=(0.5, 0.9), scale=0.1, seed=3), "adam": networks.get("Adam")},
+        [("mlp", ["kernel", "w", "table"]), ("adam", ["b"])],
+    )
+    for i, variable in enumerate(network.trainable_variables):  # beyond the descent that it starts as
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [0, i], stddev=0.1))
+    _assert_agrees(network, 2, second_derivatives)
 
 
 @pytest.mark.parametrize(

@@ -119,10 +119,13 @@ def test_the_state_of_a_matrix_is_four_numbers_a_coordinate_and_its_sides():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": (1,)}, r"layers holds the units of each hidden layer, at least 2\. Received: \(1,\)\."),
-        ({"decays": (-0.1,)}, r"decays holds one or more decays .* Received: \(-0\.1,\)\."),
-        ({"second_moment_decay": 1.0}, r"second_moment_decay holds one or more decays .* Received: \(1\.0,\)\."),
-        ({"function_axis": "rows"}, r"function_axis is the axis .* Received: 'rows'\."),
+        ({"layers": (1,)}, r"each a whole number of at least 2\. Received: layers=\[1\]\."),
+        ({"decays": (-0.1,)}, r"decays is a list .* Received: decays=\[-0\.1\]\."),
+        (
+            {"second_moment_decay": 1.0},
+            r"is a number .* below 1\. Received: second_moment_decay=1\.0\.",
+        ),
+        ({"function_axis": "rows"}, r"function_axis is 0, or null\. Received: function_axis='rows'\."),
     ],
 )
 def test_bad_options(options, message):

@@ -102,5 +102,7 @@ def test_the_learning_rate_is_a_variable_that_is_not_learned():
 
 @pytest.mark.parametrize("learning_rate", [-0.1, float("nan")])
 def test_refuses_a_learning_rate_below_zero(learning_rate):
-    with pytest.raises(ValueError, match=r"Adam needs a learning rate of at least 0\. Received: (-0.1|nan)\."):
+    with pytest.raises(
+        ValueError, match=r"Adam: learning_rate is a number of at least 0\. Received: learning_rate=(-0.1|nan)\."
+    ):
         networks.get("Adam", learning_rate=learning_rate)

@@ -88,10 +88,10 @@ def test_without_an_axis_all_coordinates_share():
     ("options", "message"),
     [
         ({"layers": (4, 2), "global_cells": 3}, r"global_cells counts .* the smallest has 2\. Received: 3\."),
-        ({"global_cells": -1}, r"global_cells counts cells .* Received: -1\."),
-        ({"layers": ()}, r"layers is empty: averaging cells need at least one LSTM layer\. Received: \(\)\."),
-        ({"layers": (0,)}, r"layers holds the number of cells of each LSTM layer\. Received: \(0,\)\."),
-        ({"function_axis": 1}, r"function_axis is the axis .* Received: 1\."),
+        ({"global_cells": -1}, r"global_cells is a whole number of at least 0\. Received: global_cells=-1\."),
+        ({"layers": ()}, r"layers is a list of 1 or more, each a whole .* Received: layers=\[\]\."),
+        ({"layers": (0,)}, r"each a whole number of at least 1\. Received: layers=\[0\]\."),
+        ({"function_axis": 1}, r"function_axis is 0, or null\. Received: function_axis=1\."),
     ],
 )
 def test_bad_options(options, message):

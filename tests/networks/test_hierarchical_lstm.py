@@ -170,13 +170,13 @@ def test_the_state_is_ten_numbers_a_coordinate_and_some_a_tensor():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cells": 0}, r"cells and messages are at least 1\. Received: cells=0, messages=2\."),
-        ({"messages": 1.5}, r"Received: cells=3, messages=1\.5\."),
-        ({"losses": ("test",)}, r"losses holds some of \['training', 'validation'\].* Received: \('test',\)\."),
-        ({"losses": "training"}, r"losses holds some of .* Received: 'training'\."),
-        ({"losses": ("training", "training")}, r"losses holds some of "),
-        ({"decays": ()}, r"decays holds one or more decays"),
-        ({"layers": ()}, r"layers holds the units"),
+        ({"cells": 0}, r"cells is a whole number of at least 1\. Received: cells=0\."),
+        ({"messages": 1.5}, r"messages is a whole number of at least 1\. Received: messages=1\.5\."),
+        ({"losses": ("test",)}, r"each one of \['training', 'validation'\]\. Received: losses=\['test'\]\."),
+        ({"losses": "training"}, r"losses is a list, each one of .* Received: losses='training'\."),
+        ({"losses": ("training", "training")}, r"losses holds each of .* once"),
+        ({"decays": ()}, r"decays is a list of 1 or more, each a number of at least 0 and below 1\."),
+        ({"layers": ()}, r"layers is a list of 1 or more, each a whole number of at least 2\."),
     ],
 )
 def test_bad_options(options, message):

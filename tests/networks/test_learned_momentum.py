@@ -53,9 +53,9 @@ def test_three_steps_are_the_formulas():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": ()}, "LearnedMomentum needs at least one LSTM layer"),
-        ({"learning_rate": 0.0}, r"learning_rate is above 0. Received: 0.0"),
-        ({"beta_2": -0.1}, r"LearnedMomentum needs beta_1 .* beta_2=-0.1"),
+        ({"layers": ()}, r"layers is a list of 1 or more, .* Received: layers=\[\]\."),
+        ({"learning_rate": 0.0}, r"learning_rate is a number above 0\. Received: learning_rate=0\.0\."),
+        ({"beta_2": -0.1}, r"beta_2 is a number of at least 0 and below 1\. Received: beta_2=-0\.1"),
     ],
 )
 def test_options_out_of_range(options, message):

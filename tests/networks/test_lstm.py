@@ -134,17 +134,29 @@ def test_dtype_is_of_the_weights_and_the_state():
         (
             "CoordinateWiseDeepLSTM",
             {"layers": (3, 0)},
-            r"layers holds the number of cells of each LSTM layer\. Received: \(3, 0\)\.",
+            r"layers is a list, each a whole number of at least 1\. Received: layers=\[3, 0\]\.",
         ),
         (
             "CoordinateWiseDeepLSTM",
             {"layers": (2.5,)},
-            r"layers holds the number of cells of each LSTM layer\. Received: \(2\.5,\)\.",
+            r"layers is a list, each a whole number of at least 1\. Received: layers=\[2\.5\]\.",
         ),
-        ("StandardDeepLSTM", {"output_size": 0}, r"output_size is the length of a gradient vector\. Received: 0\."),
+        (
+            "StandardDeepLSTM",
+            {"output_size": 0},
+            r"output_size is a whole number of at least 1\. Received: output_size=0\.",
+        ),
         ("StandardDeepLSTM", {}, r"StandardDeepLSTM does not take these options: .*'output_size'.* Received: \{\}\."),
-        ("KernelDeepLSTM", {"kernel_shape": (3, 0)}, r"kernel_shape holds the extents .* Received: \(3, 0\)\."),
-        ("KernelDeepLSTM", {"kernel_shape": ()}, r"kernel_shape holds the extents .* Received: \(\)\."),
+        (
+            "KernelDeepLSTM",
+            {"kernel_shape": (3, 0)},
+            r"kernel_shape is a list of 1 or more, .* Received: kernel_shape=\[3, 0\]\.",
+        ),
+        (
+            "KernelDeepLSTM",
+            {"kernel_shape": ()},
+            r"kernel_shape is a list of 1 or more, .* Received: kernel_shape=\[\]\.",
+        ),
     ],
 )
 def test_bad_options(name, options, message):

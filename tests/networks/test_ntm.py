@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from l2l_tf import networks, seeds, unroll
-from l2l_tf.coordinates import AssignedNetworks
+from l2l_tf import networks
 from l2l_tf.networks import Observation, assign_weights, weights_of
 from l2l_tf.networks.ntm_bfgs import MAX_COORDINATES
-from l2l_tf.objectives import trajectory_objective
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import trajectory_objective
 from problems.quadratic import Quadratic
 from tests.networks.test_memory import numpy_bfgs, quadratics
 
@@ -186,13 +187,17 @@ def test_the_matrix_has_a_size_limit():
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("NtmBfgs", {"heads": "free"}, r"heads is one of \['bfgs', 'secant', 'linear'\]\. Received: 'free'\."),
-        ("NtmBfgs", {"output": "head"}, r"output is one of \['read', 'controller', 'both'\]\. Received: 'head'\."),
+        ("NtmBfgs", {"heads": "free"}, r"heads is one of \['bfgs', 'secant', 'linear'\]\. Received: heads='free'\."),
+        (
+            "NtmBfgs",
+            {"output": "head"},
+            r"output is one of \['read', 'controller', 'both'\]\. Received: output='head'\.",
+        ),
         ("NtmBfgs", {"write_heads": 2}, r'heads="bfgs" takes at least 3 write heads\. Received: write_heads=2\.'),
-        ("NtmBfgs", {"read_heads": 0}, r"read_heads and write_heads are at least 1\. Received: read_heads=0, "),
-        ("NtmBfgs", {"initial_scale": 0.0}, r"initial_scale is above 0\. Received: 0\.0\."),
+        ("NtmBfgs", {"read_heads": 0}, r"read_heads is a whole number of at least 1\. Received: read_heads=0\."),
+        ("NtmBfgs", {"initial_scale": 0.0}, r"initial_scale is a number above 0\. Received: initial_scale=0\.0\."),
         ("NtmBfgs", {"global_cells": 5}, r"global_cells counts cells .* smallest has 4\. Received: 5\."),
-        ("NtmLBfgs", {"history": 0}, r"history counts the writes that are kept, at least 1\. Received: 0\."),
+        ("NtmLBfgs", {"history": 0}, r"history is a whole number of at least 1\. Received: history=0\."),
     ],
 )
 def test_bad_options(name, options, message):

@@ -161,11 +161,14 @@ def test_an_initializer_replaces_the_descent():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": ()}, r"layers holds the units of each hidden layer, at least 2\. Received: \(\)\."),
-        ({"layers": (4, 1)}, r"at least 2\. Received: \(4, 1\)\."),
-        ({"decays": ()}, r"decays holds one or more decays of at least 0 and below 1\. Received: \(\)\."),
-        ({"decays": (0.9, 1.0)}, r"below 1\. Received: \(0\.9, 1\.0\)\."),
-        ({"function_axis": 1}, r"function_axis is the axis .* Received: 1\."),
+        ({"layers": ()}, r"layers is a list of 1 or more, each a whole number of at least 2\. Received: layers=\[\]\."),
+        ({"layers": (4, 1)}, r"at least 2\. Received: layers=\[4, 1\]\."),
+        (
+            {"decays": ()},
+            r"decays is a list of 1 or more, each a number of at least 0 and below 1\. Received: decays=\[\]\.",
+        ),
+        ({"decays": (0.9, 1.0)}, r"below 1\. Received: decays=\[0\.9, 1\.0\]\."),
+        ({"function_axis": 1}, r"function_axis is 0, or null\. Received: function_axis=1\."),
     ],
 )
 def test_bad_options(options, message):

@@ -46,9 +46,9 @@ def test_the_scale_of_the_loss_does_not_matter():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"layers": ()}, "at least one LSTM layer"),
-        ({"beta_1": 1.0}, r"below 1, and epsilon above 0. Received: beta_1=1.0"),
-        ({"epsilon": 0.0}, r"epsilon=0.0"),
+        ({"layers": ()}, r"layers is a list of 1 or more, .* Received: layers=\[\]\."),
+        ({"beta_1": 1.0}, r"beta_1 is a number of at least 0 and below 1\. Received: beta_1=1\.0\."),
+        ({"epsilon": 0.0}, r"epsilon is a number above 0\. Received: epsilon=0\.0\."),
     ],
 )
 def test_options_out_of_range(options, message):

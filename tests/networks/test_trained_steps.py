@@ -37,5 +37,7 @@ def test_later_steps_are_seen_as_the_last(net):
 @pytest.mark.parametrize("net", [*RULES, "LearnedAdam"])
 @pytest.mark.parametrize("steps", [0, 1.5, True, "10"])
 def test_what_is_no_number_of_steps(net, steps):
-    with pytest.raises(ValueError, match=r"trained_steps is a number of steps, at least 1, or None\. Received: "):
+    with pytest.raises(
+        ValueError, match=r"trained_steps is a whole number of at least 1, or null\. Received: trained_steps="
+    ):
         networks.get(net, trained_steps=steps)

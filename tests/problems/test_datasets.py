@@ -60,6 +60,35 @@ def test_half_a_dataset(lost, tiny_data_dir, tmp_path):
         datasets.load("mnist", "test", tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"splits": 3}',
+        "\xff",
+        '{"name": "mnist", "version": "3.0.1", "splits": [{"name": "test"}]}',
+    ],
+)
+def test_a_damaged_description_is_one_error(text, tiny_data_dir, tmp_path):
+    shutil.copytree(pathlib.Path(tiny_data_dir, "mnist"), tmp_path / "mnist")
+    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_bytes(text.encode("latin1"))
+    with pytest.raises(DatasetNotPreparedError, match=rf"^The dataset mnist.* is (damaged|incomplete).*{WHAT_TO_DO}"):
+        datasets.load("mnist", "test", tmp_path)
+
+
+def test_folders_with_a_scheme(tiny_data_dir):
+    images, _ = datasets.load("mnist", "test", f"file://{tiny_data_dir}")
+    assert images is datasets.load("mnist", "test", tiny_data_dir)[0]
+    datasets.check_present("mnist", f"file://{tiny_data_dir}")
+    with pytest.raises(DatasetNotPreparedError, match="mnist was looked for in /nowhere and is not there"):
+        datasets.check_present("mnist", "file:///nowhere")
+    with pytest.raises(DatasetNotPreparedError, match="mnist was looked for in abc://nowhere and cannot be reached"):
+        datasets.load("mnist", "test", "abc://nowhere")
+
+
 def test_a_truncated_file(tiny_data_dir, tmp_path):
     shutil.copytree(pathlib.Path(tiny_data_dir, "mnist"), tmp_path / "mnist")
     with open(tmp_path / "mnist" / "3.0.1" / "mnist-train.tfrecord-00000-of-00001", "r+b") as file:

@@ -40,7 +40,7 @@ def test_held_out_splits_are_the_common_ones(tiny_data_dir):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"problems": []}, "An ensemble needs at least one problem. Received: none"),
+        ({"problems": []}, r"problems is a list of 1 or more, each a problem.* Received: problems=\[\]\."),
         ({"problems": [{"name": "simple"}], "weights": [1, 2]}, r"of 1 problems needs as many weights. .*\[1, 2\]"),
         ({"problems": ["simple"]}, "inside of another is given as .* Received: 'simple'"),
         ({"problems": [{"name": "simpel"}]}, "A problem is one of .* Received: 'simpel'"),

@@ -7,6 +7,7 @@ import pytest
 
 import problems
 from problems import Problem
+from problems.user_code import UserCodeError
 
 OWN = """
 import problems
@@ -76,8 +77,10 @@ def test_bad_names_and_options(name, options, message, own_module):
 
 
 def test_what_the_users_module_misses_is_not_hidden(own_module):
-    with pytest.raises(ModuleNotFoundError, match="not_installed_at_all"):
+    message = r"^The module 'needs_more' raised ModuleNotFoundError at .*needs_more.py:1, `import not_installed_at_all`"
+    with pytest.raises(UserCodeError, match=message) as caught:
         problems.get("needs_more:x")
+    assert isinstance(caught.value.__cause__, ModuleNotFoundError)
 
 
 def test_import_is_cheap():

@@ -99,11 +99,11 @@ def test_theta_0_is_gaussian_but_for_the_offsets_of_batch_normalisation():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "valid"}, r"mode is one of \['train', 'test'\]. Received: 'valid'."),
-        ({"batch_size": 0}, "batch_size and validation_size are at least 1, .* Received: batch_size=0, "),
+        ({"mode": "valid"}, r"mode is one of \['train', 'test'\]\. Received: mode='valid'\."),
+        ({"batch_size": 0}, r"batch_size is a whole number of at least 1\. Received: batch_size=0\."),
         ({"validation_size": 60}, "less than the number of training images, 60. Received: 60."),
-        ({"activation": "step"}, "activation is one of .*'sigmoid'.* Received: 'step'."),
-        ({"layers": [0]}, r"layers is a list of integers of at least 1. Received: \[0\]."),
+        ({"activation": "step"}, r"activation is one of .*'sigmoid'.* Received: activation='step'\."),
+        ({"layers": [0]}, r"layers is a list, each a whole number of at least 1\. Received: layers=\[0\]\."),
     ],
 )
 def test_options_out_of_range(options, message, tiny_data_dir):
@@ -111,10 +111,28 @@ def test_options_out_of_range(options, message, tiny_data_dir):
         problems.get("mnist", data_dir=tiny_data_dir, **options)
 
 
-@pytest.mark.parametrize("labels", [[], [1, 1], [10], "37"])
-def test_labels_out_of_range(labels, tiny_data_dir):
-    with pytest.raises(ValueError, match="labels is a list of different labels of 0 to 9"):
-        problems.get("cifar", data_dir=tiny_data_dir, labels=labels)
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], r"labels is a list of 1 or more, .* Received: labels=\[\]\."),
+        ([1, 1], r"labels is a list of different labels\. Received: \[1, 1\]\."),
+        ([10], r"labels holds no number beyond 9\. Received: labels=\[10\]\."),
+        ("37", r"labels is a list of 1 or more, .* Received: labels='37'\."),
+    ],
+)
+@pytest.mark.parametrize("name", ["mnist", "cifar"])
+def test_labels_out_of_range(name, labels, message, tiny_data_dir):
+    with pytest.raises(ValueError, match=message):
+        problems.get(name, data_dir=tiny_data_dir, labels=labels)
+
+
+def test_mnist_of_some_labels_has_as_many_classes(tiny_data_dir):
+    options = {"data_dir": tiny_data_dir, "validation_size": 20, "layers": []}
+    problem = problems.get("mnist", **options, labels=[3, 5, 7])
+    theta = problem.initial_parameters((), tf.constant([0, 0]))
+    assert theta["mlp/linear_0/w"].shape == [784, 3]
+    assert problem.options["labels"] == [3, 5, 7]
+    assert "labels" not in problems.get("mnist", **options).options  # Keys of searches that were kept have none.
 
 
 def test_real_mnist(data_dir):

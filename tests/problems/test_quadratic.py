@@ -41,12 +41,12 @@ def test_loss_is_the_mean_of_squared_residuals(draw):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"condition_number": 0.5}, r"A condition number is at least 1\. Received: condition_number=0\.5\."),
+        ({"condition_number": 0.5}, r"condition_number is a number of at least 1\. Received: condition_number=0\.5\."),
         (
             {"draw": "cauchy"},
-            r"quadratic draws are \['uniform', 'gaussian', 'ill_conditioned'\]\. Received: draw='cauchy'",
+            r"draw is one of \['uniform', 'gaussian', 'ill_conditioned'\]\. Received: draw='cauchy'",
         ),
-        ({"num_dims": 0}, r"batch_size and num_dims of at least 1\. Received: batch_size=128, num_dims=0\."),
+        ({"num_dims": 0}, r"num_dims is a whole number of at least 1\. Received: num_dims=0\."),
     ],
 )
 def test_bad_options(options, message):

@@ -33,7 +33,10 @@ def test_every_draw_has_other_scales():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"problem": {"name": "simple"}, "log_range": -1.0}, "needs a log_range of at least 0. Received: -1.0"),
+        (
+            {"problem": {"name": "simple"}, "log_range": -1.0},
+            r"log_range is a number of at least 0\. Received: log_range=-1\.0\.",
+        ),
         ({"problem": "simple"}, "inside of another is given as .*Received: 'simple'"),
     ],
 )

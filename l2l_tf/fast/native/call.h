@@ -3,10 +3,13 @@
 #ifndef L2L_TF_FAST_NATIVE_CALL_H_
 #define L2L_TF_FAST_NATIVE_CALL_H_
 
+#include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "lstm.h"
 #include "tensorflow/c/kernels.h"
+#include "tensorflow/c/ops.h"
 
 namespace l2l {
 
@@ -27,6 +30,12 @@ class Tensor {
   }
   int rank() const { return TF_NumDims(tensor_); }
   int dim(int i) const { return static_cast<int>(TF_Dim(tensor_, i)); }
+  long size() const { return TF_TensorElementCount(tensor_); }
+  std::vector<int64_t> shape() const {
+    std::vector<int64_t> dims;
+    for (int i = 0; i < rank(); ++i) dims.push_back(TF_Dim(tensor_, i));
+    return dims;
+  }
   const int* ints() const { return static_cast<int*>(TF_TensorData(tensor_)); }
   float* floats() const { return static_cast<float*>(TF_TensorData(tensor_)); }
   Row* rows() const { return static_cast<Row*>(TF_TensorData(tensor_)); }
@@ -53,6 +62,14 @@ class Call {
     size_t bytes = sizeof(float);
     for (int64_t size : shape) bytes *= size;
     return Tensor(TF_AllocateOutput(context_, i, TF_FLOAT, shape.data(), shape.size(), bytes, status_));
+  }
+
+  // A scalar that counts.
+  int64_t* count(int i) {
+    TF_Tensor* tensor = TF_AllocateOutput(context_, i, TF_INT64, nullptr, 0, sizeof(int64_t), status_);
+    if (!ok()) return nullptr;
+    counts_.emplace_back(tensor);
+    return static_cast<int64_t*>(TF_TensorData(tensor));
   }
 
   // Output i in the memory of an input, if nobody else needs that: the input is gone then.
@@ -104,8 +121,68 @@ class Call {
  private:
   TF_OpKernelContext* context_;
   Status status_;
-  std::vector<Tensor> tensors_;
+  std::vector<Tensor> tensors_, counts_;
 };
+
+// The attributes of an operation, read once for all of its calls.
+class Attributes {
+ public:
+  explicit Attributes(TF_OpKernelConstruction* construction) : construction_(construction) {}
+
+  int integer(const char* name) {
+    int32_t value = 0;
+    TF_OpKernelConstruction_GetAttrInt32(construction_, name, &value, status_);
+    return value;
+  }
+
+  float number(const char* name) {
+    float value = 0;
+    TF_OpKernelConstruction_GetAttrFloat(construction_, name, &value, status_);
+    return value;
+  }
+
+  bool boolean(const char* name) {
+    TF_Bool value = 0;
+    TF_OpKernelConstruction_GetAttrBool(construction_, name, &value, status_);
+    return value;
+  }
+
+  std::vector<float> numbers(const char* name) {
+    int32_t size = 0, total = 0;
+    TF_OpKernelConstruction_GetAttrSize(construction_, name, &size, &total, status_);
+    std::vector<float> values(std::max(size, 0));
+    TF_OpKernelConstruction_GetAttrFloatList(construction_, name, values.data(), size, status_);
+    return values;
+  }
+
+ private:
+  TF_OpKernelConstruction* construction_;
+  Status status_;
+};
+
+using Compute = void (*)(void*, TF_OpKernelContext*);
+using Create = void* (*)(TF_OpKernelConstruction*);
+using Delete = void (*)(void*);
+
+inline void register_op(const char* name, const std::vector<const char*>& inputs,
+                        const std::vector<const char*>& outputs, Compute compute,
+                        const std::vector<const char*>& attributes = {},
+                        Create create = [](TF_OpKernelConstruction*) -> void* { return nullptr; },
+                        Delete destroy = [](void*) {}) {
+  Status status;
+  TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(name);
+  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(op, input);
+  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(op, output);
+  for (const char* attribute : attributes) TF_OpDefinitionBuilderAddAttr(op, attribute);
+  for (const char* input : inputs)
+    if (std::strstr(input, "resource")) TF_OpDefinitionBuilderSetIsStateful(op, true);
+  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, [](TF_ShapeInferenceContext* context, TF_Status* status) {
+    TF_ShapeInferenceContextSetUnknownShape(context, status);
+  });
+  TF_RegisterOpDefinition(op, status);
+  TF_KernelBuilder* kernel = TF_NewKernelBuilder(name, "CPU", create, compute, destroy);
+  TF_RegisterKernelBuilder(name, kernel, status);
+}
 
 }  // namespace l2l
 

@@ -7,12 +7,12 @@
 
 #include "call.h"
 #include "lstm.h"
-#include "tensorflow/c/ops.h"
 
 namespace {
 
 using l2l::Call;
 using l2l::kLanes;
+using l2l::register_op;
 using l2l::Row;
 using l2l::Status;
 using l2l::Tensor;
@@ -228,24 +228,8 @@ void later_sum(void*, TF_OpKernelContext* context) {
   }
 }
 
-void register_op(const char* name, const std::vector<const char*>& inputs, const std::vector<const char*>& outputs,
-                 void (*compute)(void*, TF_OpKernelContext*), const char* attribute = nullptr) {
-  Status status;
-  TF_OpDefinitionBuilder* op = TF_NewOpDefinitionBuilder(name);
-  for (const char* input : inputs) TF_OpDefinitionBuilderAddInput(op, input);
-  for (const char* output : outputs) TF_OpDefinitionBuilderAddOutput(op, output);
-  if (attribute) TF_OpDefinitionBuilderAddAttr(op, attribute);
-  TF_OpDefinitionBuilderSetShapeInferenceFunction(op, [](TF_ShapeInferenceContext* context, TF_Status* status) {
-    TF_ShapeInferenceContextSetUnknownShape(context, status);
-  });
-  TF_RegisterOpDefinition(op, status);
-  TF_KernelBuilder* kernel = TF_NewKernelBuilder(
-      name, "CPU", [](TF_OpKernelConstruction*) -> void* { return nullptr; }, compute, [](void*) {});
-  TF_RegisterKernelBuilder(name, kernel, status);
-}
-
 __attribute__((constructor)) void register_ops() {
-  const char* layers = "num_layers: int >= 0";
+  const std::vector<const char*> layers = {"num_layers: int >= 0"};
   register_op("L2lLstmForward", {"features: float", "state: float", "linear: float", "layers: num_layers * float"},
               {"output: float", "next_state: float"}, forward, layers);
   register_op("L2lLstmBackward",
@@ -256,9 +240,9 @@ __attribute__((constructor)) void register_ops() {
               backward, layers);
   register_op("L2lLaterSum", {"x: float", "factors: float"}, {"sums: float"}, later_sum);
   register_op("L2lToChunks", {"span: int32", "tensors: num_tensors * float"}, {"state: float"}, to_chunks,
-              "num_tensors: int >= 0");
+              {"num_tensors: int >= 0"});
   register_op("L2lFromChunks", {"where: int32", "states: num_states * float"}, {"tensor: float"}, from_chunks,
-              "num_states: int >= 1");
+              {"num_states: int >= 1"});
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from problems import DatasetNotPreparedError, catalogue, taskset
 from problems.problem import split_seed
 from problems.taskset import check, options

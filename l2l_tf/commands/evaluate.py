@@ -1,0 +1,277 @@
+"""Compares optimizers on fresh draws of a problem: flags in, learning curves out."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tqdm
+from absl import flags
+
+from l2l_tf import pretrained
+from l2l_tf.commands import command_line
+from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.evaluation.tuning_cache import TuningCache
+from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving.provenance import provenance
+from problems import catalogue, trust
+
+DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
+same initial parameters, with its state fresh in every epoch (one epoch is one optimization run).
+
+  python evaluate.py --path=runs/quadratic --optimizer=L2L,Adam,RMSprop,SGD,NAG --tune --plot=curves.png
+
+Without --problem, the problem and its options are those that the optimizer was trained on."""
+
+FLAGS = flags.FlagValues()
+
+LEARNED = "L2L"
+CLASSICS = baselines.NETWORKS
+TUNING = "tuning.json"
+# Draws are counted in int32, and the losses of all steps kept.
+_MOST_DRAWS, _MOST_STEPS = 2**31 - 2, 10**9
+
+
+def _define(kind, name, help_text, default=None, **limits):
+    kind(name=name, default=default, help=help_text, flag_values=FLAGS, **limits)
+
+
+_define(
+    flags.DEFINE_list,
+    "optimizer",
+    f"What is compared: {LEARNED} (whatever --path names), {', '.join(CLASSICS)}, or the name of a --path.",
+    [LEARNED],
+)
+_define(
+    flags.DEFINE_list,
+    "path",
+    "Folder of a saved optimizer, or the name of a pretrained one; name=folder,name=folder,... compares several. "
+    f"Without it {LEARNED} is the untrained network.",
+)
+_define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_bound=1, upper_bound=_MOST_DRAWS)
+_define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1, upper_bound=_MOST_STEPS)
+_define(flags.DEFINE_string, "problem", "A problem's name, or package.module:attribute.", "simple")
+command_line.define_json("problem_options", None, "Options of the problem, added to those it was trained on.", FLAGS)
+_define(
+    flags.DEFINE_boolean,
+    "trust",
+    "Import the problem that a folder of --path names where it is code, package.module:attribute: see docs/safety.md.",
+    False,
+)
+_define(flags.DEFINE_float, "learning_rate", "Of the hand-designed optimizers, without --tune.", 0.001, lower_bound=0)
+_define(flags.DEFINE_boolean, "tune", "Search each hand-designed optimizer's learning rate for this problem.", False)
+_define(
+    flags.DEFINE_integer,
+    "tuning_epochs",
+    "Draws for each learning rate of the search.",
+    10,
+    lower_bound=1,
+    upper_bound=_MOST_DRAWS // 10,
+)
+_define(
+    flags.DEFINE_string,
+    "tuning_cache",
+    f"JSON file that searches are written to and looked up in; by default {TUNING} in --output, or beside --plot.",
+)
+_define(flags.DEFINE_boolean, "held_out", "Measure the loss on the problem's held-out data too.", False)
+_define(flags.DEFINE_string, "plot", f"File for the learning curves ({', '.join(figures.SUFFIXES)}).")
+_define(flags.DEFINE_string, "output", f"Folder for {', '.join(report.FILES)}.")
+command_line.define_common(FLAGS)
+
+
+class Request(NamedTuple):
+    """What the flags ask for.
+
+    Attributes:
+      problem, options: the problem and the options that say what it is.
+      data: its options that say where its data is.
+      contenders: what is compared, in order: name to folder, to class name of a hand-designed optimizer, or None for
+        the untrained network.
+      cache: of learning-rate searches.
+    """
+
+    problem: str
+    options: dict[str, Any]
+    data: dict[str, Any]
+    contenders: dict[str, Path | str | None]
+    cache: TuningCache | None
+
+
+def request_from_flags() -> Request:
+    """Checks all that can be checked without TensorFlow.
+
+    Raises:
+      ValueError, OSError, DatasetNotPreparedError: what is wrong, and what to do.
+    """
+    folders = _folders()
+    contenders = _contenders(folders)
+    trained_on = {name: saved_optimizer.read(folder)[0].get("metadata", {}) for name, folder in folders.items()}
+    if FLAGS.tune and FLAGS["learning_rate"].present:
+        raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
+    if not FLAGS.learning_rate <= 1e30:
+        raise ValueError(f"--learning_rate is a number of at least 0, at most 1e30. Received: {FLAGS.learning_rate}.")
+    problem, options = _problem(trained_on, folders)
+    options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
+    if (
+        FLAGS.held_out
+        and not data
+        and all(
+            name in catalogue.CATALOGUE and not catalogue.CATALOGUE[name].described_by
+            for name, _ in catalogue.parts(problem, options)
+        )
+    ):
+        raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
+    if FLAGS.plot:
+        figures.check_path(FLAGS.plot)
+    for folder in filter(None, (FLAGS.output, FLAGS.plot and os.path.dirname(FLAGS.plot))):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return Request(problem, options, data, contenders, _cache() if FLAGS.tune else None)
+
+
+def _folders() -> dict[str, Path]:
+    entries = [entry for entry in FLAGS.path or [] if entry]
+    folders: dict[str, Path] = {}
+    for entry in entries:
+        name, equals, folder = entry.partition("=")
+        # A single folder may have an = in its own name.
+        if len(entries) == 1 and (not equals or "/" in name or Path(entry).is_dir()):
+            return {LEARNED: pretrained.folder(entry)}
+        taken = {LEARNED, *CLASSICS, *CLASSICS.values(), *folders}
+        if not name or not folder or name.lower() in map(str.lower, taken):
+            raise ValueError(
+                "--path is a folder, or name=folder,name=folder,... with names of their own for several. "
+                f"Received: {','.join(entries)!r}."
+            )
+        folders[name] = pretrained.folder(folder)
+    return folders
+
+
+def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:
+    by_name: dict[str, dict[str, Path | str | None]] = {name.lower(): {name: path} for name, path in folders.items()}
+    by_name |= {name.lower(): {name: network} for name, network in CLASSICS.items()}
+    by_name |= {network.lower(): by_name[name.lower()] for name, network in CLASSICS.items()}
+    by_name[LEARNED.lower()] = dict(folders) or {LEARNED: None}
+    contenders: dict[str, Path | str | None] = {}
+    for name in FLAGS.optimizer:
+        if name.strip().lower() not in by_name:
+            known = [LEARNED, *(name for name in folders if name != LEARNED), *CLASSICS]
+            raise ValueError(f"Optimizers are {', '.join(known)}. Received: {name!r}.")
+        contenders |= by_name[name.strip().lower()]
+    if not contenders:
+        raise ValueError("--optimizer names no optimizer.")
+    return contenders
+
+
+def _problem(trained_on: dict[str, dict[str, Any]], folders: dict[str, Path]) -> tuple[str, dict[str, Any]]:
+    given = FLAGS.problem_options or {}
+    if FLAGS["problem"].present:
+        return FLAGS.problem, given
+    trained = [
+        trust.from_file(metadata["problem"], metadata.get("problem_options", {}), str(folders[name]), FLAGS.trust)
+        for name, metadata in trained_on.items()
+        if "problem" in metadata
+    ]
+    if not trained:
+        return FLAGS.problem, given
+    if any(other != trained[0] for other in trained):
+        raise ValueError(
+            f"The optimizers of --path were trained on different problems, {[problem for problem, _ in trained]}, or "
+            "with different options: name one with --problem."
+        )
+    problem, options = trained[0]
+    return problem, {**options, **given}
+
+
+def _cache() -> TuningCache | None:
+    folder = FLAGS.output or (FLAGS.plot and (os.path.dirname(FLAGS.plot) or "."))
+    path = FLAGS.tuning_cache or (folder and os.path.join(folder, TUNING))
+    return TuningCache(path) if path else None
+
+
+def main():
+    request = request_from_flags()
+    command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, request.problem, request.options))
+    compare(request)
+
+
+def compare(request: Request) -> None:
+    """Runs the comparison, prints it, and writes what the flags ask for."""
+    import problems
+    from l2l_tf.evaluation import comparison
+
+    problem = problems.get(request.problem, **request.options, **request.data)
+    if FLAGS.held_out and not problem.held_out_splits:
+        raise ValueError(f"--held_out: the problem {request.problem} has no held-out data.")
+    splits = problem.held_out_splits if FLAGS.held_out else ()
+    print(f"Problem: {request.problem} {json.dumps(request.options) if request.options else ''}".rstrip())
+    results = []
+    for name, what in request.contenders.items():
+        contender = _contender(name, what, request, problem)
+        with tqdm.tqdm(total=FLAGS.num_epochs, desc=name, unit="epoch", leave=False, disable=None) as bar:
+            results.append(
+                comparison.run(
+                    problem, contender, FLAGS.num_steps, FLAGS.num_epochs, FLAGS.seed, splits, lambda _: bar.update()
+                )
+            )
+        curves = results[-1].curves
+        print(f"{name}, epoch {FLAGS.num_epochs}")
+        print(report.log10_line(curves.final()[curves.counted].mean(), 2))
+        print(f"Mean epoch time: {curves.mean_epoch_time:.2f} s", flush=True)
+    print(f"\n{report.table(results)}")
+    _write(request, problem, results)
+
+
+def _contender(name, what, request, problem):
+    from l2l_tf.evaluation import comparison
+
+    if isinstance(what, Path):
+        return comparison.saved(name, what, problem)
+    if what is None:
+        print(f"Warning: no --path, so {name} is an untrained network.", file=sys.stderr)
+        return comparison.untrained(name, request.problem)
+    if not FLAGS.tune:
+        return comparison.classic(name, what, FLAGS.learning_rate)
+    with tqdm.tqdm(desc=f"{name} learning rates", unit="rate", leave=False, disable=None) as bar:
+        contender = comparison.tuned(
+            name,
+            what,
+            problem,
+            FLAGS.num_steps,
+            FLAGS.tuning_epochs,
+            FLAGS.seed,
+            request.cache,
+            lambda _: bar.update(),
+        )
+    for caveat in report.tuning_caveats(name, contender.details):
+        print(f"Warning: {caveat}", file=sys.stderr)
+    print(
+        f"{name}: learning rate {contender.learning_rate:g}, the best of {len(contender.details['tuning']['trials'])}"
+    )
+    return contender
+
+
+def _write(request, problem, results):
+    about = {
+        **provenance(FLAGS.seed),
+        "problem": request.problem,
+        "problem_options": problem.options,
+        "num_steps": FLAGS.num_steps,
+        "num_draws": FLAGS.num_epochs,
+    }
+    if FLAGS.output:
+        report.write(results, about, FLAGS.output)
+        print(f"Written: {', '.join(report.FILES)} in {FLAGS.output}")
+    if FLAGS.plot:
+        title = f"{request.problem}, {FLAGS.num_epochs} fresh draws"
+        figures.write(figures.learning_curves(results, title), FLAGS.plot)
+        print(f"Learning curves: {FLAGS.plot}")
+
+
+def run() -> None:
+    """The command as a process: parses the flags, works, and exits."""
+    command_line.run(main, FLAGS, DESCRIPTION)
+
+
+if __name__ == "__main__":
+    run()

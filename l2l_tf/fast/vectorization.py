@@ -1,0 +1,146 @@
+"""Whether a problem's functions take many parameters at once, and whether XLA may compile them.
+
+Both are read from the graph of one member, traced once.
+"""
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from l2l_tf.fast.arrays import bytes_of
+from l2l_tf.unrolling import optimizee
+from l2l_tf.unrolling.run import Run
+from problems.problem import Problem
+
+logger = logging.getLogger(__name__)
+
+# XLA draws other floating-point numbers from a seed than TensorFlow does, and other integers from a negative seed.
+_DRAWS = ("Random", "TruncatedNormal", "Multinomial")
+_SAME_DRAWS = ("StatelessRandomUniformInt", "StatelessRandomUniformFullInt", "StatelessRandomGet")
+_KEY = "StatelessRandomGetKeyCounter"
+_NO_NEGATIVE = "BitwiseAnd"
+_SLOW = ("Conv", "DepthwiseConv")  # XLA's for CPUs, and minutes to compile
+
+
+class Way(NamedTuple):
+    """How a problem's members may be taken along.
+
+    Attributes:
+      vectorises: whether all at once.
+      compiles: whether by XLA, with the same draws.
+      bytes: that the tensors of one member's losses and gradients take, all of them together.
+    """
+
+    vectorises: bool
+    compiles: bool
+    bytes: int
+
+
+@functools.lru_cache(maxsize=64)
+def _known(problem: Problem, functions: tuple[str, ...], specs: tuple, structure: Any) -> Way:
+    run = tf.nest.pack_sequence_as(structure.value, list(specs))
+    with tf.init_scope():
+        return _find(problem, functions, run)
+
+
+class _Structure:
+    """A nest as a key: alike where its structure is."""
+
+    def __init__(self, value: Any):
+        self.value = tf.nest.map_structure(lambda x: 0, value)
+        self._text = repr(self.value)
+
+    def __hash__(self):
+        return hash(self._text)
+
+    def __eq__(self, other):
+        return isinstance(other, _Structure) and self._text == other._text
+
+
+def way(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
+    """How members that differ in their parameters may be taken along.
+
+    Args:
+      problem: what they minimise.
+      functions: which of its losses they need, by name; `loss` with its gradient.
+      run: of one of them; only shapes and types are read.
+    """
+    seen = run._replace(seed=(), state=(), carried=(), minibatch=tf.TensorSpec([2], tf.int32))
+    specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in tf.nest.flatten(seen))
+    return _known(problem, functions, specs, _Structure(seen))
+
+
+def _find(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
+    def losses(run):
+        return [
+            optimizee.value_and_gradient(problem.loss, run)
+            if name == "loss"
+            else optimizee.loss_at_step(getattr(problem, name), run)
+            for name in functions
+        ]
+
+    def of_two(run, parameters):
+        return tf.vectorized_map(
+            lambda own: losses(run._replace(parameters=own)), parameters, fallback_to_while_loop=False
+        )
+
+    two = tf.nest.map_structure(lambda x: tf.TensorSpec([2, *x.shape], x.dtype), run.parameters)
+    if reason := _refusal(lambda: tf.function(of_two, autograph=False).get_concrete_function(run, two)):
+        logger.warning(
+            "Members of populations on the problem %r run one after the other, as it cannot be vectorised: %s.",
+            problem.name,
+            reason,
+        )
+        return Way(False, False, 0)
+    graph = tf.function(losses, autograph=False).get_concrete_function(run).graph
+    taken = max(1, sum(map(_bytes, graph.get_operations())))
+    if not draws_alike(graph):
+        return Way(True, False, taken)
+    flat = tf.nest.flatten(run)
+    compiled = tf.function(lambda *own: losses(tf.nest.pack_sequence_as(run, own)), autograph=False, jit_compile=True)
+    return Way(True, not _refusal(lambda: compiled.experimental_get_compiler_ir(*flat)(stage="hlo")), taken)
+
+
+def _bytes(op: tf.Operation) -> int:
+    """What the outputs of an operation take, of those whose shapes are known; data that is handed in is not its."""
+    if op.type == "Placeholder":
+        return 0
+    return bytes_of([x for x in op.outputs if x.shape.is_fully_defined() and x.dtype.size])
+
+
+def _refusal(attempt: Callable[[], Any]) -> str:
+    """The first line of what `attempt` raises; empty if it does not."""
+    try:
+        attempt()
+    except Exception as error:  # Of whatever kind: the way that remains raises what is the problem's own fault.
+        return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    return ""
+
+
+def draws_alike(graph: tf.Graph) -> bool:
+    """Whether compiling a function keeps what it draws, and is not known to be slow."""
+    for op in _all_ops(graph):
+        kind = op.type
+        if kind.startswith(_SLOW):
+            return False
+        if kind == _KEY:
+            if op.inputs[0].op.type != _NO_NEGATIVE:
+                return False
+        elif any(word in kind for word in _DRAWS) and not kind.startswith(_SAME_DRAWS):
+            return False
+    return True
+
+
+def _all_ops(graph: tf.Graph) -> list[tf.Operation]:
+    """What the outputs of a function need: the rest is never computed. Functions within count as a whole."""
+    waiting, live = [tensor.op for tensor in graph.outputs], {}
+    while waiting:
+        op = waiting.pop()
+        if op.name not in live:
+            live[op.name] = op
+            waiting += [*(tensor.op for tensor in op.inputs), *op.control_inputs]
+    inner = [graph._get_function(name) for name in graph._functions]
+    return [*live.values(), *(op for function in inner for op in function.graph.get_operations())]
