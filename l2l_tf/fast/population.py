@@ -67,9 +67,8 @@ def costs_along(
     if not way.vectorises:
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
-    # What is left of a step beside native code is quick enough: compiled, it took as long.
-    compiled = operations is None and way.compiles and large
-    size = _GROUP // coordinates if compiled else members.count
+    compiled = way.compiles and large
+    size = _GROUP // coordinates if compiled and operations is None else members.count
     bytes_each = way.bytes + bytes_of((first.parameters, first.state)) * _COPIES
     bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large else 1)
     recipe = _Recipe(problem, network, tuple(v.ref() for v in members.variables), objective.of_validation, compiled)
@@ -173,7 +172,7 @@ def _steps(
     variables = [reference.deref() for reference in recipe.variables]
     members = Members(shared, {**fixed, **moving}, variables, weights)
     network = members_network(recipe.network, members, moving["parameters"], operations)
-    look = _looking(recipe, gradients=True)
+    look = _looking(recipe, gradients=True, compiled=recipe.compiled and operations is not None)
     observes = recipe.network.observes
 
     def body(t, parameters, state, records):
@@ -244,7 +243,8 @@ class _Seen(NamedTuple):
     validation_loss: Any
 
 
-def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
+@functools.lru_cache(maxsize=32)
+def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callable[..., _Seen]:
     """A function from what is shared, what is not, theta `[M, ...]` and the minibatch's seed to what is seen."""
     problem = recipe.problem
     observes_validation = "validation_loss" in recipe.network.observes
@@ -269,7 +269,7 @@ def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
         # Several seeds are drawn from one by one.
         return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)
 
-    return look
+    return tf.function(look, autograph=False, jit_compile=True) if compiled else look
 
 
 def _minibatches(members: Members, num_steps: int) -> tf.Tensor:

@@ -158,16 +158,17 @@ def test_objectives_of_validation_losses_that_are_apart(problem):
     np.testing.assert_allclose(outer_losses, 2 * expected[1], rtol=1e-6)
 
 
-@pytest.mark.parametrize("make", [different_rates, different_draws])
-def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, make):
-    """Five steps in calls of two, three members in two groups: neither comes out even."""
+@pytest.mark.parametrize(("name", "make"), [("Adam", different_rates), ("PerParameterMLP", different_in_all)])
+def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, name, make):
+    """Five steps in calls of two, three members in two groups: neither comes out even. With native code its steps."""
     monkeypatch.setattr(fast_population, "_COMPILED_FROM", 1)
     monkeypatch.setattr(fast_population, "_GROUP", 150)  # Of 63 coordinates each.
     monkeypatch.setattr(fast_population, "_CHUNK", 2)
-    network = network_of("Adam")
+    network = network_of(name)
     members = make(problem, network)
+    fast_population._compiled_steps.cache_clear()
     got = along(problem, network, members, 5)
-    assert fast_population._compiled_steps.cache_info().currsize
+    assert fast_population._compiled_steps.cache_info().currsize == (ways.native_for(network) is None)
     assert_members_are_single_runs(got, problem, network, members, 5)
 
 
