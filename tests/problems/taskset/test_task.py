@@ -119,6 +119,26 @@ def test_options_that_are_none(options, message):
         command_line.check_problem("taskset", options, None, False)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (configs.get("mlp", activation="step"), "a field or value that is unknown or missing: 'step'"),
+        (configs.get("losg", kind="hills"), "a field or value that is unknown or missing: 'base'"),
+        (
+            configs.get("conv_fc", convolutions={"strides": "two"}),
+            "a field or value that is unknown or missing: 'channels'",
+        ),
+        (
+            configs.get("mlp", data={"kind": "images"}),
+            r"The data of the taskset family mlp has the fields \['augmentation', ",
+        ),
+    ],
+)
+def test_fields_inside_that_are_none(config, message):
+    with pytest.raises(ValueError, match=message):
+        problems.get("taskset", config=config)
+
+
 def test_commands_keep_the_configuration(tmp_path):
     given = {"family": "quadratic", "seed": 2}
     config = taskset.sample(**given)
