@@ -48,7 +48,7 @@ def applications(
         member, own = network.networks[name], {key: parameters[key] for key in owned}
         rule = rule_of(member)
         if rule is not None:
-            made[name] = Blocks(member, rule, own, state_dtype)
+            made[name] = Blocks(member, rule, own, state_dtype, operations)
         elif operations is not None and native.coordinate_mlp.applies(member):
             made[name] = InOneOperation(member, own, operations)
         else:
@@ -78,10 +78,20 @@ class Blocks:
       rule: what it does around its LSTM layers.
       parameters: shapes and types of those it updates.
       state_dtype: what the state is kept in between steps. Steps compute in float32.
+      operations: of `native.operations`.
     """
 
-    def __init__(self, network: Any, rule: Rule, parameters: Mapping[str, tf.TensorSpec], state_dtype: str):
+    def __init__(
+        self,
+        network: Any,
+        rule: Rule,
+        parameters: Mapping[str, tf.TensorSpec],
+        state_dtype: str,
+        operations: Any | None = None,
+    ):
         self._network = network
+        self._in_place = _preprocessing(rule) if operations is not None and state_dtype == "float32" else None
+        self._operations = operations
         self._rule = rule
         self.names = list(parameters)
         self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
@@ -101,6 +111,44 @@ class Blocks:
         stepped = [self._step(weights, *block) for block in zip(rows, state)]
         updates = blocks.join([update for update, _ in stepped], self._layout)
         return self._network.from_rows(updates, gradients), [block for _, block in stepped]
+
+    def works_in_place(self, variables: Sequence[Any]) -> bool:
+        """Whether `in_place` is for these: see `InOneOperation`. Running averages are not in native code."""
+        return self._in_place is not None and bool(self._layout.num_rows) and _are_local(variables)
+
+    def in_place(self, observation: Observation, variables: Sequence[tf.Variable]) -> tuple[Tensors, tf.Tensor | None]:
+        """`__call__` in native code with the state in variables, which have their next values then.
+
+        Returns:
+          The updates, and how many gradients of single coordinates were not usable, where a row is a coordinate.
+        """
+        gradients = {name: observation.gradients[name] for name in self.names}
+        weights = packing.stack(self._network.cores, self._network.linear, self._rule.scale)
+        rows = tf.cast(self._network.to_rows(gradients), tf.float32)
+        result = self._operations.l2l_lstm_update(
+            gradients=blocks.transposed(rows),
+            blocks=[len(variables)],
+            states=[variable.handle for variable in variables],
+            linear=weights.linear,
+            layers=weights.layers,
+            threads=native.num_threads(),
+            **self._in_place,
+        )
+        result.updates.set_shape([weights.linear.shape[1], rows.shape[0]])
+        unusable = result.unusable if rows.shape[1] == 1 else None
+        return self._network.from_rows(blocks.transposed(result.updates), gradients), unusable
+
+
+def _preprocessing(rule: Rule) -> dict[str, float] | None:
+    """What native code is told of it; None where it does not know it."""
+    if not isinstance(rule, Preprocessed):
+        return None
+    options = dict(rule.preprocess_options)
+    if rule.preprocess_name == "LogAndSign":
+        return {"log_scale": float(options["k"]), "gain": math.exp(options["k"])}
+    if rule.preprocess_name == "identity":
+        return {"log_scale": 0.0, "gain": float(options.get("gain", 1.0))}
+    return None
 
 
 def layout(num_rows: int) -> blocks.Layout:
@@ -235,7 +283,7 @@ class InOneOperation:
 
     def works_in_place(self, variables: Sequence[Any]) -> bool:
         """Whether `in_place` is for these: of one device, and not within what XLA compiles."""
-        return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
+        return _are_local(variables)
 
     def in_place(self, observation: Observation, variables: Sequence[tf.Variable]) -> tuple[Tensors, tf.Tensor]:
         """`__call__` with the state in variables, which have their next values then.
@@ -251,6 +299,10 @@ class InOneOperation:
 def _in_xla() -> bool:
     """Whether what is traced now is compiled by XLA, which has no operations of our own."""
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def _are_local(variables: Sequence[Any]) -> bool:
+    return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
 
 
 Application = Blocks | InOneOperation | Whole

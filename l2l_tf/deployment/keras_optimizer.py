@@ -13,6 +13,7 @@ from l2l_tf.deployment import keras_options, keras_serialization, keras_variable
 from l2l_tf.deployment.application import (
     STATE_DTYPES,
     Application,
+    Blocks,
     InOneOperation,
     applications,
     check_state_dtype,
@@ -190,8 +191,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
-        """The updates, and how many gradients were not usable where that was counted. The state is then the next."""
-        if isinstance(application, InOneOperation):
+        """The updates, and how many gradients were not usable where that was counted. The state is the next one."""
+        if isinstance(application, Blocks | InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):
                 return application.in_place(observation, variables)

@@ -121,8 +121,8 @@ class Evaluator:
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
             if not averaged:
-                return (*unroll.losses_along(problem, network, run, num_steps), averages)
-            losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
+                return (*fast.losses_along(problem, network, run, num_steps), averages)
+            losses, statistics, run = fast.statistics_along(problem, network, run, num_steps)
             return losses, run, averages.after(statistics, num_steps)
 
         objective = Objective(lambda losses: losses[-1])  # The losses themselves are what is asked for.

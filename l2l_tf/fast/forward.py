@@ -1,9 +1,11 @@
-"""Steps that nothing is differentiated through: `unroll.costs_along`, with the networks in compiled blocks."""
+"""Steps that nothing is differentiated through: those of `unroll`, with the networks in compiled code."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
+from l2l_tf.fast import native
 from l2l_tf.fast.outer_gradient import ROWS_PER_BLOCK, applies
 from l2l_tf.fast.parts import Part, parts_of
 from l2l_tf.networks.network import Network, Observation, Tensors
@@ -25,6 +27,14 @@ class _InParts(Network):
 
     def initial_state(self, parameters: Tensors) -> dict[str, Any]:
         return self.enter(self._network.initial_state(parameters))
+
+    def entered(self, run: Run) -> Run:
+        """The run with its state in the parts' form."""
+        return run._replace(state=self.enter(run.state))
+
+    def left(self, run: Run, like: Run) -> Run:
+        """The inverse of `entered`, in the structure of the state of `like`."""
+        return run._replace(state=self.leave(run.state, like.state))
 
     def enter(self, state: dict[str, Any]) -> dict[str, Any]:
         return {name: part.enter(state[name]) for name, part in self._parts.items()}
@@ -67,8 +77,27 @@ def costs_along(
     if not (in_blocks and applies(network, run.parameters)):
         return unroll.costs_along(problem, network, run, num_steps, objective)
     # Outside of the network's constructor, which is no part of the graph: the parts hold what is computed of phi.
-    parts = parts_of(network, run.parameters, rows_per_block, in_native_code=in_native_code)
-    in_parts = _InParts(network, parts)
-    start = run._replace(state=in_parts.enter(run.state))
-    losses, outer_losses, end = unroll.costs_along(problem, in_parts, start, num_steps, objective)
-    return losses, outer_losses, end._replace(state=in_parts.leave(end.state, run.state))
+    in_parts = _InParts(network, parts_of(network, run.parameters, rows_per_block, in_native_code=in_native_code))
+    losses, outer_losses, end = unroll.costs_along(problem, in_parts, in_parts.entered(run), num_steps, objective)
+    return losses, outer_losses, in_parts.left(end, run)
+
+
+def losses_along(problem: Problem, network: Network, run: Run, num_steps: int) -> tuple[tf.Tensor, Run]:
+    """`unroll.losses_along`, in native code where there is some. Call it from a `tf.function`."""
+    *losses, run = _along(unroll.losses_along, problem, network, run, num_steps)
+    return losses[0], run
+
+
+def statistics_along(problem: Problem, network: Network, run: Run, num_steps: int) -> tuple[tf.Tensor, Any, Run]:
+    """`unroll.statistics_along`, in native code where there is some. Call it from a `tf.function`."""
+    losses, statistics, run = _along(unroll.statistics_along, problem, network, run, num_steps)
+    return losses, statistics, run
+
+
+def _along(steps: Callable, problem: Problem, network: Network, run: Run, num_steps: int) -> tuple:
+    """What `steps` gives, the run last. Without native code XLA would compile for longer than it gains."""
+    if native.operations() is None or not applies(network, run.parameters):
+        return steps(problem, network, run, num_steps)
+    in_parts = _InParts(network, parts_of(network, run.parameters, ROWS_PER_BLOCK))
+    *results, end = steps(problem, in_parts, in_parts.entered(run), num_steps)
+    return *results, in_parts.left(end, run)

@@ -262,14 +262,12 @@ def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callab
                 loss, slopes = optimizee.value_and_gradient(problem.loss, run)
             else:
                 loss, slopes = optimizee.loss_at_step(problem.loss, run), {}
-            validation: Any = ()
-            if recipe.of_validation or (gradients and observes_validation):
-                validation = optimizee.loss_at_step(problem.validation_loss, run)
-            return _Seen(
-                [loss, validation] if recipe.of_validation else [loss],
-                slopes,
-                validation if gradients and observes_validation else (),
-            )
+            losses, looked_at = [loss], ()
+            if recipe.of_validation:
+                losses.append(optimizee.loss_at_step(problem.outer_validation_loss, run))
+            if gradients and observes_validation:
+                looked_at = optimizee.loss_at_step(problem.validation_loss, run)
+            return _Seen(losses, slopes, looked_at)
 
         # Several seeds are drawn from one by one.
         return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)

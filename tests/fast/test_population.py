@@ -1,5 +1,6 @@
 """Members side by side, against the runs that they are."""
 
+import copy
 import logging
 
 import numpy as np
@@ -144,6 +145,17 @@ def test_objectives_of_the_validation_losses(problem):
     got = along(problem, network, members, objective=objective)
     assert np.any(np.abs(got[0] - got[1]) > 1e-4)
     assert_members_are_single_runs(got, problem, network, members, objective=objective)
+
+
+def test_objectives_of_validation_losses_that_are_apart(problem):
+    network, objective = network_of("Adam"), trajectory_objective(STEPS, loss="validation")
+    members = different_rates(problem, network)
+    apart = copy.copy(problem)
+    apart.outer_validation_loss = lambda *at: 2 * problem.validation_loss(*at)
+    losses, outer_losses, _ = along(apart, network, members, objective=objective)
+    expected = along(problem, network, members, objective=objective)
+    np.testing.assert_allclose(losses, expected[0], rtol=1e-6)
+    np.testing.assert_allclose(outer_losses, 2 * expected[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "make"), [("Adam", different_rates), ("PerParameterMLP", different_in_all)])

@@ -14,12 +14,12 @@ the next slots, and the mean squares of the features; the update. Nothing is wri
 call, and blocks of large ones, are dealt to threads; few coordinates stay on the caller's.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from l2l_tf.fast.native import library
 from l2l_tf.networks import coordinate_features
 from l2l_tf.networks.adafactor_features import AdafactorFeatures
 from l2l_tf.networks.adafactor_mlp import AdafactorMLP
@@ -69,7 +69,7 @@ class NativeStep:
             "scale": network.options["scale"],
             "magnitude_scale": network.options["magnitude_scale"],
             "masked": masked,
-            "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1,
+            "threads": library.num_threads(),
         }
 
     def __call__(

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from problems import DatasetNotPreparedError, catalogue, taskset
 from problems.problem import split_seed
 from problems.taskset import check, options
@@ -117,6 +117,26 @@ def test_options_that_are_none(options, message):
         problems.get("taskset", **options)
     with pytest.raises(ValueError, match=message):
         command_line.check_problem("taskset", options, None, False)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (configs.get("mlp", activation="step"), "a field or value that is unknown or missing: 'step'"),
+        (configs.get("losg", kind="hills"), "a field or value that is unknown or missing: 'base'"),
+        (
+            configs.get("conv_fc", convolutions={"strides": "two"}),
+            "a field or value that is unknown or missing: 'channels'",
+        ),
+        (
+            configs.get("mlp", data={"kind": "images"}),
+            r"The data of the taskset family mlp has the fields \['augmentation', ",
+        ),
+    ],
+)
+def test_fields_inside_that_are_none(config, message):
+    with pytest.raises(ValueError, match=message):
+        problems.get("taskset", config=config)
 
 
 def test_commands_keep_the_configuration(tmp_path):
