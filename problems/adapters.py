@@ -193,8 +193,11 @@ def from_sonnet(
             stand_ins = [tf.Variable(value, trainable=False) for value in state]
         table = {variable.ref(): parameters[key] for key, variable in zip(names, trainable, strict=True)}
         table |= {variable.ref(): stand_in for variable, stand_in in zip(others, stand_ins, strict=True)}
-        getter = snt.custom_variable_getter(lambda variable: table.get(variable.ref(), variable))
-        with _SONNET_LOCK, getter, randomness.seeded(seed):
+        with (
+            _SONNET_LOCK,
+            snt.custom_variable_getter(lambda variable: table.get(variable.ref(), variable)),
+            randomness.seeded(seed),
+        ):
             outputs = call(module, x, seed)
         return tf.reduce_mean(loss(y, outputs))
 

@@ -183,6 +183,12 @@ def _categorical(logits, num_samples, seed, output_dtype=tf.int64):
     return tf.random.stateless_categorical(logits, num_samples, seed, output_dtype)
 
 
+def _shuffle(value, seed):
+    # By rows, as the operation itself has no gradient.
+    rows = tf.range(tf.shape(value)[0])
+    return tf.gather(value, tf.random.experimental.stateless_shuffle(rows, seed))
+
+
 _LOCK = threading.RLock()
 _STATELESS: dict[str, Callable] = {
     "random_uniform": lambda shape, dtype, seed: tf.random.stateless_uniform(shape, seed, dtype=dtype),
@@ -191,6 +197,6 @@ _STATELESS: dict[str, Callable] = {
     ),
     "random_standard_normal": lambda shape, dtype, seed: tf.random.stateless_normal(shape, seed, dtype=dtype),
     "truncated_normal": lambda shape, dtype, seed: tf.random.stateless_truncated_normal(shape, seed, dtype=dtype),
-    "random_shuffle": tf.random.experimental.stateless_shuffle,
+    "random_shuffle": _shuffle,
     "multinomial": _categorical,
 }

@@ -61,5 +61,5 @@ def test_evaluate_runs_on_the_draws_of_the_command():
 def test_evaluate_refuses_what_is_no_optimizer(name, error):
     with pytest.raises(ValueError, match=error):
         l2l_tf.evaluate(name, problems.get("simple"))
-    with pytest.raises(ValueError, match=r"at least 1 draw\. Received: num_draws=0"):
+    with pytest.raises(ValueError, match=r"num_draws is a whole number of at least 1\. Received: num_draws=0"):
         l2l_tf.evaluate(networks.get("Sgd"), problems.get("simple"), num_draws=0)

@@ -174,14 +174,14 @@ def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:
 def _problem(trained_on: dict[str, dict[str, Any]], folders: dict[str, Path]) -> tuple[str, dict[str, Any]]:
     given = FLAGS.problem_options or {}
     if FLAGS["problem"].present:
-        return FLAGS.problem, given
+        return catalogue.find(FLAGS.problem, warn=True), given
     trained = [
         trust.from_file(metadata["problem"], metadata.get("problem_options", {}), str(folders[name]), FLAGS.trust)
         for name, metadata in trained_on.items()
         if "problem" in metadata
     ]
     if not trained:
-        return FLAGS.problem, given
+        return catalogue.find(FLAGS.problem, warn=True), given
     if any(other != trained[0] for other in trained):
         raise ValueError(
             f"The optimizers of --path were trained on different problems, {[problem for problem, _ in trained]}, or "

@@ -16,6 +16,7 @@ from l2l_tf.training import checkpoint, unroll_schedule
 from l2l_tf.training import config as training_config
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.unrolling import trajectory_weights
+from problems import catalogue as problems_catalogue
 from problems import option_values
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
@@ -164,7 +165,8 @@ def config_from_flags() -> TrainingConfig:
     if FLAGS.learning_rate_trial_epochs and not FLAGS.learning_rate_trials:
         raise ValueError("--learning_rate_trial_epochs goes with --learning_rate_trials.")
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
-    settings = {**presets.get(FLAGS.preset, FLAGS.problem, network), "problem": FLAGS.problem}
+    problem = problems_catalogue.find(FLAGS.problem, warn=True)
+    settings = presets.get(FLAGS.preset, problem, network)
     given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
     given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
     if "loss_weights" in given:
@@ -172,7 +174,7 @@ def config_from_flags() -> TrainingConfig:
     if "num_steps_curriculum" in given:
         given["num_steps_curriculum"] = _curriculum(given["num_steps_curriculum"])
     problem_options = {**settings.get("problem_options", {}), **(given.pop("problem_options", None) or {})}
-    settings |= given | {"problem_options": problem_options}
+    settings = settings | given | {"problem": problem, "problem_options": problem_options}
     settings |= _networks(settings)
     return TrainingConfig(**settings)
 

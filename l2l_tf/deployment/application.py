@@ -14,7 +14,7 @@ What several coordinates share (a step count, the row of a convolution kernel) i
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
@@ -48,7 +48,7 @@ def applications(
         member, own = network.networks[name], {key: parameters[key] for key in owned}
         rule = rule_of(member)
         if rule is not None:
-            made[name] = Blocks(member, rule, own, state_dtype)
+            made[name] = Blocks(member, rule, own, state_dtype, operations)
         elif operations is not None and native.coordinate_mlp.applies(member):
             made[name] = InOneOperation(member, own, operations)
         else:
@@ -78,17 +78,27 @@ class Blocks:
       rule: what it does around its LSTM layers.
       parameters: shapes and types of those it updates.
       state_dtype: what the state is kept in between steps. Steps compute in float32.
+      operations: of `native.operations`.
     """
 
-    def __init__(self, network: Any, rule: Rule, parameters: Mapping[str, tf.TensorSpec], state_dtype: str):
+    def __init__(
+        self,
+        network: Any,
+        rule: Rule,
+        parameters: Mapping[str, tf.TensorSpec],
+        state_dtype: str,
+        operations: Any | None = None,
+    ):
         self._network = network
+        self._in_place = _preprocessing(rule) if operations is not None and state_dtype == "float32" else None
+        self._operations = operations
         self._rule = rule
         self.names = list(parameters)
         self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
         self._state_dtype = state_dtype
         hidden_sizes = [core.hidden_to_hidden.shape[0] for core in network.cores for _ in "hc"]
         self._state_sizes = (*[1] * rule.num_own, *hidden_sizes)
-        self._step = _compiled_step(rule, self._state_sizes, state_dtype)
+        self._step = _compiled_step(rule, self._state_sizes, state_dtype, network.waits)
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:
         for i in range(self._layout.num_blocks):
@@ -102,6 +112,44 @@ class Blocks:
         updates = blocks.join([update for update, _ in stepped], self._layout)
         return self._network.from_rows(updates, gradients), [block for _, block in stepped]
 
+    def works_in_place(self, variables: Sequence[Any]) -> bool:
+        """Whether `in_place` is for these: see `InOneOperation`. Running averages are not in native code."""
+        return self._in_place is not None and bool(self._layout.num_rows) and _are_local(variables)
+
+    def in_place(self, observation: Observation, variables: Sequence[tf.Variable]) -> tuple[Tensors, tf.Tensor | None]:
+        """`__call__` in native code with the state in variables, which have their next values then.
+
+        Returns:
+          The updates, and how many gradients of single coordinates were not usable, where a row is a coordinate.
+        """
+        gradients = {name: observation.gradients[name] for name in self.names}
+        weights = packing.stack(self._network.cores, self._network.linear, self._rule.scale)
+        rows = tf.cast(self._network.to_rows(gradients), tf.float32)
+        result = self._operations.l2l_lstm_update(
+            gradients=blocks.transposed(rows),
+            blocks=[len(variables)],
+            states=[variable.handle for variable in variables],
+            linear=weights.linear,
+            layers=weights.layers,
+            threads=native.num_threads(),
+            **self._in_place,
+        )
+        result.updates.set_shape([weights.linear.shape[1], rows.shape[0]])
+        unusable = result.unusable if rows.shape[1] == 1 else None
+        return self._network.from_rows(blocks.transposed(result.updates), gradients), unusable
+
+
+def _preprocessing(rule: Rule) -> dict[str, float] | None:
+    """What native code is told of it; None where it does not know it."""
+    if not isinstance(rule, Preprocessed):
+        return None
+    options = dict(rule.preprocess_options)
+    if rule.preprocess_name == "LogAndSign":
+        return {"log_scale": float(options["k"]), "gain": math.exp(options["k"])}
+    if rule.preprocess_name == "identity":
+        return {"log_scale": 0.0, "gain": float(options.get("gain", 1.0))}
+    return None
+
 
 def layout(num_rows: int) -> blocks.Layout:
     """How rows are cut in blocks; see `ROWS_PER_BLOCK`."""
@@ -111,7 +159,7 @@ def layout(num_rows: int) -> blocks.Layout:
 
 
 @functools.cache
-def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
+def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str, waits: bool):
     """weights, gradients `[size, n]`, state `[S, n]` -> update, next state. Kept: new graphs find it compiled."""
     network_step = compiled.calls(rule).step
 
@@ -121,7 +169,8 @@ def _compiled_step(rule: Rule, state_sizes: tuple[int, ...], state_dtype: str):
         gradients = tf.where(usable, gradients, 0.0)
         before = tuple(tf.split(tf.cast(state, tf.float32), state_sizes)) if state_sizes else ()
         # Running averages and the count of steps tell by themselves.
-        moves &= waiting.rows_awake(gradients, before[: rule.num_own] or before)
+        if waits:
+            moves &= waiting.rows_awake(gradients, before[: rule.num_own] or before)
         update, after = network_step(weights, gradients, before)
         next_state = tf.cast(tf.concat(after, 0), state_dtype) if after else state
         return tf.where(moves, update, 0.0), tf.where(moves, next_state, state)
@@ -134,8 +183,8 @@ class Whole:
 
     Entries of the state that belong to a coordinate, by their place (a row for each coordinate) or by their name
     and shape (a slot for each parameter), keep their value where the gradient is not usable, or was 0 in every step so
-    far. Other entries go on as if the gradient were 0 there. A rule that keeps nothing for a coordinate moves none
-    whose gradient is 0.
+    far. Other entries go on as if the gradient were 0 there. A rule that keeps nothing for a coordinate cannot tell,
+    and moves it.
 
     Args:
       network: the network.
@@ -161,8 +210,10 @@ class Whole:
         own = self.own(observation)
         usable = {name: is_usable(gradient) for name, gradient in own.gradients.items()}
         clean = {name: tf.where(usable[name], g, tf.zeros_like(g)) for name, g in own.gradients.items()}
-        entries = self._entries(state)
-        moves = {name: usable[name] & waiting.awake(clean[name], entries[name]) for name in clean}
+        moves = usable
+        if self._network.waits:
+            entries = self._entries(state)
+            moves = {name: usable[name] & waiting.awake(clean[name], entries[name]) for name in clean}
         updates, next_state = self._network(own._replace(gradients=clean), self.packed(state))
         updates = {name: tf.where(moves[name], u, tf.zeros_like(u)) for name, u in updates.items()}
         return updates, self._kept(moves, state, tf.nest.flatten(next_state))
@@ -182,7 +233,7 @@ class Whole:
         """Of each parameter the entries of the state that belong to its coordinates, the parameter's axes first."""
         own: dict[str, list[tf.Tensor]] = {name: [] for name in self._parameters}
         for owner, entries in zip(self._owners, state):
-            if owner is not None and self._is_slot(owner, entries):
+            if self._is_slot(owner, entries):
                 own[owner].append(entries)
             elif self._is_rows(entries):
                 parts = tf.split(entries, [math.prod(p.shape) for p in self._parameters.values()])
@@ -190,8 +241,8 @@ class Whole:
                     own[name].append(tf.reshape(part, [*p.shape, math.prod(entries.shape[1:])]))
         return own
 
-    def _is_slot(self, owner: str, entries: tf.Tensor) -> bool:
-        return entries.shape == self._parameters[owner].shape
+    def _is_slot(self, owner: str | None, entries: tf.Tensor) -> TypeGuard[str]:
+        return owner is not None and entries.shape == self._parameters[owner].shape
 
     def _is_rows(self, entries: tf.Tensor) -> bool:
         return entries.shape.rank > 0 and entries.shape[0] == self._num_coordinates
@@ -199,7 +250,7 @@ class Whole:
     def _kept(self, moves: Tensors, state: list[tf.Tensor], next_state: list[tf.Tensor]) -> list[tf.Tensor]:
         kept = []
         for owner, before, after in zip(self._owners, state, next_state):
-            if owner is not None and self._is_slot(owner, before):
+            if self._is_slot(owner, before):
                 after = tf.where(moves[owner], after, before)
             elif self._is_rows(before):
                 rows = tf.concat([tf.reshape(mask, [-1]) for mask in moves.values()], 0)
@@ -232,7 +283,7 @@ class InOneOperation:
 
     def works_in_place(self, variables: Sequence[Any]) -> bool:
         """Whether `in_place` is for these: of one device, and not within what XLA compiles."""
-        return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
+        return _are_local(variables)
 
     def in_place(self, observation: Observation, variables: Sequence[tf.Variable]) -> tuple[Tensors, tf.Tensor]:
         """`__call__` with the state in variables, which have their next values then.
@@ -248,6 +299,10 @@ class InOneOperation:
 def _in_xla() -> bool:
     """Whether what is traced now is compiled by XLA, which has no operations of our own."""
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
+def _are_local(variables: Sequence[Any]) -> bool:
+    return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
 
 
 Application = Blocks | InOneOperation | Whole

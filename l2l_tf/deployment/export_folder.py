@@ -71,9 +71,9 @@ def replacing(path: Path) -> Iterator[Path]:
         entries = sorted(entry.name for entry in new.iterdir())
         (new / MARKER).write_text(json.dumps({"entries": [*entries, MARKER]}) + "\n")
         for file in [*new.rglob("*"), new]:
-            _sync(file)
+            files.sync(file)
         _put_in_place(new, path, folder / "old")
-        _sync(path.parent)
+        files.sync(path.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
@@ -111,14 +111,6 @@ def _recover(path: Path) -> None:
                 old.rename(path)
             if files.is_left(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_replaceable(path: Path) -> bool:

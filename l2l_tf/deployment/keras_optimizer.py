@@ -13,6 +13,7 @@ from l2l_tf.deployment import keras_options, keras_serialization, keras_variable
 from l2l_tf.deployment.application import (
     STATE_DTYPES,
     Application,
+    Blocks,
     InOneOperation,
     applications,
     check_state_dtype,
@@ -90,7 +91,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             arguments.check_factor("LearnedOptimizer", learning_rate=learning_rate)
             learning_rate = float(learning_rate)
         options = arguments.plain(options)
-        if state_dtype not in STATE_DTYPES:
+        if not isinstance(state_dtype, str) or state_dtype not in STATE_DTYPES:
             raise ValueError(f"state_dtype is one of {list(STATE_DTYPES)}. Received: {state_dtype!r}.")
         super().__init__(learning_rate=learning_rate, name=name, **keras_options.checked(options))
         if isinstance(source, dict):
@@ -190,12 +191,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
                 self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
-<<<<<<< HEAD
-        """The updates, and how many gradients were not usable where that was counted. The state is then the next."""
-=======
-        """The updates, and how many gradients were not usable where that was counted; the state is the next then."""
->>>>>>> h/keras
-        if isinstance(application, InOneOperation):
+        """The updates, and how many gradients were not usable where that was counted. The state is the next one."""
+        if isinstance(application, Blocks | InOneOperation):
             variables = [variable.value for variable in state]
             if application.works_in_place(variables):
                 return application.in_place(observation, variables)

@@ -124,7 +124,9 @@ def _module(name: str, network: Network, trained_on: Mapping[str, Any], shapes: 
         usable = is_usable(gradients)
         clean = tf.where(usable, gradients, tf.zeros_like(gradients))
         updates, next_state = _step(network, clean, packed, dict(zip(observed, seen)), shapes)
-        moves = (usable if size is None else tf.reduce_all(usable, 1)) & _awake(clean, state, places, shapes)
+        moves = usable if size is None else tf.reduce_all(usable, 1)
+        if network.waits:
+            moves &= _awake(clean, state, places, shapes)
         kept = [
             _where_rows(moves, after, before) if place is _ROWS else after
             for after, before, place in zip(tf.nest.flatten(next_state), state, places)
@@ -185,13 +187,14 @@ def _awake(gradients: tf.Tensor, state: Sequence[tf.Tensor], places: Sequence[An
     rows = [entries for entries, place in zip(state, places) if place is _ROWS]
     if shapes is None:
         return waiting.awake(tf.reduce_max(tf.abs(gradients), list(range(1, gradients.shape.rank))), rows)
-    woken = waiting.awake(gradients, rows)
+    if rows:
+        return waiting.awake(gradients, rows)
     slots: dict[str, list[tf.Tensor]] = {name: [] for name in shapes}
     for entries, place in zip(state, places):
         if place in slots:
             slots[place].append(entries)
     parts = _parts(gradients, shapes)
-    return woken | tf.concat([tf.reshape(waiting.awake(parts[name], own), [-1]) for name, own in slots.items()], 0)
+    return tf.concat([tf.reshape(waiting.awake(parts[name], own), [-1]) for name, own in slots.items()], 0)
 
 
 def _where_rows(rows: tf.Tensor, then: tf.Tensor, otherwise: tf.Tensor) -> tf.Tensor:

@@ -14,7 +14,6 @@ from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
 
 Weights = list[tf.Tensor]
-_LARGEST_STD = 1e3  # Weights are of about 1.
 
 
 class Perturbations:

@@ -11,8 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from l2l_tf import fast
 from l2l_tf.networks.network import Network
 from l2l_tf.unrolling import arguments, seeds, unroll
+from l2l_tf.unrolling.objectives import Objective
+from l2l_tf.unrolling.population import Members
+from l2l_tf.unrolling.run import Run
 from l2l_tf.unrolling.soundness import Soundness
 from problems import calling
 from problems.problem import Problem
@@ -104,19 +108,34 @@ class Evaluator:
             return run, averages
 
         @tf.function(autograph=False)
-        def held_out(run, split, averages):
+        def held_out(run, averages):
             f = run.parameters, run.instance
-            if split in problem.averaged_splits:
-                return calling.call(problem.averaged_loss, *f, split, averages.values())
-            return calling.call(problem.held_out_loss, *f, split)
+            # All at once: a function of the split would be traced for each, of which TensorFlow warns.
+            return {
+                split: calling.call(problem.averaged_loss, *f, split, averages.values())
+                if split in problem.averaged_splits
+                else calling.call(problem.held_out_loss, *f, split)
+                for split in held_out_splits
+            }
 
         @tf.function(autograph=False)
         def advance(run, num_steps, averages):
             if not averaged:
-                return (*unroll.losses_along(problem, network, run, num_steps), averages)
-            losses, statistics, run = unroll.statistics_along(problem, network, run, num_steps)
+                return (*fast.losses_along(problem, network, run, num_steps), averages)
+            losses, statistics, run = fast.statistics_along(problem, network, run, num_steps)
             return losses, run, averages.after(statistics, num_steps)
 
+        objective = Objective(lambda losses: losses[-1])  # The losses themselves are what is asked for.
+
+        @tf.function(autograph=False)
+        def advance_all(shared, fields, num_steps):
+            members = Members(shared, fields)
+            losses, _, ends = fast.population_costs_along(problem, network, members, num_steps, objective)
+            return losses, {**fields, **ends}
+
+        self._network = network
+        self._averaged = averaged
+        self._advance_all = advance_all
         self._soundness = Soundness(problem, [split for split in held_out_splits if split in problem.held_out_splits])
         self._start = start
         self._held_out = held_out
@@ -130,11 +149,31 @@ class Evaluator:
         self, seed: tf.Tensor, draws: Iterable[int], on_draw: Callable[[int], None] = lambda draw: None
     ) -> Curves:
         """Curves on those draws of `seed`."""
+        draws = list(draws)
+        return self._curves(seed, draws, map(self._run, (seeds.fold(seed, draw) for draw in draws)), on_draw)
+
+    def untimed(self, seed: tf.Tensor, num_draws: int) -> Curves:
+        """`__call__` where nobody asks how long a run takes: all draws at once, where native code takes many at once.
+
+        Losses are those of `__call__` to rounding; `seconds` are shares of the time of all.
+        """
+        draws = range(num_draws)
+        starts = [self._start(seeds.fold(seed, draw))[0] for draw in draws]
+        if self._averaged or not fast.takes_many_at_once(self._network, starts[0].parameters):
+            return self(seed, num_draws)
+        return self._curves(seed, draws, self._run_all(starts))
+
+    def _curves(
+        self,
+        seed: tf.Tensor,
+        draws: Iterable[int],
+        runs: Iterable[tuple[np.ndarray, dict[str, list[float]], float]],
+        on_draw: Callable[[int], None] = lambda draw: None,
+    ) -> Curves:
         rows, seconds = [], []
         held_out: dict[str, list[list[float]]] = {split: [] for split in self._held_out_splits}
         faults: dict[int, list[str]] = {}
-        for draw in draws:
-            losses, measured, taken = self._run(seeds.fold(seed, draw))
+        for draw, (losses, measured, taken) in zip(draws, runs, strict=True):
             seconds.append(taken)
             rows.append(losses)
             for split in held_out:
@@ -160,10 +199,35 @@ class Evaluator:
             piece, run, averages = self._advance(run, end - begin, averages)
             losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:-1])
             seconds += time.perf_counter() - began
-            for split in self._held_out_splits:
-                held_out[split].append(float(self._held_out(run, split, averages)))
+            if held_out:
+                for split, loss in self._held_out(run, averages).items():
+                    held_out[split].append(float(loss))
             began = time.perf_counter()
         return np.concatenate(losses), held_out, seconds
+
+    def _run_all(self, starts: list[Run]) -> list[tuple[np.ndarray, dict[str, list[float]], float]]:
+        """`_run` of all, side by side."""
+        began = time.perf_counter()
+        own = [
+            {"instance": run.instance, "seed": run.seed, "parameters": run.parameters, "state": run.state}
+            for run in starts
+        ]
+        fields: dict[str, Any] = tf.nest.map_structure(lambda *of_runs: tf.stack(of_runs), *own)
+        shared = starts[0]
+        losses: list[np.ndarray] = []
+        held_out: list[dict[str, list[float]]] = [{split: [] for split in self._held_out_splits} for _ in starts]
+        for begin, end in zip((0, *self._held_out_steps), self._held_out_steps):
+            piece, fields = self._advance_all(shared._replace(step=tf.constant(begin)), fields, end - begin)
+            losses.append(piece.numpy() if end == self._held_out_steps[-1] else piece.numpy()[:, :-1])
+            for i, measured in enumerate(held_out if self._held_out_splits else []):
+                f = {
+                    name: tf.nest.map_structure(lambda x, i=i: x[i], fields[name])
+                    for name in ("instance", "parameters")
+                }
+                for split, loss in self._held_out(shared._replace(**f, state=()), None).items():
+                    measured[split].append(float(loss))
+        taken = (time.perf_counter() - began) / len(starts)
+        return [(own, measured, taken) for own, measured in zip(np.concatenate(losses, axis=1), held_out)]
 
 
 class _Averages(NamedTuple):

@@ -36,14 +36,14 @@ def cut(rows: tf.Tensor, layout: Layout, filled: bool = True) -> list[tf.Tensor]
     blocks = tf.split(rows, sizes(layout))
     if filled and (padding := layout.num_blocks * layout.rows_per_block - layout.num_rows):
         blocks[-1] = tf.pad(blocks[-1], [[0, padding], [0, 0]])
-    return [_transposed(block) for block in blocks]
+    return [transposed(block) for block in blocks]
 
 
 def join(blocks: list[tf.Tensor], layout: Layout) -> tf.Tensor:
     """The inverse of `cut`."""
     filled = zip(blocks, sizes(layout))
     own = [block if block.shape[1] == size else block[:, :size] for block, size in filled]
-    return tf.concat([_transposed(block) for block in own], 0)
+    return tf.concat([transposed(block) for block in own], 0)
 
 
 def sizes(layout: Layout) -> list[int]:
@@ -52,6 +52,6 @@ def sizes(layout: Layout) -> list[int]:
     return [layout.rows_per_block] * (layout.num_blocks - 1) + [layout.num_rows - before_last]
 
 
-def _transposed(matrix: tf.Tensor) -> tf.Tensor:
+def transposed(matrix: tf.Tensor) -> tf.Tensor:
     """Its transpose, without a copy where there is one row or column."""
     return tf.reshape(matrix, matrix.shape[::-1]) if 1 in matrix.shape else tf.transpose(matrix)

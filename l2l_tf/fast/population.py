@@ -18,9 +18,11 @@ from l2l_tf.fast import forward, vectorization
 from l2l_tf.fast.arrays import bytes_of
 from l2l_tf.fast.members import members_network, native_for
 from l2l_tf.fast.memory import DEFAULT_BUDGET
+from l2l_tf.fast.native import coordinate_mlp
 from l2l_tf.fast.outer_gradient import applies
 from l2l_tf.networks.network import Network, Observation, Tensors
 from l2l_tf.unrolling import optimizee, population, seeds
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
@@ -65,9 +67,8 @@ def costs_along(
     if not way.vectorises:
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
-    # What is left of a step beside native code is quick enough: compiled, it took as long.
-    compiled = operations is None and way.compiles and large
-    size = _GROUP // coordinates if compiled else members.count
+    compiled = way.compiles and large
+    size = _GROUP // coordinates if compiled and operations is None else members.count
     bytes_each = way.bytes + bytes_of((first.parameters, first.state)) * _COPIES
     bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large else 1)
     recipe = _Recipe(problem, network, tuple(v.ref() for v in members.variables), objective.of_validation, compiled)
@@ -93,6 +94,17 @@ class _Recipe(NamedTuple):
     variables: tuple[Any, ...]
     of_validation: bool
     compiled: bool
+
+
+def takes_many_at_once(network: Network, parameters: Tensors) -> bool:
+    """Whether a step of many members is one operation of native code for all of them, and each is small."""
+    if sum(math.prod(parameter.shape) for parameter in parameters.values()) > LARGEST:
+        return False
+    return (
+        isinstance(network, AssignedNetworks)
+        and all(coordinate_mlp.applies(network.networks[name]) for name in network.owned(parameters))
+        and native_for(network) is not None
+    )
 
 
 def deal(count: int, size: int, at_once: int, cores: int) -> list[int]:
@@ -160,7 +172,7 @@ def _steps(
     variables = [reference.deref() for reference in recipe.variables]
     members = Members(shared, {**fixed, **moving}, variables, weights)
     network = members_network(recipe.network, members, moving["parameters"], operations)
-    look = _looking(recipe, gradients=True)
+    look = _looking(recipe, gradients=True, compiled=recipe.compiled and operations is not None)
     observes = recipe.network.observes
 
     def body(t, parameters, state, records):
@@ -231,7 +243,8 @@ class _Seen(NamedTuple):
     validation_loss: Any
 
 
-def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
+@functools.lru_cache(maxsize=32)
+def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callable[..., _Seen]:
     """A function from what is shared, what is not, theta `[M, ...]` and the minibatch's seed to what is seen."""
     problem = recipe.problem
     observes_validation = "validation_loss" in recipe.network.observes
@@ -246,19 +259,17 @@ def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
                 loss, slopes = optimizee.value_and_gradient(problem.loss, run)
             else:
                 loss, slopes = optimizee.loss_at_step(problem.loss, run), {}
-            validation: Any = ()
-            if recipe.of_validation or (gradients and observes_validation):
-                validation = optimizee.loss_at_step(problem.validation_loss, run)
-            return _Seen(
-                [loss, validation] if recipe.of_validation else [loss],
-                slopes,
-                validation if gradients and observes_validation else (),
-            )
+            losses, looked_at = [loss], ()
+            if recipe.of_validation:
+                losses.append(optimizee.loss_at_step(problem.outer_validation_loss, run))
+            if gradients and observes_validation:
+                looked_at = optimizee.loss_at_step(problem.validation_loss, run)
+            return _Seen(losses, slopes, looked_at)
 
         # Several seeds are drawn from one by one.
         return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)
 
-    return look
+    return tf.function(look, autograph=False, jit_compile=True) if compiled else look
 
 
 def _minibatches(members: Members, num_steps: int) -> tf.Tensor:

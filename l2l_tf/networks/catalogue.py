@@ -211,7 +211,7 @@ def renamed(name: str, options: Mapping[str, Any], warn: bool = False) -> dict[s
         raise ValueError(f"{name} takes an option once, by its name here: {twice}. Received: {dict(options)}.")
     if old and warn:
         text = ", ".join(f"{now} was {before}" for before, now in old.items())
-        warnings.warn(f"Options of {name} by their names in the original code: {text}.", FutureWarning, stacklevel=4)
+        warnings.warn(f"Options of {name} by their names in the original code: {text}.", FutureWarning, stacklevel=5)
     return {old.get(option, option): value for option, value in options.items()}
 
 

@@ -134,8 +134,10 @@ class Adam(Constant):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         name: str | None = None,
+        **old_names: Any,
     ):
-        super().__init__(learning_rate, name)
+        # Sonnet compares the signature with the arguments as they were given: by old names too, of which none is left.
+        super().__init__(learning_rate, name, **old_names)
         self._beta_1 = beta_1
         self._beta_2 = beta_2
         self._epsilon = epsilon

@@ -49,6 +49,8 @@ class Network(Configurable, snt.Module, abc.ABC):
       observes: the fields of an Observation that the rule reads.
       coordinatewise: True where the update of a coordinate depends on its own gradients and state alone.
       sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
+      waits: True where a coordinate whose gradient was 0 in every step so far is left as it is once the rule is
+        deployed (`deployment.waiting`). A rule of one's own that moves such coordinates on purpose says False.
       max_coordinates: the most that a function may have, where there is a limit.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
@@ -56,6 +58,7 @@ class Network(Configurable, snt.Module, abc.ABC):
     observes: frozenset[str] = frozenset({"gradients"})
     coordinatewise: bool = False
     sees_shapes: bool = False
+    waits: bool = True
     max_coordinates: int | None = None
 
     def __init__(self, options: dict[str, Any] | None = None, /, name: str | None = None):

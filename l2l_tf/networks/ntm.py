@@ -2,18 +2,16 @@
 
 import abc
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.networks import dtypes, functions, lstm_layers, preprocess, secant
-from l2l_tf.networks.global_averaging import check_global_cells
-from l2l_tf.networks.initializers import WeightInitializers, where_unsaid
-from l2l_tf.networks.network import Network, Observation
+from l2l_tf.networks import functions, secant
+from l2l_tf.networks.controller import Controller
+from l2l_tf.networks.network import Observation
 
 
-class MemoryNetwork(Network):
+class MemoryNetwork(Controller):
     """A coordinatewise LSTM+GAC controller with a memory M, an estimate of the inverse Hessian of each function.
 
     The controller works on each coordinate with a hidden state of its own; the memory, and means over coordinates,
@@ -51,17 +49,14 @@ class MemoryNetwork(Network):
     then reads, so that an update uses all that is known, as in BFGS.
 
     Args:
-      layers: cells of each LSTM layer of the controller.
-      global_cells: averaging cells in each layer, see GlobalAveragingLSTM.
       read_heads, write_heads: r and w.
       heads: "bfgs", "secant" or "linear".
       output: "read", "controller" or "both".
       initial_scale: M_0 is the identity times this.
       learned_scale: whether that is the start of a weight, rather than a constant.
-      function_axis, preprocess_name, preprocess_options, initializer, seed, dtype: see GlobalAveragingLSTM. Linear
-        layers are `write_heads`, `read_heads`, `gains` of the reads, and `linear`, the controller's own update; those
-        that correct what is there without them start at 0.
-      scale: factor of the controller's outputs c.
+      **options: see Controller. `scale` is a factor of the outputs c. Linear layers are `write_heads`, `read_heads`,
+        `gains` of the reads, and `linear`, the controller's own update; those that correct what is there without them
+        start at 0.
 
     Raises:
       ValueError: an option out of range.
@@ -69,63 +64,36 @@ class MemoryNetwork(Network):
 
     def __init__(
         self,
-        layers: Sequence[int] = (20, 20),
-        global_cells: int = 5,
         read_heads: int = 1,
         write_heads: int = 3,
         heads: str = "bfgs",
         output: str = "read",
         initial_scale: float = 0.1,
         learned_scale: bool = True,
-        function_axis: int | None = None,
-        preprocess_name: str = "identity",
-        preprocess_options: dict[str, Any] | None = None,
-        scale: float = 1.0,
-        initializer: Any = None,
-        seed: int = 0,
-        dtype: str = "float32",
-        name: str | None = None,
+        **options: Any,
     ):
-        check_global_cells(global_cells, layers)
         if heads == "bfgs" and write_heads < secant.BFGS.shape[1]:
             raise ValueError(f'heads="bfgs" takes at least 3 write heads. Received: write_heads={write_heads}.')
-        super().__init__(name=name)
-        self._global_cells = global_cells
+        skips = heads != "linear"
+        outputs = {
+            "write_heads": 2 * write_heads * (secant.NUM_VECTORS if skips else 1),
+            "read_heads": read_heads * (2 if skips else 1),
+        }
+        corrections = ["read_heads"] if skips else []
+        if heads == "bfgs":
+            corrections.append("write_heads")
+        if output != "controller":
+            outputs["gains"] = read_heads
+            corrections.append("gains")
+        if output != "read":
+            outputs["linear"] = 1
+        super().__init__(1 + read_heads, outputs, {layer: {"w": "zeros"} for layer in corrections}, **options)
         self._num_reads = read_heads
         self._num_writes = write_heads
         self._heads = heads
-        self._output = output
-        self._function_axis = function_axis
-        self._scale = scale
-        self._dtype = dtypes.of_network(dtype)
-        self._preprocess = preprocess.get(preprocess_name, **(preprocess_options or {}))
         self._log_scale = tf.Variable(
             math.log(initial_scale), trainable=learned_scale, dtype=self._dtype, name="log_scale"
         )
-        self._build(layers, initializer, seed)
-
-    def _build(self, layers: Sequence[int], initializer: Any, seed: int) -> None:
-        skips = self._heads != "linear"
-        outputs = {
-            "write_heads": 2 * self._num_writes * (secant.NUM_VECTORS if skips else 1),
-            "read_heads": self._num_reads * (2 if skips else 1),
-        }
-        corrections = ["read_heads"] if skips else []
-        if self._heads == "bfgs":
-            corrections.append("write_heads")
-        if self._output != "controller":
-            outputs["gains"] = self._num_reads
-            corrections.append("gains")
-        if self._output != "read":
-            outputs["linear"] = 1
-        initializer = where_unsaid(initializer, {layer: {"w": "zeros"} for layer in corrections})
-        initializers = WeightInitializers(initializer, seed, lstm_layers.weight_names(layers, *outputs))
-        num_inputs = (1 + self._num_reads) * self._preprocess.features
-        self._cores = lstm_layers.build_cores(num_inputs, layers, initializers, self._dtype)
-        self._linear = {
-            name: lstm_layers.build_linear(name, layers[-1], size, initializers, self._dtype)
-            for name, size in outputs.items()
-        }
 
     @abc.abstractmethod
     def _empty_memory(self, num_functions: int, coordinates: int) -> Any:
@@ -142,7 +110,7 @@ class MemoryNetwork(Network):
     def initial_state(self, parameters):
         num_functions, coordinates = functions.count(parameters, self._function_axis)
         state = {
-            "controller": tuple(core.initial_state(num_functions * coordinates) for core in self._cores),
+            "controller": self._initial_layers(num_functions * coordinates),
             "memory": self._empty_memory(num_functions, coordinates),
             "reads": tf.zeros([num_functions, self._num_reads, coordinates], self._dtype),
         }
@@ -154,7 +122,7 @@ class MemoryNetwork(Network):
     def __call__(self, observation: Observation, state):
         gradient = functions.join(observation.gradients, self._function_axis, self._dtype)
         scale = tf.exp(self._log_scale)
-        hidden, controller = self._control(gradient, state)
+        hidden, controller = self._control(self._seen(gradient, state), gradient.shape[0], state["controller"])
         left, right = self._write_vectors(hidden, gradient, scale, state)
         memory = self._write(state["memory"], left, right)
         if self._heads != "linear":
@@ -171,17 +139,10 @@ class MemoryNetwork(Network):
             next_state |= {"gradient": gradient, "update": update, "largest_gradient": _largest(gradient, state)}
         return functions.part(update, observation.gradients, self._function_axis), next_state
 
-    def _control(self, gradient: tf.Tensor, state: Any) -> tuple[tf.Tensor, Any]:
-        """The controller's output `[functions * n, cells]` and its next state."""
-        num_functions = gradient.shape[0]
+    def _seen(self, gradient: tf.Tensor, state: Any) -> tf.Tensor:
+        """The gradient and the last reads of each coordinate, `[functions * n, 1 + heads]`."""
         seen = tf.concat([gradient[:, None], state["reads"]], axis=1)
-        rows = tf.reshape(tf.transpose(seen, [0, 2, 1]), [-1, seen.shape[1]])
-        return lstm_layers.run_cores(
-            self._cores,
-            self._preprocess(rows),
-            state["controller"],
-            lambda values: functions.average(values, num_functions, self._global_cells),
-        )
+        return tf.reshape(tf.transpose(seen, [0, 2, 1]), [-1, seen.shape[1]])
 
     def _emit(self, layer: str, hidden: tf.Tensor, num_functions: int) -> tf.Tensor:
         """scale c of one linear layer, `[functions, outputs, n]`."""

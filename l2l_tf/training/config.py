@@ -110,7 +110,7 @@ class TrainingConfig:
             raise ValueError("The mix needs at least 2 perturbations, for their variance. Received: perturbations=1.")
         self._check_lengths()
         if not self.networks:
-            raise ValueError("networks is empty: name at least one.")
+            raise ValueError("networks is empty: name at least one. Received: {}.")
         assignments.check_networks(self.networks)
         if self.net_assignments is not None:
             assignments.check(self.net_assignments, self.networks)

@@ -266,7 +266,8 @@ class Training:
     def _validate(self) -> Validation:
         weights = self._deployed()
         with self._weights(weights):
-            curves = self._evaluator(seeds.fold(self._root, seeds.Purpose.VALIDATION), self.config.evaluation_epochs)
+            seed = seeds.fold(self._root, seeds.Purpose.VALIDATION)
+            curves = self._evaluator.untimed(seed, self.config.evaluation_epochs)
         if len(curves.faults) == len(curves.losses):
             raise not_finite(self.problem, f"all {len(curves.losses)} draws of the validation", curves.faults[0])
         loss, left_out = float(np.mean(curves.final(self._split)[curves.counted])), len(curves.faults)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import networks
+from l2l_tf import fast, networks
 from l2l_tf.estimators import Estimator, truncated_backpropagation
 from l2l_tf.networks.dtypes import all_finite
 from l2l_tf.networks.network import Network
@@ -180,7 +180,7 @@ class MetaLoss(_Unrolls):
         objective = trajectory_objective(len_unroll)
 
         def unroll_once(run):
-            losses, run = unroll.losses_along(problem, network, run, len_unroll)
+            losses, run = fast.losses_along(problem, network, run, len_unroll)
             return objective(losses), losses, run
 
         self._unroll = tf.function(unroll_once, autograph=False)

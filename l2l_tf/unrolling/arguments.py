@@ -25,6 +25,7 @@ from problems.option_values import (  # `plain` is for wings that see no problem
     or_none,
     plain,
     seed,
+    share,
     text,
     whole,
 )
@@ -46,7 +47,7 @@ VALUES: dict[str, Value] = {
     "held_out_splits": list_of(text()),
     "held_out_steps": list_of(whole(1)),
     "imitation_learning_rate": above(0, _LARGEST_RATE),
-    "imitation_share": Value("a number of 0 to 1", lambda value: number(0).fits(value) and value <= 1),
+    "imitation_share": share(),
     "in_blocks": flag(),
     "learning_rate": above(0, _LARGEST_RATE),
     "learning_rate_decay": above(0, _LARGEST_RATE),

@@ -9,12 +9,13 @@ TensorFlow is imported with the first `build`. docs/taskset.md tells what differ
 
 from typing import TYPE_CHECKING, Any
 
+from problems.taskset.fixed import FIXED
 from problems.taskset.registry import FAMILIES, sample
 
 if TYPE_CHECKING:
     from problems.taskset.task import Task
 
-__all__ = ["FAMILIES", "build", "sample"]
+__all__ = ["FAMILIES", "FIXED", "build", "sample"]
 
 
 def build(config: dict[str, Any], data_dir: str | None = None, download: bool = False) -> "Task":

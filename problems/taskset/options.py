@@ -49,22 +49,32 @@ def check_config(config: Any) -> None:
             f"Received: {config!r}."
         )
     family = config["family"]
-    expected = _fields(family)
-    if set(config) != expected:
-        raise ValueError(
-            f"A config of the taskset family {family} has the fields {sorted(expected)}. Received: {sorted(config)}."
-        )
+    example = sample(family, 0)
+    _check_fields(f"A config of the taskset family {family}", config, example)
     if "data" in config:
-        data = config["data"]
-        kind = sample(family, 0)["data"]["kind"]
+        data, kind = config["data"], example["data"]["kind"]
         if not isinstance(data, Mapping) or data.get("kind") != kind:
             raise ValueError(f"The data of the taskset family {family} has the kind {kind!r}. Received: {data!r}.")
+        _check_fields(f"The data of the taskset family {family}", data, example["data"])
         known = IMAGES if kind == "images" else TEXTS
-        if data.get("dataset") not in known:
-            raise ValueError(f"taskset has {kind} of the data sets {sorted(known)}. Received: {data.get('dataset')!r}.")
-    if fault := FAMILIES[family].fault(dict(config)):
+        if data["dataset"] not in known:
+            raise ValueError(f"taskset has {kind} of the data sets {sorted(known)}. Received: {data['dataset']!r}.")
+    try:
+        fault = FAMILIES[family].fault(dict(config))
+    except (KeyError, TypeError) as error:
+        raise unknown_field(config, error) from error
+    if fault:
         raise ValueError(f"This taskset config cannot be built: {fault}. Received: {dict(config)}.")
 
 
-def _fields(family: str) -> set[str]:
-    return set(sample(family, 0))
+def unknown_field(config: Mapping[str, Any], error: Exception) -> ValueError:
+    """The error for a configuration with a field inside that is missing, or has a value that there is not."""
+    return ValueError(
+        f"A taskset config has a field or value that is unknown or missing: {error}. Take one of taskset.sample as a "
+        f"pattern. Received: {dict(config)}."
+    )
+
+
+def _check_fields(what: str, received: Mapping[str, Any], example: Mapping[str, Any]) -> None:
+    if set(received) != set(example):
+        raise ValueError(f"{what} has the fields {sorted(example)}. Received: {sorted(received)}.")

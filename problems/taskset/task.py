@@ -49,9 +49,12 @@ class Task(Problem):
         self.options = {"config": config, "data_dir": data_dir, "download": download}
         self.config = config
         module, _, attribute = FAMILIES[config["family"]].home.partition(":")
-        optimizee = getattr(importlib.import_module(f"problems.taskset.families.{module}"), attribute)(config)
-        self._optimizee: Optimizee = optimizee
-        self._source: Source | None = _source(config, data_dir, download) if optimizee.has_data else None
+        family = getattr(importlib.import_module(f"problems.taskset.families.{module}"), attribute)
+        try:
+            self._optimizee: Optimizee = family(config)
+        except (KeyError, TypeError) as error:
+            raise options.unknown_field(config, error) from error
+        self._source: Source | None = _source(config, data_dir, download) if self._optimizee.has_data else None
 
     def initial_parameters(self, instance, seed):
         return self._optimizee.initial_parameters(seed)

@@ -1,6 +1,7 @@
 """Values that mean nothing, or something, by their kind."""
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -41,7 +42,7 @@ VALUES = {
 }
 
 
-def faults(option: str, construct: Callable[..., Any], taken: Iterable[str]) -> list[str]:
+def faults(option: str, construct: Callable[..., Any], taken: Iterable[str], says: str = "Received: ") -> list[str]:
     """What of an option is taken that should not be, refused that should be taken, or refused in another way.
 
     A refusal is a ValueError that says what was received.
@@ -50,6 +51,7 @@ def faults(option: str, construct: Callable[..., Any], taken: Iterable[str]) -> 
       option: its name.
       construct: what is called with the value under that name.
       taken: the kinds of values that mean something.
+      says: a pattern of what a refusal says.
     """
     found = []
     for kind, value in VALUES.items():
@@ -57,7 +59,7 @@ def faults(option: str, construct: Callable[..., Any], taken: Iterable[str]) -> 
             construct(**{option: value})
             is_taken = True
         except ValueError as error:
-            if "Received: " not in str(error):
+            if not re.search(says, str(error)):
                 found.append(f"{option}, {kind}: an error that does not say what was received: {error}")
                 continue
             is_taken = False

@@ -7,7 +7,11 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import networks
+from l2l_tf.fast.members import members_network, native_for
 from l2l_tf.networks import Observation, assign_weights, weights_of
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.population import Members
+from l2l_tf.unrolling.run import Run
 from tests.conformance.networks_table import CASES
 
 every_network = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -151,6 +155,41 @@ def test_zero_gradients_give_finite_updates(case):
 def test_huge_gradients_give_no_nan(case):
     for updates in _updates(case.build(), case.parameters, gradient_scale=1e15):
         assert not any(np.any(np.isnan(update)) for update in updates.values())
+
+
+@every_network
+def test_members_side_by_side_are_the_network_at_their_weights(case):
+    """Of a population, in native code where the network has some; of the classics, which have no weights, by rate."""
+    network = case.build()
+    variables = list(network.trainable_variables) or [network.learning_rate]
+    weights = [tf.stack([v * 1.0, v * 0.5 + 0.1]) for v in variables]
+    observations = [[_observation(network, case.parameters, 2 * i + step) for i in range(2)] for step in range(2)]
+    stacked = [_stacked(of_step) for of_step in observations]
+    state = network.initial_state(observations[0][0].gradients)
+    members = Members(Run((), (), tf.constant(0), {}, ()), {}, variables, weights)
+    assigned = AssignedNetworks({"net": network})
+    both = members_network(assigned, members, stacked[0].gradients, native_for(assigned))
+    side_by_side, updates = tf.function(both.step, autograph=False), []
+    now = both.enter({"net": _stacked([state, state])})
+    for observation in stacked:
+        update, now = side_by_side(observation, now)
+        updates.append(update)
+    end = both.leave(now, {"net": _stacked([state, state])})
+    call = tf.function(network.__call__, autograph=False)
+    for i in range(2):
+        for variable, values in zip(variables, weights):
+            variable.assign(values[i])
+        now = state
+        for step in range(2):
+            wanted, now = call(observations[step][i], now)
+            for name in case.parameters:
+                np.testing.assert_allclose(updates[step][name][i], wanted[name], rtol=1e-4, atol=1e-6)
+        for ours, theirs in zip(tf.nest.flatten(end["net"]), tf.nest.flatten(now), strict=True):
+            np.testing.assert_allclose(ours[i], theirs, rtol=1e-4, atol=1e-6)
+
+
+def _stacked(nests):
+    return tf.nest.map_structure(lambda *own: tf.stack(own), *nests)
 
 
 @every_network

@@ -15,7 +15,6 @@ RULES = {
     "slots": lambda: networks.get("PerParameterMLP", layers=[3], initializer="glorot_normal"),
     "rows and columns": lambda: networks.get("AdafactorMLP", layers=[3], initializer="glorot_normal"),
     "tensors": lambda: networks.get("HierarchicalLSTM", layers=[3], losses=[], initializer="glorot_normal"),
-    "nothing kept": lambda: networks.get("CoordinateWiseDeepLSTM", layers=[], initializer="ones"),
     "bfloat16": lambda: networks.get("CoordinateWiseDeepLSTM", layers=[4], initializer="glorot_normal"),
 }
 
@@ -71,7 +70,7 @@ def test_a_coordinate_without_a_gradient_so_far_keeps_its_value_exactly(rule, in
     assert np.all(rows[2] != before[0][2])
 
 
-@pytest.mark.parametrize("rule", [name for name in RULES if name != "nothing kept"])
+@pytest.mark.parametrize("rule", list(RULES))
 def test_who_had_a_gradient_once_moves_on_without(rule):
     variables = variables_like_embeddings()
     optimizer = optimizer_for(rule, variables)
@@ -153,7 +152,7 @@ def test_a_state_kept_from_before_goes_on():
 
 def test_awake():
     gradient = tf.constant([[0.0, 2.0], [-0.0, 0.0]])
-    assert waiting.awake(gradient, []).numpy().tolist() == [[False, True], [False, False]]
+    assert waiting.awake(gradient, []).numpy().tolist() == [[True, True], [True, True]]
     moment = tf.constant([[0.0, 0.0], [1e-30, 0.0]])
     cells = tf.constant([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, -3.0]]])
     assert waiting.awake(gradient, [moment]).numpy().tolist() == [[False, True], [True, False]]
@@ -167,4 +166,38 @@ def test_rows_awake():
     gradients = tf.constant([[0.0, 0.0, 0.0], [0.0, 5.0, 0.0]])
     state = tf.constant([[0.0, 0.0, 1e-30]])
     assert waiting.rows_awake(gradients, [state]).numpy().tolist() == [[False, True, True]]
-    assert waiting.rows_awake(gradients, []).numpy().tolist() == [[False, True, False]]
+    assert waiting.rows_awake(gradients, [tf.zeros([4, 3])]).numpy().tolist() == [[False, True, False]]
+    assert waiting.rows_awake(gradients, []).numpy().tolist() == [[True, True, True]]
+
+
+class Restless(networks.Network):
+    """u = 1, and a count of steps for each coordinate."""
+
+    waits = False
+
+    def __init__(self):
+        super().__init__({})
+
+    def initial_state(self, parameters):
+        return {name: tf.zeros(p.shape) for name, p in parameters.items()}
+
+    def __call__(self, observation, state):
+        return {name: tf.ones_like(g) for name, g in observation.gradients.items()}, {
+            name: h + 1 for name, h in state.items()
+        }
+
+
+@pytest.mark.parametrize(("waits", "moved"), [(False, [2.0, 2.0]), (True, [2.0, 0.0])])
+def test_a_rule_of_ones_own_may_choose_not_to_wait(waits, moved):
+    rule, variable = Restless(), tf.Variable([0.0, 0.0])
+    rule.waits = waits
+    optimizer = LearnedOptimizer(rule)
+    for _ in range(2):
+        optimizer.apply([tf.constant([1.0, 0.0])], [variable])
+    np.testing.assert_array_equal(variable, moved)
+
+
+def test_a_rule_that_keeps_nothing_cannot_tell():
+    linear, variable = networks.get("CoordinateWiseDeepLSTM", layers=[], initializer="ones"), tf.Variable([0.0])
+    LearnedOptimizer(linear).apply([tf.constant([0.0])], [variable])
+    assert variable.numpy() == 1.0  # Its bias.

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import problems
 from l2l_tf import estimators, fast, networks
+from l2l_tf.fast import population
 from l2l_tf.unrolling import seeds, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import trajectory_objective
@@ -19,9 +20,14 @@ def quadratic():
     return problem, network
 
 
-@pytest.mark.parametrize("name", ["es", "pes", "reparameterization", "mix"])
-def test_members_in_blocks_give_what_the_readable_path_gives(quadratic, name):
+@pytest.mark.parametrize(
+    ("name", "largest"), [("es", None), ("es", 0), ("pes", None), ("reparameterization", None), ("mix", None)]
+)
+def test_members_in_blocks_give_what_the_readable_path_gives(quadratic, monkeypatch, name, largest):
+    """Side by side, and one after the other as where members are large."""
     problem, network = quadratic
+    if largest is not None:
+        monkeypatch.setattr(population, "LARGEST", largest)
     options = {"perturbations": 2, "perturbation_std": 0.2}
 
     def two_unrolls(in_blocks):

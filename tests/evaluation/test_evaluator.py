@@ -8,7 +8,9 @@ import tensorflow as tf
 
 from l2l_tf import networks
 from l2l_tf.evaluation.evaluator import Curves, Evaluator
+from l2l_tf.fast import native
 from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import from_function
 from problems.problem import Problem
 from problems.quadratic import Quadratic
@@ -186,3 +188,24 @@ def test_the_time_of_a_run_is_that_of_its_steps():
     curves = Evaluator(from_function(loss, {"x": [1.0]}), networks.get("Sgd", learning_rate=0.0), 4)(SEED, 3)
     assert np.all(curves.seconds >= 0.025)
     assert curves.mean_epoch_time == pytest.approx(curves.seconds[1:].mean())
+
+
+@pytest.mark.parametrize("native_code", [True, False])
+def test_draws_side_by_side_are_those_one_after_the_other(monkeypatch, native_code):
+    """Where nobody asks how long a run takes, and there is native code for it; else they are the same to the bit."""
+    network = AssignedNetworks({"net": networks.get("PerParameterMLP", layers=[3], decays=[0.9], scale=0.1)})
+    asked, run_all = [], Evaluator._run_all
+    if not native_code:
+        monkeypatch.setattr(native, "operations", lambda: None)
+    elif native.operations() is None:
+        pytest.skip("there is no C++ compiler here")
+    monkeypatch.setattr(Evaluator, "_run_all", lambda self, starts: asked.append(1) or run_all(self, starts))
+    evaluator = Evaluator(Noisy(), network, 5, ["validation"], [2])
+    wanted, got = evaluator(SEED, 3), evaluator.untimed(SEED, 3)
+    assert bool(asked) == native_code
+    tolerance = 1e-5 if native_code else 0
+    np.testing.assert_allclose(got.losses, wanted.losses, rtol=tolerance)
+    np.testing.assert_allclose(got.held_out["validation"], wanted.held_out["validation"], rtol=tolerance)
+    assert got.held_out_steps == (2, 5)
+    assert np.ptp(got.losses[:, 0]) > 1e-3
+    assert got.seconds.shape == (3,)

@@ -125,6 +125,82 @@ def test_members_of_one_network(operations):
         _assert_close({key: update[m] for key, update in updates.items()}, network(observation, state)[0])
 
 
+@pytest.mark.parametrize(("name", "options"), RULES[1:4], ids=str)
+def test_the_way_back_is_that_of_a_tape(operations, name, options):
+    """From the cotangents of updates and next slots to those of weights, gradients, parameters and slots."""
+    random = np.random.default_rng(8)
+    network = _network(random, name, **options)
+    shapes = {key: SHAPES[key] for key in ("kernel", "bias", "image", "column", "nothing", "wide")}
+    state = network.initial_state({key: tf.zeros(shape) for key, shape in shapes.items()})
+    _, state = network(_observation(random, shapes, tf.constant(0.0)), state)
+    observation = _observation(random, shapes, tf.constant(1.0))
+    update_cotangents = {key: _draw(random, shape) for key, shape in shapes.items()}
+    state_cotangents = tf.nest.map_structure(lambda h: _draw(random, h.shape), state)
+    watched = (list(network.trainable_variables), observation, state)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        outputs = network(observation, state)
+    expected = list(
+        tape.gradient(
+            outputs,
+            watched,
+            output_gradients=(update_cotangents, state_cotangents),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+    )
+    step = NativeStep(network, operations)
+    actual = step.backward(observation, state, update_cotangents, state_cotangents)
+    assert actual[1].step == 0
+    _assert_close(actual[0], expected[0], tolerance=4e-5)
+    _assert_close(actual[1].gradients, expected[1].gradients, tolerance=4e-5)
+    _assert_close(actual[1].parameters, expected[1].parameters, tolerance=4e-5)
+    for slot, of_slot in expected[2].items():  # a tensor of one number may be a small difference of large ones
+        for got, wanted in zip(actual[2][slot], of_slot):
+            _assert_close(_joined(got), _joined(wanted), tolerance=4e-5)
+    assert all(float(tf.reduce_max(tf.abs(back))) > 0 for back in actual[1].gradients.values() if tf.size(back))
+    _assert_close(step.weight_gradients(observation, state, update_cotangents), expected[0], tolerance=4e-5)
+
+
+def _joined(tensors):
+    return tf.concat([tf.reshape(tensor, [-1]) for tensor in tensors.values()], 0)
+
+
+def test_a_scalar_s_way_back(operations):
+    """Its features are the same numbers whatever its size: cotangents that are small differences."""
+    random = np.random.default_rng(9)
+    network = _network(random, "AdafactorMLP")
+    state = network.initial_state({"x": tf.zeros([])})
+    observation = _observation(random, {"x": ()}, tf.constant(1.0))
+    watched = (list(network.trainable_variables), observation, state)
+    with tf.GradientTape() as tape:
+        tape.watch(watched)
+        outputs = network(observation, state)
+    cotangents = ({"x": tf.constant(2.0)}, tf.nest.map_structure(tf.zeros_like, state))
+    expected = tape.gradient(outputs, watched, cotangents, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    actual = NativeStep(network, operations).backward(observation, state, *cotangents)
+    _assert_close(actual[0], expected[0], tolerance=4e-5)
+    for field in ("gradients", "parameters"):
+        np.testing.assert_allclose(getattr(actual[1], field)["x"], getattr(expected[1], field)["x"], atol=4e-5)
+
+
+def test_gradients_of_steps_side_by_side_add_up(operations):
+    random, num_steps = np.random.default_rng(10), 40
+    network = _network(random, "AdafactorMLP")
+    shapes = {"x": (4, 5), "y": (3,)}
+    state = network.initial_state({key: tf.zeros(shape) for key, shape in shapes.items()})
+    step = NativeStep(network, operations)
+    observations, states, cotangents, total = [], [], [], None
+    for t in range(num_steps):
+        observations.append(_observation(random, shapes, tf.constant(float(t))))
+        states.append(state)
+        cotangents.append({key: _draw(random, shape) for key, shape in shapes.items()})
+        own = step.weight_gradients(observations[-1], state, cotangents[-1])
+        total = own if total is None else [left + right for left, right in zip(total, own)]
+        _, state, _ = step(observations[-1], state)
+    stacked = (tf.nest.map_structure(lambda *own: tf.stack(own), *each) for each in (observations, states, cotangents))
+    _assert_close(step.weight_gradients(*stacked, rows=True), total)
+
+
 @pytest.mark.parametrize("name", ["PerParameterMLP", "AdafactorMLP"])
 def test_functions_of_a_batch(operations, name):
     random = np.random.default_rng(3)

@@ -208,6 +208,19 @@ def test_an_unknown_memory_mode():
 
 
 @pytest.mark.parametrize(
+    ("name", "second_derivatives"), [("PerParameterMLP", True), ("AdafactorMLP", False), ("AdafactorMLP", True)]
+)
+def test_rules_with_an_mlp_on_each_coordinate(name, second_derivatives):
+    network = AssignedNetworks(
+        {"mlp": networks.get(name, decays=(0.5, 0.9), scale=0.1, seed=3), "adam": networks.get("Adam")},
+        [("mlp", ["kernel", "w", "table"]), ("adam", ["b"])],
+    )
+    for i, variable in enumerate(network.trainable_variables):  # beyond the descent that it starts as
+        variable.assign_add(tf.random.stateless_normal(variable.shape, [0, i], stddev=0.1))
+    _assert_agrees(network, 2, second_derivatives)
+
+
+@pytest.mark.parametrize(
     ("name", "options", "num_coordinates", "expected"),
     [
         ("CoordinateWiseDeepLSTM", {}, 256, True),
@@ -256,3 +269,31 @@ def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss, in_nati
         assert not np.allclose(run.parameters["w"], expected[2].parameters["w"], atol=1e-4)
         run = expected[2]
     assert in_blocks.experimental_get_tracing_count() == 1
+
+
+def test_losses_and_statistics_along(monkeypatch):
+    """Those of the readable path, by LSTMs and MLPs in native code and a network without any."""
+    monkeypatch.setattr(importlib.import_module("l2l_tf.fast.outer_gradient"), "_FEWEST_COORDINATES", 1)
+
+    class Averaged(Network):
+        """With statistics of the run's parameters."""
+
+        def statistics(self, parameters, instance, seed):
+            return {"table": tf.reduce_mean(parameters["table"], 0)}
+
+    problem = Averaged()
+    network = AssignedNetworks(
+        {"lstm": _lstm(), "mlp": networks.get("AdafactorMLP", decays=(0.5,)), "adam": networks.get("Adam")},
+        [("lstm", ["kernel"]), ("mlp", ["w", "table"]), ("adam", ["b"])],
+    )
+    run = unroll.start(problem, network, seeds.root(1))
+    for along in ("losses_along", "statistics_along"):
+        expected, actual = (
+            tf.function(functools.partial(getattr(module, along), problem, network, num_steps=3), autograph=False)(
+                run=run
+            )
+            for module in (unroll, fast)
+        )
+        tf.nest.assert_same_structure(actual, expected)
+        for got, wanted in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
+            np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)

@@ -63,3 +63,23 @@ def test_the_tape_is_the_derivative_by_finite_differences():
             ends.append(float(objective(costs(run)[1])))
         network.c.assign(phi)
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(float(gradient[i]), rel=1e-7)
+
+
+class _OuterNeuron(Neuron):
+    def outer_validation_loss(self, parameters, instance, seed):
+        return 2 * self.validation_loss(parameters, instance, seed) + 1
+
+
+@pytest.mark.parametrize("second_derivatives", [False, True], ids=["first", "in blocks"])
+def test_what_is_trained_for_may_be_apart_from_what_is_looked_at(second_derivatives):
+    problem, network = _OuterNeuron(), Onlooker()
+    objective = trajectory_objective(LEN_UNROLL, "best", loss="validation")
+    run = unroll.start(problem, network, seeds.root(3))
+    # The network looks at the validation loss, of which the plain neuron's objective is: the same run, other losses.
+    plain = unroll.tape(Neuron(), network, run, LEN_UNROLL, objective, True)
+    estimate = estimators.truncated_backpropagation(problem, network, LEN_UNROLL, objective, second_derivatives)
+    outer = tf.function(estimate, autograph=False)(run, run.seed)
+    np.testing.assert_allclose(outer.losses, plain.losses, rtol=1e-12)
+    np.testing.assert_allclose(outer.meta_loss, 2 * plain.meta_loss + 1, rtol=1e-12)
+    if second_derivatives:
+        np.testing.assert_allclose(_flat(outer.gradients), 2 * _flat(plain.gradients), rtol=1e-9)

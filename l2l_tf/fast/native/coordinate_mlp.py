@@ -14,12 +14,12 @@ the next slots, and the mean squares of the features; the update. Nothing is wri
 call, and blocks of large ones, are dealt to threads; few coordinates stay on the caller's.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from l2l_tf.fast.native import library
 from l2l_tf.networks import coordinate_features
 from l2l_tf.networks.adafactor_features import AdafactorFeatures
 from l2l_tf.networks.adafactor_mlp import AdafactorMLP
@@ -69,7 +69,7 @@ class NativeStep:
             "scale": network.options["scale"],
             "magnitude_scale": network.options["magnitude_scale"],
             "masked": masked,
-            "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1,
+            "threads": library.num_threads(),
         }
 
     def __call__(
@@ -128,7 +128,8 @@ class NativeStep:
         """From the cotangents of the updates and of the next state, those of all that a step took.
 
         Returns:
-          The gradients of `network.trainable_variables`, an Observation of cotangents, and those of the state.
+          The gradients of `network.trainable_variables`, an Observation of cotangents, 0 for the step, which depends
+          on nothing, and those of the state.
         """
         names = list(observation.gradients)
         if not names:
@@ -144,10 +145,10 @@ class NativeStep:
         )
         for back, slot in zip(result.own_slot_cotangents, slots):
             back.set_shape(slot.shape)
-        observed = observation._replace(
+        zeros = tf.nest.map_structure(tf.zeros_like, observation)
+        observed = zeros._replace(
             gradients=self._shaped(result.gradient_cotangents, observation),
             parameters=self._shaped(result.parameter_cotangents, observation),
-            step=tf.zeros_like(observation.step),
         )
         state_cotangents = self._with_slots(state_cotangents, names, list(result.own_slot_cotangents))
         return self._by_variable(result.weight_gradients), observed, state_cotangents

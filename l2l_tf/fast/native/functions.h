@@ -55,6 +55,26 @@ inline Vector exp(Vector x) {
   return p * (Vector)first * (Vector)second;
 }
 
+// Cephes' polynomial, for normal positive numbers.
+inline Vector log(Vector x) {
+  const IntVector bits = (IntVector)x;
+  Vector m = (Vector)((bits & 0x7fffff) | 0x3f000000);  // in [0.5, 1)
+  const IntVector small = m < 0.707106781f;
+  const Vector e = __builtin_convertvector((bits >> 23) - 126 + small, Vector);  // `small` is -1 where it holds
+  m = (small ? m + m : m) - 1.0f;
+  const Vector square = m * m;
+  Vector y = 7.0376836292e-2f * m - 1.1514610310e-1f;
+  y = y * m + 1.1676998740e-1f;
+  y = y * m - 1.2420140846e-1f;
+  y = y * m + 1.4249322787e-1f;
+  y = y * m - 1.6668057665e-1f;
+  y = y * m + 2.0000714765e-1f;
+  y = y * m - 2.4999993993e-1f;
+  y = y * m + 3.3333331174e-1f;
+  y = y * m * square - 2.12194440e-4f * e - 0.5f * square;
+  return m + y + 0.693359375f * e;
+}
+
 inline Vector positive_part(Vector x) { return x < 0.0f ? Vector{} : x; }
 
 // All bits where x is a number that rules can compute with, as `dtypes.is_usable` has it.

@@ -62,6 +62,11 @@ def operations() -> Any | None:
         return None
 
 
+def num_threads() -> int:
+    """How many threads an operation takes: TensorFlow's number of them within one."""
+    return tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count() or 1
+
+
 def compiled() -> pathlib.Path:
     """The library, compiled if need be.
 

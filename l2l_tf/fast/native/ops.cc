@@ -3,10 +3,15 @@
 //   L2lLstmForward: a step. State [chunks, rows, kLanes], features [F, n], n coordinates in chunks of kLanes.
 //   L2lLstmBackward: T steps again and back, chunk by chunk: what a step leaves for its way back stays in cache.
 //   L2lToChunks, L2lFromChunks: states as the networks have them, h and c of each layer [N, H], to chunks and back.
+//   L2lLstmUpdate: a step from gradients [size, n] with states [rows, N] in variables, of N coordinates each, which it
+//     changes where they are. A coordinate with a gradient that is not usable keeps its state and has no update.
 //   L2lLaterSum: sums over later steps, y_t = sum over s > t of factor_s x_s.
 
 #include "call.h"
+#include "functions.h"
 #include "lstm.h"
+#include "parallel.h"
+#include "variables.h"
 
 namespace {
 
@@ -228,6 +233,102 @@ void later_sum(void*, TF_OpKernelContext* context) {
   }
 }
 
+// What a deep LSTM sees of a gradient: `LogAndSign`, or, for a log_scale of 0, it times the gain.
+struct Preprocess {
+  float log_scale, gain;
+  int threads;
+
+  int features() const { return log_scale > 0 ? 2 : 1; }
+
+  void see(const Row& gradient, Row* features) const {
+    for (int v = 0; v < l2l::kVectors; ++v) {
+      const l2l::Vector g = gradient.v[v];
+      if (log_scale <= 0) {
+        features[0].v[v] = gain * g;
+        continue;
+      }
+      const l2l::Vector magnitude = l2l::log((g < 0.0f ? -g : g) + 1.1920929e-7f) / log_scale;
+      features[0].v[v] = magnitude < -1.0f ? l2l::filled_vector(-1.0f) : magnitude;
+      features[1].v[v] = l2l::clamped(g * gain, 1.0f);
+    }
+  }
+};
+
+// Chunks of coordinates that a thread takes at a time.
+constexpr int kChunksAtOnce = 16;
+
+void update(void* own, TF_OpKernelContext* context) {
+  const Preprocess& preprocess = *static_cast<Preprocess*>(own);
+  Call call(context);
+  const Tensor gradients = call.input(0), blocks = call.input(1);
+  if (!call.require(call.ok() && gradients.rank() == 2 && blocks.size() == 1, "gradients are [size, n]")) return;
+  const int size = gradients.dim(0), n = gradients.dim(1), num_blocks = blocks.ints()[0];
+  const int num_features = size * preprocess.features();
+  l2l::Weights weights;
+  if (!call.require(num_blocks > 0 && num_blocks <= call.num_inputs() - 3, "states are as many as said")) return;
+  if (!call.weights(2 + num_blocks, num_features, &weights)) return;
+  const l2l::Lstm lstm(weights);
+  const int rows = lstm.state_rows(), outputs = weights.size;
+  const Tensor updates = call.output(0, {outputs, n});
+  int64_t* unusable = call.count(1);
+  if (!call.check()) return;
+  const l2l::Variables states(context, 2, num_blocks);
+  if (!call.require(states.ok(), "states are float32 variables")) return;
+  const int per_block = rows ? static_cast<int>(states.size(0) / rows) : n;
+  for (int block = 0; block < num_blocks; ++block)
+    if (!call.require(states.size(block) == long{rows} * per_block, "states are [rows, N], all of them alike")) return;
+  if (!call.require(long{per_block} * num_blocks >= n, "the states have n coordinates")) return;
+
+  std::atomic<int64_t> count{0};
+  const int chunks = chunks_of(per_block), pieces = (chunks + kChunksAtOnce - 1) / kChunksAtOnce;
+  l2l::Pool::get().run(num_blocks * pieces, n > 2048 ? preprocess.threads : 1, [&](int work) {
+    const int block = work / pieces, last = std::min(chunks, (work % pieces + 1) * kChunksAtOnce);
+    Row* page = scratch(lstm.page_rows() + 2 * rows + outputs);
+    Row* before = page + lstm.page_rows();
+    Row* after = before + rows;
+    Row* output = after + rows;
+    lstm.prepare(page);
+    for (int chunk = work % pieces * kChunksAtOnce; chunk < last; ++chunk) {
+      const int begin = chunk * kLanes, first = block * per_block + begin;
+      const int lanes = std::min(lanes_of(chunk, per_block), n - first);
+      if (lanes <= 0) break;
+      l2l::IntVector all[l2l::kVectors];
+      for (l2l::IntVector& v : all) v = l2l::IntVector{} - 1;
+      for (int i = 0; i < size; ++i) {
+        Row gradient;
+        l2l::load(gradients.floats() + i * long{n} + first, lanes, &gradient);
+        for (int v = 0; v < l2l::kVectors; ++v) {
+          const l2l::IntVector usable = l2l::usable(gradient.v[v]);
+          gradient.v[v] = usable ? gradient.v[v] : l2l::Vector{};
+          all[v] &= usable;
+          if (l2l::sum(__builtin_convertvector(usable, l2l::Vector)) > -l2l::kWidth)
+            for (int lane = 0; lane < l2l::kWidth; ++lane) count += usable[lane] == 0;
+        }
+        preprocess.see(gradient, page + i * preprocess.features());
+      }
+      for (int row = 0; row < rows; ++row)
+        l2l::load(states.floats(block) + row * long{per_block} + begin, lanes, before + row);
+      lstm.copy(State{before}, Page{page});
+      lstm.forward(page, State{after});
+      lstm.output(page, output);
+      for (int row = 0; row < rows; ++row) {
+        for (int v = 0; v < l2l::kVectors; ++v) after[row].v[v] = all[v] ? after[row].v[v] : before[row].v[v];
+        l2l::store(after[row], lanes, states.floats(block) + row * long{per_block} + begin);
+      }
+      for (int i = 0; i < outputs; ++i) {
+        for (int v = 0; v < l2l::kVectors; ++v) output[i].v[v] = all[v] ? output[i].v[v] : l2l::Vector{};
+        l2l::store(output[i], lanes, updates.floats() + i * long{n} + first);
+      }
+    }
+  });
+  *unusable = count;
+}
+
+void* create_update(TF_OpKernelConstruction* construction) {
+  l2l::Attributes attributes(construction);
+  return new Preprocess{attributes.number("log_scale"), attributes.number("gain"), attributes.integer("threads")};
+}
+
 __attribute__((constructor)) void register_ops() {
   const std::vector<const char*> layers = {"num_layers: int >= 0"};
   register_op("L2lLstmForward", {"features: float", "state: float", "linear: float", "layers: num_layers * float"},
@@ -238,6 +339,12 @@ __attribute__((constructor)) void register_ops() {
               {"feature_cotangents: float", "start_cotangents: float", "linear_gradient: float",
                "layer_gradients: num_layers * float"},
               backward, layers);
+  register_op("L2lLstmUpdate",
+              {"gradients: float", "blocks: int32", "states: num_blocks * resource", "linear: float",
+               "layers: num_layers * float"},
+              {"updates: float", "unusable: int64"}, update,
+              {"num_layers: int >= 0", "num_blocks: int >= 1", "log_scale: float", "gain: float", "threads: int >= 1"},
+              create_update, [](void* preprocess) { delete static_cast<Preprocess*>(preprocess); });
   register_op("L2lLaterSum", {"x: float", "factors: float"}, {"sums: float"}, later_sum);
   register_op("L2lToChunks", {"span: int32", "tensors: num_tensors * float"}, {"state: float"}, to_chunks,
               {"num_tensors: int >= 0"});

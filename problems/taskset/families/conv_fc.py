@@ -24,11 +24,11 @@ class ConvFc(Optimizee):
         self.weights = convolution_weights(self._convolutions, shape[2], config["initializer"])
         self.weights |= dense_weights("mlp", sizes, config["initializer"])
         self._count = len(sizes) - 1
+        self._activation = ACTIVATIONS[self._convolutions["activation"]]
         self._center = config["center"]
 
     def loss(self, parameters, batch, noise):
         images, labels = batch
         x = convolve(self._convolutions, parameters, centered(images, self._center))
         x = tf.reshape(x, [-1, self._features])
-        activation = ACTIVATIONS[self._convolutions["activation"]]
-        return cross_entropy(labels, dense("mlp", self._count, parameters, x, activation))
+        return cross_entropy(labels, dense("mlp", self._count, parameters, x, self._activation))

@@ -15,6 +15,7 @@ from problems.taskset.parts.gaussian import log_density
 from problems.taskset.parts.weights import Weight
 
 _NOISE = 0.01
+_LOG_SCALES = (-5.0, 3.0)  # Those of TensorFlow Probability's template for autoregressive flows.
 
 
 class Flow(Optimizee):
@@ -57,6 +58,12 @@ class Flow(Optimizee):
             z, further = bijector(parameters, tf.gather(z, permutation, axis=1))
             log_determinant += further
         return log_density(z, 0.0, 0.0) + log_determinant
+
+
+def shift_and_log_scale(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """t and s from a network's outputs `[B, 2 dims]`; s is cut to -5 to 3, or wide initializers start at infinity."""
+    shift, log_scale = tf.split(outputs, 2, 1)
+    return shift, tf.clip_by_value(log_scale, *_LOG_SCALES)
 
 
 class Bijector(abc.ABC):

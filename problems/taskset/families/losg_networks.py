@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from problems.problem import Parameters, split_seed
 from problems.taskset.families.losg_function import Function, Minibatches
+from problems.taskset.families.recurrent import embedded
 from problems.taskset.parts.activations import ACTIVATIONS
 from problems.taskset.parts.dense import dense, dense_weights
 
@@ -61,7 +62,7 @@ class SparseSoftmaxRegression(_Network):
         self._minibatches = Minibatches((rows, labels), parameters["batch_size"])
 
     def _logits(self, parameters, inputs):
-        summed = tf.reduce_sum(tf.gather(parameters["embedding"], inputs), 1)
+        summed = tf.reduce_sum(embedded(parameters["embedding"], inputs), 1)
         return summed @ parameters["linear/w"] + parameters["linear/b"]
 
 

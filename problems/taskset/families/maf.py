@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
-from problems.taskset.families.flow import Bijector, Flow
+from problems.taskset.families.flow import Bijector, Flow, shift_and_log_scale
 from problems.taskset.parts.dense import dense, dense_weights
 
 
@@ -42,5 +42,5 @@ class Autoregressive(Bijector):
     def __call__(self, parameters, x):
         masked = {**parameters, **{name: parameters[name] * mask for name, mask in self._masks.items()}}
         outputs = dense(self._name, len(self._sizes) - 1, masked, x, self._activation)
-        shift, log_scale = tf.split(outputs, 2, 1)
+        shift, log_scale = shift_and_log_scale(outputs)
         return (x - shift) * tf.exp(-log_scale), -tf.reduce_sum(log_scale, 1)

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from problems.taskset.families.flow import Bijector, Flow
+from problems.taskset.families.flow import Bijector, Flow, shift_and_log_scale
 from problems.taskset.parts.dense import dense, dense_weights
 
 
@@ -31,6 +31,6 @@ class Coupling(Bijector):
     def __call__(self, parameters, x):
         kept, moved = x[:, : self._kept], x[:, self._kept :]
         outputs = dense(self._name, len(self._sizes) - 1, parameters, kept, self._activation)
-        shift, log_scale = tf.split(outputs, 2, 1)
+        shift, log_scale = shift_and_log_scale(outputs)
         moved = (moved - shift) * tf.exp(-log_scale)
         return tf.concat([kept, moved], 1), -tf.reduce_sum(log_scale, 1)

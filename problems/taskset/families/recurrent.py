@@ -30,7 +30,12 @@ class Recurrent(Optimizee):
 
     def _outputs(self, parameters: Parameters, tokens: tf.Tensor) -> tf.Tensor:
         """The core's outputs `[T, B, H]` on tokens `[B, T]`."""
-        return run(self._core, parameters, tf.gather(parameters["embedding"], tf.transpose(tokens)))
+        return run(self._core, parameters, embedded(parameters["embedding"], tf.transpose(tokens)))
+
+
+def embedded(embedding: tf.Tensor, tokens: tf.Tensor) -> tf.Tensor:
+    """The rows of these tokens. The gradient is a tensor, all rows of it, and not slices."""
+    return tf.gather(tf.reshape(embedding, embedding.shape), tokens)
 
 
 class LanguageModel(Recurrent):

@@ -278,9 +278,12 @@ def test_the_loss_of_a_quadratic(output):
 
 
 def test_the_starts_of_quadratics():
-    uniform = taskset.build(configs.get("quadratic", dims=500, start={"kind": "uniform", "low": -2.0, "high": 1.0}))
+    matrix = {"kind": "normal", "mean": 0.0, "stddev": 1.0}
+    uniform = taskset.build(
+        configs.get("quadratic", dims=500, matrix=matrix, start={"kind": "uniform", "low": -2.0, "high": 1.0})
+    )
     x = uniform.initial_parameters((), SEED)["x"].numpy()
     assert -2 <= x.min() < -1.9 and 0.9 < x.max() < 1
-    normal = taskset.build(configs.get("quadratic", dims=500))
+    normal = taskset.build(configs.get("quadratic", dims=500, matrix=matrix))
     x = normal.initial_parameters((), SEED)["x"].numpy()
     assert np.mean(x) == pytest.approx(1, abs=0.1) and np.std(x) == pytest.approx(0.5, rel=0.1)

@@ -7,9 +7,10 @@ import pytest
 import tensorflow as tf
 
 import problems
-from l2l_tf import command_line
+from l2l_tf.commands import command_line
 from problems import DatasetNotPreparedError, catalogue, taskset
-from problems.taskset import check
+from problems.problem import split_seed
+from problems.taskset import check, options
 from tests.problems.taskset import configs
 
 SEED = tf.constant([3, 4])
@@ -39,8 +40,9 @@ def test_roles(family):
         assert float(loss) == float(problem.loss_of(p, problem.draw(role, SEED)))
     if problem._source:
         assert len({float(loss) for loss in of_roles.values()}) == 3
-    held_out = [float(problem.held_out_loss(p, (), split)) for split in problem.held_out_splits]
-    assert held_out == [float(problem.held_out_loss(p, (), split)) for split in problem.held_out_splits]
+    measure = tf.function(lambda p, split: problem.held_out_loss(p, (), split), autograph=False)
+    held_out = [float(measure(p, split)) for split in problem.held_out_splits]
+    assert held_out == [float(measure(p, split)) for split in problem.held_out_splits]
     assert len(set(held_out)) == (3 if problem._source else 1)
     with pytest.raises(ValueError, match="has no held-out split 'train'"):
         problem.held_out_loss(p, (), "train")
@@ -117,6 +119,26 @@ def test_options_that_are_none(options, message):
         command_line.check_problem("taskset", options, None, False)
 
 
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (configs.get("mlp", activation="step"), "a field or value that is unknown or missing: 'step'"),
+        (configs.get("losg", kind="hills"), "a field or value that is unknown or missing: 'base'"),
+        (
+            configs.get("conv_fc", convolutions={"strides": "two"}),
+            "a field or value that is unknown or missing: 'channels'",
+        ),
+        (
+            configs.get("mlp", data={"kind": "images"}),
+            r"The data of the taskset family mlp has the fields \['augmentation', ",
+        ),
+    ],
+)
+def test_fields_inside_that_are_none(config, message):
+    with pytest.raises(ValueError, match=message):
+        problems.get("taskset", config=config)
+
+
 def test_commands_keep_the_configuration(tmp_path):
     given = {"family": "quadratic", "seed": 2}
     config = taskset.sample(**given)
@@ -143,3 +165,28 @@ def test_a_data_set_that_is_not_there(tmp_path):
     for family, dataset in (("mlp", "cifar100"), ("rnn_text_classification", "ag_news_subset")):
         with pytest.raises(DatasetNotPreparedError, match=f"{dataset}.* was looked for in {tmp_path}.*--download"):
             taskset.build(configs.with_data(family, dataset=dataset), str(tmp_path))
+
+
+def test_fixed_tasks():
+    for name, config in taskset.FIXED.items():
+        assert json.loads(json.dumps(config)) == config, name
+        options.check_config(config)
+    assert len(taskset.FIXED) == 53
+    assert len({json.dumps(config) for config in taskset.FIXED.values()}) == 53
+    bowl = taskset.build(taskset.FIXED["bowl_100"])
+    assert float(bowl.loss({"x": tf.constant([1.0, 2.0])}, (), SEED)) == 0.5 * (100 + 4)
+
+
+def test_problems_of_tasks_hand_their_roles_on():
+    description = {"name": "taskset", "options": {"config": configs.get("mlp")}}
+    task = problems.get("taskset", config=configs.get("mlp"))
+    scaled = problems.get("scaled", problem=description, log_range=0.0)
+    both = problems.get("ensemble", problems=[description], weights=[3.0])
+    instance = scaled.sample(SEED)
+    p = scaled.initial_parameters(instance, SEED)
+    expected = float(task.outer_validation_loss(p, (), SEED))
+    assert expected != float(task.validation_loss(p, (), SEED))
+    assert float(scaled.outer_validation_loss(p, instance, SEED)) == pytest.approx(expected, rel=1e-6)
+    seed = split_seed(SEED, 1)[0]
+    received = both.outer_validation_loss({f"problem_0/{name}": value for name, value in p.items()}, [()], SEED)
+    assert float(received) == pytest.approx(3 * float(task.outer_validation_loss(p, (), seed)), rel=1e-6)
