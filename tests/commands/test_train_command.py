@@ -155,7 +155,7 @@ def test_learning_rate_trials_choose_the_best(tmp_path):
 
 
 BAD = {
-    "no save_path": (["--save_path="], "--save_path is needed"),
+    "no save_path": (["--save_path="], "--save_path is empty: give it a value"),
     "problem": (["--problem=quadratik"], r"A problem is one of ['cifar', "),
     "module": (["--problem=nowhere.at_all:problem"], "There is no module 'nowhere.at_all'"),
     "problem option": (["--problem=quadratic", '--problem_options={"dims": 1}'], "takes the options ['batch_size', "),
