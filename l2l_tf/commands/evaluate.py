@@ -47,8 +47,8 @@ _define(
 _define(
     flags.DEFINE_list,
     "path",
-    "Folder of a saved optimizer, or the name of a pretrained one; name=folder,name=folder,... compares several. "
-    f"Without it {LEARNED} is the untrained network.",
+    "Folder of a saved optimizer, hf://user/name, or the name of a pretrained one; name=folder,name=folder,... "
+    f"compares several. Without it {LEARNED} is the untrained network.",
 )
 _define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_bound=1, upper_bound=_MOST_DRAWS)
 _define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1, upper_bound=_MOST_STEPS)
