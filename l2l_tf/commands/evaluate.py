@@ -16,7 +16,7 @@ from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.unrolling import assignments
-from problems import option_values, trust
+from problems import catalogue, option_values, trust
 
 DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
 same initial parameters, with its state fresh in every epoch (one epoch is one optimization run).

@@ -92,8 +92,8 @@ class Blocks:
         operations: Any | None = None,
     ):
         self._network = network
-        self._in_place = _around(rule) if operations is not None and state_dtype == "float32" else None
-        self._operations = operations
+        self._in_place: Any = _around(rule) if operations is not None and state_dtype == "float32" else None
+        self._operations: Any = operations
         self._rule = rule
         self.names = list(parameters)
         self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
