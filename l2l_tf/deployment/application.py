@@ -18,7 +18,7 @@ from typing import Any, TypeGuard
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
-from tensorflow.python.ops.resource_variable_ops import ResourceVariable as _ResourceVariable
+from tensorflow.python.ops.resource_variable_ops import BaseResourceVariable
 
 from l2l_tf.deployment import waiting
 from l2l_tf.fast import blocks, compiled, native, packing
@@ -310,7 +310,7 @@ def _in_xla() -> bool:
 
 
 def _are_local(variables: Sequence[Any]) -> bool:
-    return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
+    return not _in_xla() and all(isinstance(variable, BaseResourceVariable) for variable in variables)
 
 
 Application = Blocks | InOneOperation | Whole
