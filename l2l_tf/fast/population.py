@@ -300,8 +300,9 @@ def _own(members: Members, field: str) -> Any:
 
 
 def _losses(network: Network, objective: Objective) -> tuple[str, ...]:
-    looks = objective.of_validation or "validation_loss" in network.observes
-    return ("loss", "validation_loss") if looks else ("loss",)
+    """Names of the problem's functions that a step takes."""
+    looked_at = ("validation_loss",) if "validation_loss" in network.observes else ()
+    return ("loss", *looked_at, *(("outer_validation_loss",) if objective.of_validation else ()))
 
 
 def _first(members: Members) -> Run:
