@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from l2l_tf.commands import command_line
+from l2l_tf.commands import command_line, streams
 
 # Name to the wing that has its module, and what it shows.
 NAMES = {
@@ -40,6 +40,7 @@ def load(name: str) -> Any:
 
 def main(argv: Sequence[str]) -> None:
     """Runs the experiment that the first argument names."""
+    streams.make_unbreakable()
     if len(argv) < 2 or argv[1].lstrip("-") in ("h", "help"):
         print("Usage: python -m experiments NAME [--flag=value ...] (NAME --help lists the flags)\n")
         print("\n".join(f"  {name:16}{about}" for name, (_, about) in NAMES.items()))

@@ -356,6 +356,10 @@ def check_options(name: str, taken: tuple[str, ...], required: tuple[str, ...], 
 
 
 def _check_together(name: str, options: Mapping[str, Any]) -> None:
+    inside, weights = options.get("problems"), options.get("weights")
+    # Whether they are lists at all is seen with their values.
+    if isinstance(inside, list | tuple) and isinstance(weights, list | tuple) and len(weights) not in (0, len(inside)):
+        raise ValueError(f"An ensemble of {len(inside)} problems needs as many weights. Received: {list(weights)}.")
     if apart := name in CATALOGUE and CATALOGUE[name].apart:
         values, why = apart
         if all(plain(options.get(option)) == value for option, value in values.items()):

@@ -112,10 +112,15 @@ def write(image: np.ndarray, path: str | Path) -> None:
     """
     from PIL import Image
 
-    if Path(path).suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"A picture's file name ends in one of {list(_SUFFIXES)}. Received: {str(path)!r}.")
+    check_path(path)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
+
+
+def check_path(path: str | Path) -> None:
+    """Raises a ValueError where the suffix names no format of pictures."""
+    if Path(path).suffix.lower() not in _SUFFIXES:
+        raise ValueError(f"A picture's file name ends in one of {list(_SUFFIXES)}. Received: {str(path)!r}.")
 
 
 def _open(path: Path):

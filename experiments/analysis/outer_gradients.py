@@ -15,7 +15,7 @@ from l2l_tf.commands import command_line
 from l2l_tf.evaluation import report
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
-from problems import trust
+from problems import option_values, trust
 
 if TYPE_CHECKING:
     from l2l_tf.training.config import TrainingConfig
@@ -28,11 +28,13 @@ way to go; where unrolls point away from one another, what early steps ask for i
 
   python -m experiments outer_gradients --optimizer=results/optimizers/cifar-learned_momentum-0 --unrolls=0,1,4,9"""
 
+_LAST_UNROLL = 1_000_000
+
 FLAGS = flags.FlagValues()
 flags.DEFINE_string("optimizer", "mnist_momentum", "Folder of a saved optimizer, or name of a pretrained one.", FLAGS)
 flags.DEFINE_list("unrolls", ["0", "1"], "Unrolls of a run that are looked at, from 0.", FLAGS)
 flags.DEFINE_bool("trust", False, "Import the problem it was trained on where that is code: docs/safety.md.", FLAGS)
-flags.DEFINE_integer("num_runs", 3, "Fresh runs.", 2, flag_values=FLAGS)
+flags.DEFINE_integer("num_runs", 3, "Fresh runs.", 2, option_values.LARGEST_COUNT, flag_values=FLAGS)
 flags.DEFINE_string("output", "results/outer-gradients", "Folder for what is written.", FLAGS)
 flags.DEFINE_string("data_dir", None, "Folder of TensorFlow Datasets; by default L2L_DATA_DIR, then TFDS's own.", FLAGS)
 flags.DEFINE_bool("download", False, "Fetch data that is missing.", FLAGS)
@@ -45,6 +47,9 @@ def main():
     ((name, folder),) = contenders.optimizers([FLAGS.optimizer]).items()
     config = _config(folder, FLAGS.trust)
     _, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
+    output = Path(FLAGS.output)
+    for suffix in ("md", "json"):
+        files.check(output / f"{name}.{suffix}")
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
     import problems
 
@@ -58,8 +63,6 @@ def main():
         "the outer gradients, their mean cosine from run to run, and the cosines of the means of unrolls. "
         f"`{about['command']}`"
     )
-    output = Path(FLAGS.output)
-    output.mkdir(parents=True, exist_ok=True)
     for file, content in (
         (f"{name}.md", f"{text}\n\n{how}\n"),
         (f"{name}.json", json.dumps({**about, "rows": _rows(found)}, indent=1) + "\n"),
@@ -154,9 +157,9 @@ def _unrolls(words: Sequence[str]) -> list[int]:
         unrolls = [int(word) for word in words]
     except ValueError:
         unrolls = []
-    if not unrolls or min(unrolls) < 0 or len(set(unrolls)) < len(unrolls):
+    if not unrolls or min(unrolls) < 0 or max(unrolls) > _LAST_UNROLL or len(set(unrolls)) < len(unrolls):
         raise ValueError(
-            f"--unrolls is different whole numbers of at least 0, e.g. 0,4,9. Received: {','.join(words)!r}."
+            f"--unrolls is different whole numbers of 0 to {_LAST_UNROLL}, e.g. 0,4,9. Received: {','.join(words)!r}."
         )
     return sorted(unrolls)
 

@@ -14,8 +14,10 @@ from experiments.paper import mnist
 from experiments.shared import contenders, study
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.saving import files
 from l2l_tf.saving.provenance import provenance
+from problems import option_values
 
 DESCRIPTION = """Sizes and directions of a learned optimizer's updates on MNIST along its run, and of the updates that
 NAG and Adam, at their tuned learning rates, would make at the same theta from the same gradients. Their own runs are
@@ -24,12 +26,13 @@ shown too.
   python -m experiments updates --optimizer=runs/mnist-rnnprop-0,mnist"""
 
 REFERENCES = ("NAG", "Adam")
+FILES = (*report.FILES, "figure.png")
 STEPS = (0, 4, 9, 19, 49, 99, 149, 199)
 
 FLAGS = flags.FlagValues()
 flags.DEFINE_list("optimizer", ["mnist"], "Folders of saved optimizers, or names of pretrained ones.", FLAGS)
 flags.DEFINE_enum("num_steps", "200", ["100", "200"], "Steps of each run, as in the experiment mnist.", FLAGS)
-flags.DEFINE_integer("num_draws", 5, "Fresh draws.", 1, flag_values=FLAGS)
+flags.DEFINE_integer("num_draws", 5, "Fresh draws.", 1, option_values.LARGEST_COUNT, flag_values=FLAGS)
 flags.DEFINE_string("results", "results", "Folder of the experiment mnist's results, for the tuned rates.", FLAGS)
 flags.DEFINE_string("output", None, "Folder for what is written; by default `updates` in --results.", FLAGS)
 flags.DEFINE_bool("quick", False, "In miniature, to see it run.", FLAGS)
@@ -48,6 +51,10 @@ def main():
     _, data = command_line.check_problem(part.problem, part.options, FLAGS.data_dir, FLAGS.download)
     results = Path("runs/quick/results" if FLAGS.quick and not FLAGS["results"].present else FLAGS.results)
     output = Path(FLAGS.output) if FLAGS.output else results / "updates"
+    for file in FILES:
+        files.check(output / file)
+    files.check(results / part.name / study.TUNING)
+    TuningCache(results / part.name / study.TUNING)
     command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, part.problem, part.options))
     measure(folders, experiment, part, results, output, data)
 
@@ -57,7 +64,6 @@ def measure(folders: Mapping[str, Path], experiment: study.Study, part: study.Pa
     import problems
     from experiments.analysis import update_sizes
     from l2l_tf.evaluation import comparison
-    from l2l_tf.evaluation.tuning_cache import TuningCache
 
     problem = problems.get(part.problem, **part.options, **data)
     cache = TuningCache(results / part.name / study.TUNING)
@@ -93,14 +99,14 @@ def measure(folders: Mapping[str, Path], experiment: study.Study, part: study.Pa
         "`along` are to the update that the other would make at the same theta, from this run's gradients, at the "
         f"learning rate tuned for step {part.num_steps}; `rate` is -<u, g> / <g, g>. `{about['command']}`"
     )
-    output.mkdir(parents=True, exist_ok=True)
-    for name, content in (
-        ("table.md", f"{text}\n\n{how}\n"),
-        ("curves.csv", curves_csv(measured)),
-        ("results.json", json.dumps({**about, "means": means(measured)}, indent=1) + "\n"),
-    ):
+    contents = (
+        f"{text}\n\n{how}\n",
+        curves_csv(measured),
+        json.dumps({**about, "means": means(measured)}, indent=1) + "\n",
+    )
+    for name, content in zip(FILES, contents):
         files.write(output / name, content)
-    figures.write(figure(measured), output / "figure.png")
+    figures.write(figure(measured), output / FILES[-1])
     print(f"\n{text}\nWritten: {output}")
 
 

@@ -73,6 +73,7 @@ def main():
     folder = Path(FLAGS.results)
     if not folder.is_dir():
         raise ValueError(f"--results is the folder that the experiments wrote to. There is none at {str(folder)!r}.")
+    files.check(folder / FILE)
     text = render(folder)
     files.write(folder / FILE, text)
     print(text + f"\nWritten: {folder / FILE}")

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
+from experiments.shared import study
 from l2l_tf import presets, pretrained
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import figures, report, report_page
-from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.training import checkpoint
-from problems import catalogue, pictures
+from problems import catalogue, option_values, pictures
 
 DESCRIPTION = """Neural art: an image with the content of a photograph and the style of a painting.
 
@@ -35,6 +36,7 @@ Names of files may hold environment variables ('$NAME' in quotes), so that resul
 
 FLAGS = flags.FlagValues()
 NAME = "neural_art"
+_MOST = option_values.LARGEST_COUNT
 CLASSICS = {"SGD": "Sgd", "RMSprop": "RMSProp", "NAG": "Nesterov", "Adam": "Adam"}
 _PICTURED = 4  # rows of a grid
 _ROOT = Path(__file__).parents[2]
@@ -59,23 +61,32 @@ _define(
     "Folder of a saved optimizer, or several. By default the pretrained one, for a picture; in the experiment those "
     "that it trains itself.",
 )
-_define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 128, lower_bound=1)
+_define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 128, lower_bound=1, upper_bound=_MOST)
 _define(
     flags.DEFINE_string, "output", "The styled picture (styled.png), or the experiment's folder (results/neural_art)."
 )
-_define(flags.DEFINE_integer, "size", "Of a picture of your own: the longer side.", 256, lower_bound=16)
+_define(
+    flags.DEFINE_integer, "size", "Of a picture of your own: the longer side.", 256, lower_bound=16, upper_bound=16_384
+)
 _define(flags.DEFINE_bool, "show", "Open the styled picture in a viewer.", False)
 _define(flags.DEFINE_string, "grid", "File for pictures side by side: content, style, ours, Adam's.")
 _define(flags.DEFINE_float, "adam_learning_rate", "Adam's in the grid of a picture of your own.", 0.3, lower_bound=0)
 _define(flags.DEFINE_string, "runs", "Folder of the experiment's trainings.", "runs")
-_define(flags.DEFINE_integer, "seeds", "Trainings of the experiment.", 2, lower_bound=1)
-_define(flags.DEFINE_integer, "num_draws", "Test photographs drawn.", 20, lower_bound=1)
-_define(flags.DEFINE_integer, "tuning_draws", "Validation photographs drawn for each learning rate.", 2, lower_bound=1)
+_define(flags.DEFINE_integer, "seeds", "Trainings of the experiment.", 2, lower_bound=1, upper_bound=_MOST)
+_define(flags.DEFINE_integer, "num_draws", "Test photographs drawn.", 20, lower_bound=1, upper_bound=_MOST)
+_define(
+    flags.DEFINE_integer,
+    "tuning_draws",
+    "Validation photographs drawn for each learning rate.",
+    2,
+    lower_bound=1,
+    upper_bound=_MOST,
+)
 _define(
     flags.DEFINE_list, "sizes", "Parts of the experiment: 64 has the training's style, 128 the other.", ["64", "128"]
 )
 _define(flags.DEFINE_bool, "quick", "The experiment in miniature, to see it run.", False)
-_define(flags.DEFINE_integer, "seed", "Root of all random draws.", 1_000_000, lower_bound=0)
+_define(flags.DEFINE_integer, "seed", "Root of all random draws.", 1_000_000, lower_bound=0, upper_bound=2**62 - 1)
 _define(flags.DEFINE_bool, "debug", "Show the traceback of every error.", False)
 
 
@@ -95,15 +106,27 @@ def main():
         if pictures.expand(style).is_dir():
             raise ValueError(f"A style is one painting. Received the folder {style!r}.")
         catalogue.check_files(NAME, _options(style, FLAGS.size, "all"))
+    if not 0 <= FLAGS.adam_learning_rate <= option_values.LARGEST:
+        raise ValueError(
+            f"--adam_learning_rate is a number of 0 to {option_values.LARGEST:g}. Received: {FLAGS.adam_learning_rate}."
+        )
+    for path in FLAGS.optimizer or []:
+        saved_optimizer.read(pretrained.folder(path))
     if content.is_dir():
         parts = _parts()
+        for part in parts:
+            study.check_results(part.folder)
+            files.check(_grid(part))
         command_line.import_tensorflow()
         experiment(parts)
     else:
         folder = pretrained.folder(FLAGS.optimizer[0]) if FLAGS.optimizer else _pretrained()
         shape = _shape(content)
+        pictures.check_path(_styled())
+        files.check(_styled())
         if FLAGS.grid:
             figures.check_path(FLAGS.grid)
+            files.check(FLAGS.grid)
         command_line.import_tensorflow()
         style_picture(folder, shape)
 
@@ -125,7 +148,7 @@ def style_picture(folder: Path, shape: Sequence[int]) -> None:
             bar.update(step - bar.n)
 
         ours = stylise.Painter(problem, contender.network)(FLAGS.num_steps, FLAGS.seed, on_piece=follow)
-    path = FLAGS.output or "styled.png"
+    path = _styled()
     pictures.write(ours.image, path)
     print(f"Loss {ours.losses[0]:.4f} to {ours.losses[-1]:.4f} in {FLAGS.num_steps} steps. Styled picture: {path}")
     if FLAGS.grid:
@@ -189,7 +212,15 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
         for draw in range(min(_PICTURED, FLAGS.num_draws))
     ]
     # Photographs may not be ours to hand on, so their pictures stay where nothing is committed.
-    _write_grid(part.style, rows, _runs() / f"{part.folder.name}.png")
+    _write_grid(part.style, rows, _grid(part))
+
+
+def _grid(part: Part) -> Path:
+    return _runs() / f"{part.folder.name}.png"
+
+
+def _styled() -> str:
+    return FLAGS.output or "styled.png"
 
 
 def _parts() -> list[Part]:

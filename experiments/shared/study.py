@@ -11,7 +11,10 @@ from experiments.shared import contenders, runs, tables
 from experiments.shared.runs import Training
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import baselines, figures, report, report_page
+from l2l_tf.evaluation.tuning_cache import TuningCache
+from l2l_tf.saving import files
 from l2l_tf.saving.provenance import provenance
+from problems import option_values
 
 BASELINES = ("SGD", "RMSprop", "Adam", "NAG")
 # Of the draws that optimizers are compared on; meta-trainings and searches have small ones.
@@ -39,7 +42,13 @@ _define(
 )
 _define(flags.DEFINE_list, "parts", "Parts of the experiment; by default all.")
 _define(flags.DEFINE_string, "output", "Folder of the results, one subfolder a part.", "results")
-_define(flags.DEFINE_integer, "num_draws", "Fresh draws to compare on; by default the experiment's own.", lower_bound=1)
+_define(
+    flags.DEFINE_integer,
+    "num_draws",
+    "Fresh draws to compare on; by default the experiment's own.",
+    lower_bound=1,
+    upper_bound=option_values.LARGEST_COUNT,
+)
 _define(flags.DEFINE_bool, "quick", "In miniature, to see it run: in runs/quick unless folders are given.", False)
 _define(
     flags.DEFINE_string, "data_dir", "Folder of the TensorFlow Datasets data; by default L2L_DATA_DIR, then TFDS's."
@@ -175,6 +184,11 @@ def request_from_flags(name: str, study: Study) -> Request:
     parent = Path("runs/quick" if FLAGS.quick and not FLAGS["folder"].present else FLAGS.folder)
     output = Path("runs/quick/results" if FLAGS.quick and not FLAGS["output"].present else FLAGS.output)
     todo = [] if given else runs.unfinished(trainings, parent, study.seeds)
+    for training, seed in todo:
+        files.check_folder(training.folder(parent, seed))
+    if not FLAGS.train_only:
+        for part in study.parts:
+            check_results(output / part.name)
     tf = command_line.import_tensorflow(
         command_line.threads_for(FLAGS.threads, study.parts[0].problem, study.parts[0].options)
     )
@@ -183,13 +197,23 @@ def request_from_flags(name: str, study: Study) -> Request:
     return Request(study, parent, output, given, todo, data)
 
 
+def check_results(folder: Path) -> None:
+    """Checks that a comparison can be written to `folder`, and reads the searches that are there.
+
+    Raises:
+      OSError, ValueError: it cannot, or they are damaged.
+    """
+    for file in (*report.FILES, "figure.png", report_page.FILE, TUNING):
+        files.check(folder / file)
+    TuningCache(folder / TUNING)
+
+
 def run_part(request: Request, part: Part) -> list[report.Result]:
     """One comparison: prints its table and writes its folder."""
     import problems
     from experiments.shared.unfinished import FOLDER, Unfinished
     from l2l_tf.evaluation import comparison
     from l2l_tf.evaluation.tuning import Grid
-    from l2l_tf.evaluation.tuning_cache import TuningCache
 
     study = request.study
     began, origin = time.perf_counter(), provenance(EVALUATION_SEED)

@@ -6,20 +6,18 @@ imports what needs it: wrong flags, unknown names and missing files are answered
 """
 
 import contextlib
-import json
-import math
 import os
 import sys
 import tempfile
 import textwrap
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 
 from l2l_tf import allocator
-from l2l_tf.commands import streams
+from l2l_tf.commands import json_flags, streams, texts
 from problems import catalogue, datasets, user_code
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
@@ -33,6 +31,7 @@ _USER_ERRORS = (
     ("tensorflow.python.framework.errors_impl", "PermissionDeniedError"),
     ("tensorflow.python.framework.errors_impl", "NotFoundError"),
 )
+define_json = json_flags.define
 _HELP = {"-h", "-help", "--help", "--helpfull", "--helpshort"}
 
 
@@ -41,6 +40,7 @@ def run(
     flag_values: flags.FlagValues,
     description: str,
     argv: Sequence[str] | None = None,
+    may_be_empty: Collection[str] = (),
 ) -> None:
     """Parses the flags, calls `main()` and exits the process.
 
@@ -55,6 +55,7 @@ def run(
       flag_values: the command's flags, `define_common`'s among them.
       description: what `--help` says above the flags.
       argv: by default the process's own.
+      may_be_empty: lists that mean something without an element; no other flag's text may be empty.
     """
     streams.make_unbreakable()
     argv = list(sys.argv if argv is None else argv)
@@ -63,9 +64,11 @@ def run(
         print(help_text(name, flag_values, description))
         sys.exit(OK)
     try:
+        texts.check_arguments(argv)
         stray = flag_values(argv)[1:]
         if stray:
             raise ValueError(f"{name} takes flags (--name=value) and nothing else. Received: {' '.join(stray)!r}.")
+        texts.check(flag_values, may_be_empty)
         main()
         sys.stdout.flush()
         if error := streams.lost():
@@ -106,17 +109,6 @@ def define_common(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_bool("debug", False, "Show the traceback of every error.", flag_values=flag_values)
 
 
-def define_json(
-    name: str, default: Any, help_text: str, flag_values: flags.FlagValues, kind: type = dict
-) -> flags.FlagHolder:
-    """A flag that holds JSON, an object or (`kind=list`) an array.
-
-    `--name=@file.json` reads the file.
-    """
-    default = None if default is None else json.dumps(default)
-    return flags.DEFINE(_JsonParser(kind), name, default, help_text, flag_values, serializer=_JsonSerializer())
-
-
 def check_problem(
     name: str, options: dict[str, Any], data_dir: str | None, download: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -150,6 +142,19 @@ def check_problem(
             datasets.check_present(dataset, folder)
     identity = {name: value for name, value in options.items() if name not in ("data_dir", "download")}
     return identity, {"data_dir": data_dir or options.get("data_dir"), "download": download}
+
+
+def check_held_out(flag: str, problem: str, options: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    """Refuses a flag that needs held-out data where the problem is known to have none.
+
+    Raises:
+      ValueError: it is.
+    """
+    parts = catalogue.parts(problem, options)
+    if not data and all(
+        name in catalogue.CATALOGUE and not catalogue.CATALOGUE[name].described_by for name, _ in parts
+    ):
+        raise ValueError(f"--{flag}: the problem {problem} has no held-out data.")
 
 
 def threads_for(setting: str, problem: str, options: Mapping[str, Any] | None = None) -> int | None:
@@ -224,51 +229,6 @@ def help_text(name: str, flag_values: flags.FlagValues, description: str) -> str
     return "\n".join(lines)
 
 
-class _JsonParser(flags.ArgumentParser):
-    def __init__(self, kind: type):
-        super().__init__()
-        self._kind = kind
-        self.syntactic_help = ""
-
-    def parse(self, argument):
-        if not isinstance(argument, str):
-            return argument
-        kind = 'object, e.g. {"key": 1},' if self._kind is dict else "array, e.g. [1, 2],"
-        what = f"Must be a JSON {kind} or @ and the name of a file that holds one."
-        text = argument
-        if argument.startswith("@"):
-            try:
-                with open(argument[1:], encoding="utf-8") as file:
-                    text = file.read()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ValueError(f"{what} The file cannot be read: {getattr(error, 'strerror', error)}.") from error
-        try:
-            value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
-        except RecursionError as error:
-            raise ValueError(f"{what} It lies too deep in itself.") from error
-        except ValueError as error:
-            raise ValueError(f"{what} {error}.") from error
-        if not isinstance(value, self._kind):
-            raise ValueError(what)
-        return value
-
-    def flag_type(self):
-        return "json"
-
-
-class _JsonSerializer(flags.ArgumentSerializer):
-    def serialize(self, value):
-        return json.dumps(value)
-
-
-def _finite(text: str) -> float:
-    return value if math.isfinite(value := float(text)) else _no_number(text)
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"Numbers are finite, and {text} is not")
-
-
 def _is_users(error: Exception) -> bool:
     # Looked up and not imported: where its module is not loaded, nobody can have raised it.
     ours = [getattr(sys.modules[module], name) for module, name in _USER_ERRORS if module in sys.modules]
@@ -288,5 +248,5 @@ def _message(error: Exception) -> str:
 
 def _exit(message: str) -> None:
     sys.stdout.flush()
-    print(f"Error: {message}", file=sys.stderr)
+    print(f"Error: {texts.one_line(message)}", file=sys.stderr)
     sys.exit(USER_ERROR)

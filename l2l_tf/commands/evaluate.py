@@ -13,9 +13,10 @@ from l2l_tf import pretrained
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import baselines, figures, report, report_page
 from l2l_tf.evaluation.tuning_cache import TuningCache
-from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
-from problems import catalogue, trust
+from l2l_tf.unrolling import assignments
+from problems import catalogue, option_values, trust
 
 DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
 same initial parameters, with its state fresh in every epoch (one epoch is one optimization run).
@@ -113,29 +114,21 @@ def request_from_flags() -> Request:
     """
     folders = _folders()
     contenders = _contenders(folders)
-    trained_on = {name: saved_optimizer.read(folder)[0].get("metadata", {}) for name, folder in folders.items()}
+    trained_on = {name: _trained_on(folder) for name, folder in folders.items()}
     if FLAGS.tune and FLAGS["learning_rate"].present:
         raise ValueError("Give --tune or --learning_rate, not both: --tune searches the learning rates.")
-    if not FLAGS.learning_rate <= 1e30:
-        raise ValueError(f"--learning_rate is a number of at least 0, at most 1e30. Received: {FLAGS.learning_rate}.")
+    if not FLAGS.learning_rate <= option_values.LARGEST:
+        raise ValueError(
+            f"--learning_rate is a number of 0 to {option_values.LARGEST:g}. Received: {FLAGS.learning_rate}."
+        )
+    for flag in ("tuning_epochs", "tuning_cache"):
+        if FLAGS[flag].present and not FLAGS.tune:
+            raise ValueError(f"--{flag} goes with --tune.")
     problem, options = _problem(trained_on, folders)
     options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
-    if (
-        FLAGS.held_out
-        and not data
-        and all(
-            name in catalogue.CATALOGUE and not catalogue.CATALOGUE[name].described_by
-            for name, _ in catalogue.parts(problem, options)
-        )
-    ):
-        raise ValueError(f"--held_out: the problem {problem} has no held-out data.")
-    if FLAGS.plot:
-        figures.check_path(FLAGS.plot)
-    if FLAGS.report:
-        report_page.check_path(FLAGS.report)
-    for folder in filter(None, (FLAGS.output, *map(os.path.dirname, filter(None, (FLAGS.plot, FLAGS.report))))):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    return Request(problem, options, data, contenders, _cache() if FLAGS.tune else None)
+    if FLAGS.held_out:
+        command_line.check_held_out("held_out", problem, options, data)
+    return Request(problem, options, data, contenders, _cache())
 
 
 def _folders() -> dict[str, Path]:
@@ -154,6 +147,19 @@ def _folders() -> dict[str, Path]:
             )
         folders[name] = pretrained.folder(folder)
     return folders
+
+
+def _trained_on(folder: Path) -> dict[str, Any]:
+    """What the optimizer saved in `folder` says of its training."""
+    config, _ = saved_optimizer.read(folder)
+    networks = {name: {key: net[key] for key in ("net", "net_options")} for name, net in config["networks"].items()}
+    try:
+        assignments.check_networks(networks)
+    except ValueError as error:
+        raise saved_optimizer.SavedOptimizerError(
+            f"The optimizer saved at {str(folder)!r} does not load: {error}"
+        ) from error
+    return config.get("metadata", {})
 
 
 def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:
@@ -193,9 +199,22 @@ def _problem(trained_on: dict[str, dict[str, Any]], folders: dict[str, Path]) ->
 
 
 def _cache() -> TuningCache | None:
+    """The cache of the searches, after a look at all places that are written to."""
     beside = FLAGS.plot or FLAGS.report
     folder = FLAGS.output or (beside and (os.path.dirname(beside) or "."))
-    path = FLAGS.tuning_cache or (folder and os.path.join(folder, TUNING))
+    path = FLAGS.tune and (FLAGS.tuning_cache or (folder and os.path.join(folder, TUNING)))
+    if FLAGS.plot:
+        figures.check_path(FLAGS.plot)
+    if FLAGS.report:
+        report_page.check_path(FLAGS.report)
+    written = [os.path.join(FLAGS.output, name) for name in report.FILES] if FLAGS.output else []
+    written += filter(None, (FLAGS.plot, FLAGS.report, path))
+    for file in written:
+        files.check(file)
+    if len({os.path.realpath(file) for file in written}) < len(written):
+        raise ValueError(
+            f"--output, --plot, --report and --tuning_cache write files of their own. Received: {written}."
+        )
     return TuningCache(path) if path else None
 
 

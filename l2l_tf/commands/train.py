@@ -17,6 +17,7 @@ from l2l_tf.training import config as training_config
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.unrolling import trajectory_weights
 from problems import catalogue as problems_catalogue
+from problems import option_values
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
 Settings that are not given come from the --preset for the problem (l2l_tf/presets.py; some networks have their own on
@@ -56,7 +57,8 @@ _define(flags.DEFINE_integer, "num_steps", "Steps of a run.")
 _define(
     flags.DEFINE_list,
     "num_steps_curriculum",
-    "Steps of the runs to learn from, one after the other in equal shares of the epochs, e.g. 20,100,200.",
+    "Steps of the runs to learn from, one after the other in equal shares of the epochs, e.g. 20,100,200; empty for "
+    "none, where a preset has them.",
 )
 _define(flags.DEFINE_integer, "unroll_length", "Steps between two updates of the optimizer's weights.")
 _define(
@@ -85,7 +87,13 @@ _define(
     lower_bound=0,
     upper_bound=10_000,
 )
-_define(flags.DEFINE_integer, "learning_rate_trial_epochs", "Epochs of each; by default a tenth of num_epochs.")
+_define(
+    flags.DEFINE_integer,
+    "learning_rate_trial_epochs",
+    "Epochs of each; by default a tenth of num_epochs.",
+    lower_bound=1,
+    upper_bound=option_values.LARGEST_COUNT,
+)
 _define(
     flags.DEFINE_boolean,
     "second_derivatives",
@@ -114,7 +122,14 @@ _define(
     "random_scaling",
     "r of the factors exp(U[-r, r]) that scale the coordinates of what is learned from; 0 does not scale.",
 )
-_define(flags.DEFINE_integer, "log_period", "Epochs between log lines.", 100, lower_bound=1)
+_define(
+    flags.DEFINE_integer,
+    "log_period",
+    "Epochs between log lines.",
+    100,
+    lower_bound=1,
+    upper_bound=option_values.LARGEST_COUNT,
+)
 _define(flags.DEFINE_integer, "evaluation_period", "Epochs between validations.")
 _define(flags.DEFINE_integer, "evaluation_epochs", "Fresh runs that a validation averages.")
 _define(flags.DEFINE_integer, "patience", "Validations without improvement before stopping; 0 never stops.")
@@ -145,8 +160,10 @@ _FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
 def config_from_flags() -> TrainingConfig:
     """The preset for the problem, changed by the flags that were given."""
     for one, other in (("network", "networks"), ("network_options", "networks"), ("resume", "overwrite")):
-        if FLAGS[one].value and FLAGS[other].value:
+        if FLAGS[one].value not in (None, False) and FLAGS[other].value not in (None, False):
             raise ValueError(f"Give --{one} or --{other}, not both.")
+    if FLAGS.learning_rate_trial_epochs and not FLAGS.learning_rate_trials:
+        raise ValueError("--learning_rate_trial_epochs goes with --learning_rate_trials.")
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
     problem = problems_catalogue.find(FLAGS.problem, warn=True)
     settings = presets.get(FLAGS.preset, problem, network)
@@ -219,8 +236,12 @@ def main():
             f"Received: {FLAGS.save_path!r}."
         )
     config = config_from_flags()
+    if not any(catalogue.has_weights(network["net"]) for network in config.networks.values()):
+        raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
     options, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     config = dataclasses.replace(config, problem_options=options)
+    if config.objective == "validation":
+        command_line.check_held_out("objective=validation", config.problem, config.problem_options, data)
     resume = FLAGS.resume and not checkpoint.is_to_come(FLAGS.save_path)
     if resume:
         _, facts = checkpoint.read(FLAGS.save_path)
@@ -231,7 +252,12 @@ def main():
         checkpoint.check_free(FLAGS.save_path)
     if FLAGS.export:
         export_folder.check(FLAGS.export, FLAGS.save_path)
-    for folder in filter(None, (FLAGS.summary_dir, FLAGS.save_path)):
+    folders = [*filter(None, (FLAGS.summary_dir, FLAGS.save_path))]
+    for folder in folders:
+        files.check_folder(folder)
+    for file in (checkpoint.FILE, *saved_optimizer.file_names(config.networks)):
+        files.check(os.path.join(FLAGS.save_path, file))
+    for folder in folders:
         files.make_folder(folder)
     with locks.training_in(FLAGS.save_path):
         command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
@@ -287,7 +313,7 @@ def train(config, data, resume):
 
 def run() -> None:
     """The command as a process: parses the flags, works, and exits."""
-    command_line.run(main, FLAGS, DESCRIPTION)
+    command_line.run(main, FLAGS, DESCRIPTION, may_be_empty=["num_steps_curriculum"])
 
 
 if __name__ == "__main__":

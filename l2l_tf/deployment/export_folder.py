@@ -28,21 +28,23 @@ def check(path: str | Path, training: str | Path | None = None) -> None:
 
     Raises:
       ValueError: something else than an export of ours or an empty folder is there, or will be.
+      OSError: it cannot be written.
     """
     path = Path(path)
     _recover(path)
     if training is not None:
-        here, there = path.resolve(), Path(training).resolve()
+        here, there = Path(os.path.realpath(path)), Path(os.path.realpath(training))
         if here in (there, *there.parents, *(there / name for name in OF_TRAINING)):
             raise ValueError(
                 "An export goes to a folder of its own, not to one that the training writes to. "
                 f"Received: {str(path)!r}, and {str(training)!r} for the training."
             )
-    if path.exists() and not _is_replaceable(path):
+    if os.path.lexists(path) and not _is_replaceable(path):
         raise ValueError(
             "An export goes to a new or an empty folder, or replaces an earlier export; other files are kept. "
             f"Received: {str(path)!r}."
         )
+    files.check_folder(path.parent, path, f".{path.name}.12345678")
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from l2l_tf.fast import forward, vectorization
 from l2l_tf.fast.arrays import bytes_of
-from l2l_tf.fast.members import members_network, native_for
+from l2l_tf.fast.members import any_in_turn, members_network, native_for
 from l2l_tf.fast.memory import DEFAULT_BUDGET
 from l2l_tf.fast.native import coordinate_mlp
 from l2l_tf.fast.outer_gradient import applies
@@ -31,6 +31,7 @@ from problems.problem import Problem
 LARGEST = 10_000  # Coordinates of a member, beyond which members run one by one: a step of each fills the machine.
 _GROUP = 20_000  # Coordinates of the members of a group: their features fit into a core's cache.
 _COMPILED_FROM = 16_384  # Coordinates of all members from which compiling pays.
+_MOST_IN_TURN = 100  # Members that are nodes of their own in a graph.
 _CHUNK = 10  # Steps of a compiled call without native code.
 _COPIES = 4  # Of parameters and state in a step: before, after, and what becomes of them in between.
 
@@ -63,13 +64,14 @@ def costs_along(
     operations = native_for(network)
     if coordinates > LARGEST or (operations is None and applies(network, first.parameters)):
         return one_by_one(*arguments)
+    if members.count > _MOST_IN_TURN and operations is not None and any_in_turn(network):
+        return one_by_one(*arguments)
     way = vectorization.way(problem, _losses(network, objective), first)
     if not way.vectorises:
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
-    # What is left of a step beside native code is quick enough: compiled, it took as long.
-    compiled = operations is None and way.compiles and large
-    size = _GROUP // coordinates if compiled else members.count
+    compiled = way.compiles and large
+    size = _GROUP // coordinates if compiled and operations is None else members.count
     bytes_each = way.bytes + bytes_of((first.parameters, first.state)) * _COPIES
     bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large else 1)
     recipe = _Recipe(problem, network, tuple(v.ref() for v in members.variables), objective.of_validation, compiled)
@@ -173,7 +175,7 @@ def _steps(
     variables = [reference.deref() for reference in recipe.variables]
     members = Members(shared, {**fixed, **moving}, variables, weights)
     network = members_network(recipe.network, members, moving["parameters"], operations)
-    look = _looking(recipe, gradients=True)
+    look = _looking(recipe, gradients=True, compiled=recipe.compiled and operations is not None)
     observes = recipe.network.observes
 
     def body(t, parameters, state, records):
@@ -244,7 +246,8 @@ class _Seen(NamedTuple):
     validation_loss: Any
 
 
-def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
+@functools.lru_cache(maxsize=32)
+def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callable[..., _Seen]:
     """A function from what is shared, what is not, theta `[M, ...]` and the minibatch's seed to what is seen."""
     problem = recipe.problem
     observes_validation = "validation_loss" in recipe.network.observes
@@ -259,19 +262,17 @@ def _looking(recipe: _Recipe, gradients: bool) -> Callable[..., _Seen]:
                 loss, slopes = optimizee.value_and_gradient(problem.loss, run)
             else:
                 loss, slopes = optimizee.loss_at_step(problem.loss, run), {}
-            validation: Any = ()
-            if recipe.of_validation or (gradients and observes_validation):
-                validation = optimizee.loss_at_step(problem.validation_loss, run)
-            return _Seen(
-                [loss, validation] if recipe.of_validation else [loss],
-                slopes,
-                validation if gradients and observes_validation else (),
-            )
+            losses, looked_at = [loss], ()
+            if recipe.of_validation:
+                losses.append(optimizee.loss_at_step(problem.outer_validation_loss, run))
+            if gradients and observes_validation:
+                looked_at = optimizee.loss_at_step(problem.validation_loss, run)
+            return _Seen(losses, slopes, looked_at)
 
         # Several seeds are drawn from one by one.
         return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)
 
-    return look
+    return tf.function(look, autograph=False, jit_compile=True) if compiled else look
 
 
 def _minibatches(members: Members, num_steps: int) -> tf.Tensor:
@@ -299,8 +300,9 @@ def _own(members: Members, field: str) -> Any:
 
 
 def _losses(network: Network, objective: Objective) -> tuple[str, ...]:
-    looks = objective.of_validation or "validation_loss" in network.observes
-    return ("loss", "validation_loss") if looks else ("loss",)
+    """Names of the problem's functions that a step takes."""
+    looked_at = ("validation_loss",) if "validation_loss" in network.observes else ()
+    return ("loss", *looked_at, *(("outer_validation_loss",) if objective.of_validation else ()))
 
 
 def _first(members: Members) -> Run:

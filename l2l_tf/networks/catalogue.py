@@ -160,6 +160,7 @@ CATALOGUE: dict[str, Entry] = {
         "l2l_tf.networks.scheduled", ("learning_rate", "momentum", "nesterov", "final", "total_steps")
     ),
 }
+_HAND_DESIGNED = ("l2l_tf.networks.classic", "l2l_tf.networks.scheduled")
 # Options by the names that they had in the original code.
 _RENAMED = {"Adam": {"beta1": "beta_1", "beta2": "beta_2"}}
 
@@ -186,6 +187,11 @@ def find(name: str) -> str:
 def takes(name: str, option: str) -> bool:
     """Whether the network of that name takes the option."""
     return option in CATALOGUE[find(name)].options
+
+
+def has_weights(name: str) -> bool:
+    """Whether the network of that name has weights to learn."""
+    return CATALOGUE[find(name)].module not in _HAND_DESIGNED
 
 
 def renamed(name: str, options: Mapping[str, Any], warn: bool = False) -> dict[str, Any]:

@@ -62,18 +62,60 @@ def write(path: str | os.PathLike, content: str | bytes) -> None:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
+def check(path: str | os.PathLike) -> None:
+    """Checks that `write` and `replacing` can write there, and leaves nothing behind.
+
+    Raises:
+      OSError: naming `path`, where they cannot.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, f"Cannot write ({os.strerror(errno.EISDIR)})", str(path))
+    check_folder(path.parent, path, f".{path.name}.12345678")
+
+
+def check_folder(path: str | os.PathLike, shown: str | os.PathLike | None = None, inside: str = "") -> None:
+    """Checks that a folder is there and can be written to, or can be made, and leaves nothing behind.
+
+    Args:
+      path: of the folder.
+      shown: what the error names, by default the folder.
+      inside: the longest name of what is to be written into it.
+
+    Raises:
+      OSError: it cannot.
+    """
+    path = Path(path)
+    there, missing = path, [inside]
+    while not os.path.lexists(there) and there != there.parent:
+        missing.append(there.name)
+        there = there.parent
+    try:
+        if not there.is_dir():
+            raise _error(errno.ENOTDIR if there != path or shown else errno.EEXIST)
+        names = max(len(os.fsencode(name)) for name in missing)
+        whole = len(os.fsencode(path.absolute() / inside))
+        if names > os.pathconf(there, "PC_NAME_MAX") or whole >= os.pathconf(there, "PC_PATH_MAX"):
+            raise _error(errno.ENAMETOOLONG)
+        # As root, and over a network, what permissions say is not what will be.
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        what = "write" if shown else "write to the folder" if path.is_dir() else "make the folder"
+        raise OSError(error.errno, f"Cannot {what} ({error.strerror})", str(shown or path)) from error
+
+
 def make_folder(path: str | os.PathLike) -> None:
     """Makes a folder that can be written to.
 
     Raises:
       OSError: naming it, where that cannot be.
     """
+    check_folder(path)
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
         raise OSError(error.errno, f"Cannot make the folder ({error.strerror})", str(path)) from error
-    if not os.access(path, os.W_OK):
-        raise PermissionError(errno.EACCES, "Cannot write to the folder", str(path))
 
 
 def sweep(folder: str | os.PathLike[str], is_ours: Callable[[str], bool], seconds: float = _FRESH) -> None:
@@ -100,6 +142,10 @@ def is_left(path: str | os.PathLike, seconds: float = _FRESH) -> bool:
     finally:
         os.close(descriptor)
     return age >= _OLD if taken is None else taken and age >= seconds
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
 
 
 def _umask() -> int:

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,6 +141,11 @@ def assign_weights(network: "AssignedNetworks", path: str | Path) -> None:
             networks.assign_weights(member, weights[name])
         except ValueError as error:
             raise SavedOptimizerError(f"The weights of {name!r} at {str(path)!r} do not fit: {error}") from error
+
+
+def file_names(networks: Iterable[str]) -> list[str]:
+    """The names of the files that `save` writes for networks of these names; of digests all have the same length."""
+    return [CONFIG, *(f"{name}.{'0' * 12}.npz" for name in networks)]
 
 
 def is_weights(name: str) -> bool:

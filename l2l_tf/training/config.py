@@ -114,6 +114,10 @@ class TrainingConfig:
         assignments.check_networks(self.networks)
         if self.net_assignments is not None:
             assignments.check(self.net_assignments, self.networks)
+        elif len(self.networks) > 1:
+            raise ValueError(
+                f"net_assignments is needed with several networks. Received: networks {list(self.networks)}."
+            )
 
     def _check_lengths(self) -> None:
         lengths = unroll_schedule.lengths(self.unroll_schedule, self.unroll_length)

@@ -103,7 +103,7 @@ def costs_along(
         return losses, outer_losses, {"parameters": end.parameters, "state": end.state}
 
     first = members.run(tf.nest.map_structure(lambda x: x[0], members.own))
-    losses = [problem.validation_loss if objective.of_validation else problem.loss, problem.loss]
+    losses = [problem.outer_validation_loss if objective.of_validation else problem.loss, problem.loss]
     outer, inner = (optimizee.loss_at_step(loss, first).dtype for loss in losses)
     after = {"parameters": first.parameters, "state": first.state}
     return tf.map_fn(

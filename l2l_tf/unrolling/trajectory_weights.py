@@ -39,6 +39,8 @@ def trajectory_weights(len_unroll: int, weights: str | Sequence[float]) -> list[
         )
     if not all(isinstance(w, numbers.Real) and not isinstance(w, bool) and abs(w) <= _LARGEST for w in weights):
         raise ValueError(f"loss_weights holds finite numbers, at most 1e30. Received: {list(weights)}.")
+    if not any(weights):
+        raise ValueError(f"loss_weights that are all 0 ask for nothing. Received: {list(weights)}.")
     return [float(weight) for weight in weights]
 
 

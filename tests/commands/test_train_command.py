@@ -155,7 +155,7 @@ def test_learning_rate_trials_choose_the_best(tmp_path):
 
 
 BAD = {
-    "no save_path": (["--save_path="], "--save_path is needed"),
+    "no save_path": (["--save_path="], "--save_path is empty: give it a value"),
     "problem": (["--problem=quadratik"], r"A problem is one of ['cifar', "),
     "module": (["--problem=nowhere.at_all:problem"], "There is no module 'nowhere.at_all'"),
     "problem option": (["--problem=quadratic", '--problem_options={"dims": 1}'], "takes the options ['batch_size', "),
@@ -279,7 +279,7 @@ def test_train_exports_what_it_trained(tmp_path):
         (['--problem_options={"stddev": NaN}'], "Numbers are finite, and NaN is not"),
         (['--problem_options={"stddev": 1e400}'], "Numbers are finite, and 1e400 is not"),
         (["--clip_norm=-1"], "clip_norm is a number above 0"),
-        (["--average_decay=2"], "average_decay is at least 0 and below 1"),
+        (["--average_decay=2"], "average_decay is a number of at least 0 and below 1"),
         (["--resume", "--overwrite"], "Give --resume or --overwrite, not both."),
         (['--net_assignments=[["cw", 5]]'], "net_assignments gives 'cw' a list of names or patterns. Received: 5."),
     ],

@@ -46,5 +46,5 @@ def test_table():
 
 @pytest.mark.parametrize("words", [["-1"], ["first"], ["1", "1"], []])
 def test_bad_unrolls(words):
-    with pytest.raises(ValueError, match="--unrolls is different whole numbers of at least 0"):
+    with pytest.raises(ValueError, match="--unrolls is different whole numbers of 0 to 1000000"):
         outer_gradients._unrolls(words)

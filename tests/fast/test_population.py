@@ -1,5 +1,6 @@
 """Members side by side, against the runs that they are."""
 
+import copy
 import logging
 
 import numpy as np
@@ -146,16 +147,28 @@ def test_objectives_of_the_validation_losses(problem):
     assert_members_are_single_runs(got, problem, network, members, objective=objective)
 
 
-@pytest.mark.parametrize("make", [different_rates, different_draws])
-def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, make):
-    """Five steps in calls of two, three members in two groups: neither comes out even."""
+def test_objectives_of_validation_losses_that_are_apart(problem):
+    network, objective = network_of("Adam"), trajectory_objective(STEPS, loss="validation")
+    members = different_rates(problem, network)
+    apart = copy.copy(problem)
+    apart.outer_validation_loss = lambda *at: 2 * problem.validation_loss(*at)
+    losses, outer_losses, _ = along(apart, network, members, objective=objective)
+    expected = along(problem, network, members, objective=objective)
+    np.testing.assert_allclose(losses, expected[0], rtol=1e-6)
+    np.testing.assert_allclose(outer_losses, 2 * expected[1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "make"), [("Adam", different_rates), ("PerParameterMLP", different_in_all)])
+def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, name, make):
+    """Five steps in calls of two, three members in two groups: neither comes out even. With native code its steps."""
     monkeypatch.setattr(fast_population, "_COMPILED_FROM", 1)
     monkeypatch.setattr(fast_population, "_GROUP", 150)  # Of 63 coordinates each.
     monkeypatch.setattr(fast_population, "_CHUNK", 2)
-    network = network_of("Adam")
+    network = network_of(name)
     members = make(problem, network)
+    fast_population._compiled_steps.cache_clear()
     got = along(problem, network, members, 5)
-    assert fast_population._compiled_steps.cache_info().currsize
+    assert fast_population._compiled_steps.cache_info().currsize == (ways.native_for(network) is None)
     assert_members_are_single_runs(got, problem, network, members, 5)
 
 
@@ -197,6 +210,15 @@ def test_without_native_code_members_are_vectorised(problem, monkeypatch):
     assert ways.native_for(network) is None
     members = different_weights(problem, network)
     assert_members_are_single_runs(along(problem, network, members), problem, network, members)
+
+
+def test_members_are_not_all_nodes_of_a_graph_where_they_are_many(problem, monkeypatch):
+    """LSTMs of more members than a graph has room for run one after the other."""
+    network = network_of("CoordinateWiseDeepLSTM")
+    members = different_weights(problem, network)
+    monkeypatch.setattr(fast_population, "_MOST_IN_TURN", COUNT - 1)
+    monkeypatch.setattr(fast_population, "_group_along", lambda *arguments: pytest.fail("side by side"))
+    assert_members_are_single_runs(along(problem, network, members, 1), problem, network, members, 1)
 
 
 def test_members_share_the_minibatches_unless_they_have_seeds(problem):
