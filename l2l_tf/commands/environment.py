@@ -36,7 +36,7 @@ SHOWN = (
 )
 # Of these only that they are set; and of all others of ours, L2L_*.
 NAMED = ("TF_CONFIG", "TFDS_DATA_DIR", "XDG_CACHE_HOME", "HF_ENDPOINT", "HF_HOME", "PYTHONPATH", "LD_PRELOAD")
-_HOMES = re.compile(r"(?<![\w.])/(?:home|Users|root)(?:/[^/\s:'\"]+)?(?=[/\s:'\",;)]|$)")
+_HOMES = re.compile(r"/(?:home|Users)/[^/\s:'\",;)]+|/root(?=[/\s:'\",;)]|$)")
 _SECONDS = 10
 
 

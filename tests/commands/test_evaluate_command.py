@@ -118,7 +118,10 @@ def command(capsys):
             "A figure's file name ends in one of ['.pdf', '.png', '.svg']. Received: 'curves.jpg'.",
         ),
         (["--report=page.htm"], "A report's file name ends in '.html'. Received: 'page.htm'."),
-        (["--report={saved}/tuning.json/page.html"], "File exists: '{saved}/tuning.json'."),
+        (
+            ["--report={saved}/tuning.json/page.html"],
+            "Cannot write (Not a directory): '{saved}/tuning.json/page.html'.",
+        ),
         (["--output={saved}/tuning.json"], "File exists: '{saved}/tuning.json'."),
         (["--plot={saved}/tuning.json/curves.png"], "File exists: '{saved}/tuning.json'."),
         (["--tune", "--output={saved}"], "The tuning cache '{saved}/tuning.json' is not whole JSON .*--tuning_cache."),
