@@ -51,7 +51,7 @@ def test_the_example_of_a_rule_runs():
     curves = l2l_tf.evaluate(rule, problems.get("simple"), num_steps=3, num_draws=1)
     np.testing.assert_allclose(curves.losses, [[1, 0.75**2, 0.5**2, 0.25**2]], rtol=1e-5)
     assert [variable.shape for variable in rule.trainable_variables] == [()]
-    row = re.search(r'"SignSgd": Entry\("([\w.]+)", \("(\w+)",\)\)', GUIDE)
+    row = re.search(r'"SignSgd": Entry\("([\w.]+)", \("(\w+)",\)', GUIDE)
     assert (row[1], [row[2]]) == (namespace["__name__"], list(rule.options))
 
 
