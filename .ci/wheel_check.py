@@ -19,8 +19,16 @@ run = str(PLACE / "run")
 assert "Usage: l2l-train [--flag=value ...]" in command("l2l-train", "--help")
 trained = command("l2l-train", "--problem=quadratic", "--num_epochs=4", f"--save_path={run}")
 assert "Training finished after 4 epochs" in trained, trained
-compared = command("l2l-evaluate", f"--path={run}", "--optimizer=L2L,Adam", "--num_epochs=2", "--num_steps=20")
+compared = command(
+    "l2l-evaluate",
+    f"--path={run}",
+    "--optimizer=L2L,Adam",
+    "--num_epochs=2",
+    "--num_steps=20",
+    f"--report={PLACE}/page.html",
+)
 assert "Adam" in compared, compared
+assert "drawCurves" in (PLACE / "page.html").read_text(), "The script of the page was not installed."
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
@@ -31,6 +39,7 @@ from l2l_tf.fast import native  # noqa: E402
 assert PLACE in pathlib.Path(l2l_tf.__file__).parents, f"{l2l_tf.__file__} is not the wheel's."
 assert native.operations() is not None, "The native code did not compile from the installed sources."
 assert list((PLACE / "cache" / "l2l_tf").glob("*.so"))
+assert "native code: yes" in subprocess.check_output([sys.executable, "-m", "l2l_tf.report"], text=True)
 
 rng = np.random.default_rng(0)
 x = rng.normal(size=(256, 8)).astype("float32")
