@@ -16,7 +16,7 @@ from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.unrolling import assignments
-from problems import option_values, trust
+from problems import catalogue, option_values, trust
 
 DESCRIPTION = """Compares optimizers on fresh draws of a problem. Every optimizer minimises the same draws from the
 same initial parameters, with its state fresh in every epoch (one epoch is one optimization run).
@@ -166,8 +166,6 @@ def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:
             known = [LEARNED, *(name for name in folders if name != LEARNED), *CLASSICS]
             raise ValueError(f"Optimizers are {', '.join(known)}. Received: {name!r}.")
         contenders |= by_name[name.strip().lower()]
-    if not contenders:
-        raise ValueError("--optimizer names no optimizer.")
     return contenders
 
 
@@ -199,6 +197,8 @@ def _cache() -> TuningCache | None:
         figures.check_path(FLAGS.plot)
     written = [os.path.join(FLAGS.output, name) for name in report.FILES] if FLAGS.output else []
     written += filter(None, (FLAGS.plot, path))
+    for place in filter(None, (FLAGS.output, FLAGS.plot and os.path.dirname(FLAGS.plot))):
+        files.check_folder(place)
     for file in written:
         files.check(file)
     if len({os.path.realpath(file) for file in written}) < len(written):
