@@ -19,6 +19,7 @@ ON_DATA = [
 COMMANDS = [
     [*UNROLL, "--problem=quadratic", "--threads=1"],
     ["benchmarks.es", "--problem=quadratic", "--threads=1"],
+    ["benchmarks.populations"],
     ["benchmarks.keras_application"],
     ["benchmarks.network_cost", "--measure"],
     ["benchmarks.memory"],

@@ -16,7 +16,7 @@ from absl import flags
 from experiments.shared import study
 from l2l_tf import presets, pretrained
 from l2l_tf.commands import command_line
-from l2l_tf.evaluation import figures, report
+from l2l_tf.evaluation import figures, report, report_page
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.training import checkpoint
@@ -201,8 +201,9 @@ def compare(part: Part, learned: dict[str, Path]) -> None:
     }
     report.write(results, about, part.folder)
     style = pictures.expand(part.style).stem
-    plot = figures.learning_curves(results, f"{part.size} x {part.size}, {style}, {FLAGS.num_draws} test photographs")
-    figures.write(plot, part.folder / "figure.png")
+    title = f"{part.size} x {part.size}, {style}, {FLAGS.num_draws} test photographs"
+    figures.write(figures.learning_curves(results, title), part.folder / "figure.png")
+    report_page.write(part.folder / report_page.FILE, results, about, title)
     print(f"\n{part.size} x {part.size}, {style}\n{report.table(results)}")
     for name, ratio in about["ratio_to_best_baseline"].items():
         print(f"{name}: {ratio:.3f} times the best baseline")

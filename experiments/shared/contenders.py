@@ -20,9 +20,10 @@ def optimizers(names: Sequence[str]) -> dict[str, Path]:
     for name in names:
         folder = pretrained.folder(name)
         saved_optimizer.read(folder)
-        if folder.name in found:
-            raise ValueError(f"Folders of optimizers have names of their own. Received: {folder.name!r} twice.")
-        found[folder.name] = folder
+        own_name = Path(name).name  # An address has another than the folder that it is downloaded to.
+        if own_name in found:
+            raise ValueError(f"Folders of optimizers have names of their own. Received: {own_name!r} twice.")
+        found[own_name] = folder
     return found
 
 

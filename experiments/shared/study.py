@@ -10,7 +10,7 @@ from absl import flags
 from experiments.shared import contenders, runs, tables
 from experiments.shared.runs import Training
 from l2l_tf.commands import command_line
-from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.evaluation import baselines, figures, report, report_page
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.saving import files
 from l2l_tf.saving.provenance import provenance
@@ -261,6 +261,8 @@ def run_part(request: Request, part: Part) -> list[report.Result]:
     }
     table = tables.table(results, part.split, part.last)
     report.write(results, about, folder, f"{part.title}\n\n{table}\n\n{_how(request, part, about)}\n")
+    rows = tables.rows(results, part.split, part.last)
+    report_page.write(folder / report_page.FILE, tables.compared(results), about, part.title, rows, part.split)
     for file in ("figure.png", *(["figure-by-time.png"] if part.by_time else [])):
         plot = tables.figure(results, part.title, part.split, by_time="time" in file)
         figures.write(plot, folder / file)

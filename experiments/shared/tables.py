@@ -47,7 +47,12 @@ def comparisons(results: Sequence[Result], split: str | None) -> dict[str, verdi
 
 
 def table(results: Sequence[Result], split: str | None, last: int = 0) -> str:
-    """A row for each seed, for the mean over seeds and for each baseline, in Markdown.
+    """`rows`, in Markdown."""
+    return report.aligned(rows(results, split, last))
+
+
+def rows(results: Sequence[Result], split: str | None, last: int = 0) -> list[list[str]]:
+    """A header, and a row for each seed, for the mean over seeds and for each baseline.
 
     Intervals are 95 % over draws; "better" counts the draws on which a row is below the best baseline.
     With `last`, the mean loss over that many last steps is shown too, as the optimizee saw it.
@@ -57,12 +62,12 @@ def table(results: Sequence[Result], split: str | None, last: int = 0) -> str:
     others = [None, *results[0].curves.held_out]
     others.remove(split)
     header = ["optimizer", "learning rate", f"{_loss(split)} (95 %)", "median", f"of {best}'s", f"better than {best}"]
-    rows = [[*header, *(f"{_loss(other)} (95 %)" for other in others)]]
-    rows[0] += [f"loss of the last {last} steps (95 %)"] * bool(last)
+    cells = [[*header, *(f"{_loss(other)} (95 %)" for other in others)]]
+    cells[0] += [f"loss of the last {last} steps (95 %)"] * bool(last)
     for result in _rows(results):
         final = result.curves.final(split)
         ratio = float(np.mean(final, dtype=np.float64) / np.mean(reference, dtype=np.float64))
-        rows.append(
+        cells.append(
             [
                 result.name,
                 report.number(result.learning_rate, "g"),
@@ -74,8 +79,8 @@ def table(results: Sequence[Result], split: str | None, last: int = 0) -> str:
             ]
         )
         if last:
-            rows[-1].append(report.plus_minus(report.interval(result.curves.losses[:, -last:].mean(1))))
-    return report.aligned(rows)
+            cells[-1].append(report.plus_minus(report.interval(result.curves.losses[:, -last:].mean(1))))
+    return cells
 
 
 def figure(results: Sequence[Result], title: str, split: str | None, by_time: bool = False) -> Any:
@@ -83,10 +88,15 @@ def figure(results: Sequence[Result], title: str, split: str | None, by_time: bo
 
     `by_time`: over the seconds that a run takes, rather than over steps.
     """
-    shown = [pooled(name, seeds) for name, seeds in groups(results).items()]
-    shown += [result for result in results if not result.learned]
+    shown = compared(results)
     along = len(shown[0].curves.held_out_steps) > 2
     return figures.learning_curves(shown, title, split if along else None, by_time)
+
+
+def compared(results: Sequence[Result]) -> list[Result]:
+    """What figures show: the means over seeds, and the baselines."""
+    shown = [pooled(name, seeds) for name, seeds in groups(results).items()]
+    return [*shown, *(result for result in results if not result.learned)]
 
 
 def _rows(results: Sequence[Result]) -> list[Result]:

@@ -11,7 +11,7 @@ from absl import flags
 
 from l2l_tf import pretrained
 from l2l_tf.commands import command_line
-from l2l_tf.evaluation import baselines, figures, report
+from l2l_tf.evaluation import baselines, figures, report, report_page
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
@@ -47,8 +47,8 @@ _define(
 _define(
     flags.DEFINE_list,
     "path",
-    "Folder of a saved optimizer, or the name of a pretrained one; name=folder,name=folder,... compares several. "
-    f"Without it {LEARNED} is the untrained network.",
+    "Folder of a saved optimizer, hf://user/name, or the name of a pretrained one; name=folder,name=folder,... "
+    f"compares several. Without it {LEARNED} is the untrained network.",
 )
 _define(flags.DEFINE_integer, "num_epochs", "Draws of the problem.", 100, lower_bound=1, upper_bound=_MOST_DRAWS)
 _define(flags.DEFINE_integer, "num_steps", "Steps of each run.", 100, lower_bound=1, upper_bound=_MOST_STEPS)
@@ -73,10 +73,17 @@ _define(
 _define(
     flags.DEFINE_string,
     "tuning_cache",
-    f"JSON file that searches are written to and looked up in; by default {TUNING} in --output, or beside --plot.",
+    f"JSON file that searches are written to and looked up in; by default {TUNING} in --output, or beside --plot or "
+    "--report.",
 )
 _define(flags.DEFINE_boolean, "held_out", "Measure the loss on the problem's held-out data too.", False)
 _define(flags.DEFINE_string, "plot", f"File for the learning curves ({', '.join(figures.SUFFIXES)}).")
+_define(
+    flags.DEFINE_string,
+    "report",
+    f"File for a page of all of it (*{report_page.SUFFIX}), which needs no network: the table, curves that answer to "
+    "the mouse, the learning rates that were searched, the command.",
+)
 _define(flags.DEFINE_string, "output", f"Folder for {', '.join(report.FILES)}.")
 command_line.define_common(FLAGS)
 
@@ -191,18 +198,24 @@ def _problem(trained_on: dict[str, dict[str, Any]], folders: dict[str, Path]) ->
 
 def _cache() -> TuningCache | None:
     """The cache of the searches, after a look at all places that are written to."""
-    folder = FLAGS.output or (FLAGS.plot and (os.path.dirname(FLAGS.plot) or "."))
+    beside = FLAGS.plot or FLAGS.report
+    folder = FLAGS.output or (beside and (os.path.dirname(beside) or "."))
     path = FLAGS.tune and (FLAGS.tuning_cache or (folder and os.path.join(folder, TUNING)))
     if FLAGS.plot:
         figures.check_path(FLAGS.plot)
+    if FLAGS.report:
+        report_page.check_path(FLAGS.report)
     written = [os.path.join(FLAGS.output, name) for name in report.FILES] if FLAGS.output else []
-    written += filter(None, (FLAGS.plot, path))
-    for place in filter(None, (FLAGS.output, FLAGS.plot and os.path.dirname(FLAGS.plot))):
+    written += filter(None, (FLAGS.plot, FLAGS.report, path))
+    folders = [FLAGS.output, *(os.path.dirname(file) for file in (FLAGS.plot, FLAGS.report) if file)]
+    for place in filter(None, folders):
         files.check_folder(place)
     for file in written:
         files.check(file)
     if len({os.path.realpath(file) for file in written}) < len(written):
-        raise ValueError(f"--output, --plot and --tuning_cache write files of their own. Received: {written}.")
+        raise ValueError(
+            f"--output, --plot, --report and --tuning_cache write files of their own. Received: {written}."
+        )
     return TuningCache(path) if path else None
 
 
@@ -279,8 +292,11 @@ def _write(request, problem, results):
     if FLAGS.output:
         report.write(results, about, FLAGS.output)
         print(f"Written: {', '.join(report.FILES)} in {FLAGS.output}")
+    title = f"{request.problem}, {FLAGS.num_epochs} fresh draws"
+    if FLAGS.report:
+        report_page.write(FLAGS.report, results, about, title)
+        print(f"Report: {FLAGS.report}")
     if FLAGS.plot:
-        title = f"{request.problem}, {FLAGS.num_epochs} fresh draws"
         figures.write(figures.learning_curves(results, title), FLAGS.plot)
         print(f"Learning curves: {FLAGS.plot}")
 

@@ -10,7 +10,7 @@ from l2l_tf.commands import command_line
 from l2l_tf.deployment import export_folder
 from l2l_tf.evaluation import report
 from l2l_tf.networks import catalogue
-from l2l_tf.saving import files, locks, saved_optimizer
+from l2l_tf.saving import files, hub, locks, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.training import checkpoint, unroll_schedule
 from l2l_tf.training import config as training_config
@@ -230,6 +230,11 @@ def _curriculum(words):
 def main():
     if not FLAGS.save_path:
         raise ValueError("--save_path is needed: the folder for the optimizer. (train.py --help lists the flags.)")
+    if hub.is_address(FLAGS.save_path):
+        raise ValueError(
+            "--save_path is a folder of this machine; l2l_tf.load(folder).push() puts what is trained on the Hub. "
+            f"Received: {FLAGS.save_path!r}."
+        )
     config = config_from_flags()
     if not any(catalogue.has_weights(network["net"]) for network in config.networks.values()):
         raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")

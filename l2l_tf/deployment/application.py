@@ -18,13 +18,15 @@ from typing import Any, TypeGuard
 
 import tensorflow as tf
 from tensorflow.python.ops import control_flow_util
-from tensorflow.python.ops.resource_variable_ops import ResourceVariable as _ResourceVariable
+from tensorflow.python.ops.resource_variable_ops import BaseResourceVariable
 
 from l2l_tf.deployment import waiting
 from l2l_tf.fast import blocks, compiled, native, packing
 from l2l_tf.fast.rules import Preprocessed, Rule, rule_of
+from l2l_tf.networks.averaging_lstm import LEAST_MEAN_SQUARE
 from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.networks.network import Network, Observation, Tensors
+from l2l_tf.networks.rnnprop import Normalised
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 
 # Both are part of what checkpoints look like: with other numbers, older ones do not load.
@@ -90,8 +92,8 @@ class Blocks:
         operations: Any | None = None,
     ):
         self._network = network
-        self._in_place = _preprocessing(rule) if operations is not None and state_dtype == "float32" else None
-        self._operations = operations
+        self._in_place: Any = _around(rule) if operations is not None and state_dtype == "float32" else None
+        self._operations: Any = operations
         self._rule = rule
         self.names = list(parameters)
         self._layout = layout(network.to_rows(_zeros(parameters)).shape[0])
@@ -113,7 +115,7 @@ class Blocks:
         return self._network.from_rows(updates, gradients), [block for _, block in stepped]
 
     def works_in_place(self, variables: Sequence[Any]) -> bool:
-        """Whether `in_place` is for these: see `InOneOperation`. Running averages are not in native code."""
+        """Whether `in_place` is for these: see `InOneOperation`."""
         return self._in_place is not None and bool(self._layout.num_rows) and _are_local(variables)
 
     def in_place(self, observation: Observation, variables: Sequence[tf.Variable]) -> tuple[Tensors, tf.Tensor | None]:
@@ -139,16 +141,22 @@ class Blocks:
         return self._network.from_rows(blocks.transposed(result.updates), gradients), unusable
 
 
-def _preprocessing(rule: Rule) -> dict[str, float] | None:
-    """What native code is told of it; None where it does not know it."""
-    if not isinstance(rule, Preprocessed):
+def _around(rule: Rule) -> dict[str, Any] | None:
+    """What native code is told of what is around the LSTM layers; None where it does not know it."""
+    told: dict[str, Any] = {"log_scale": 0.0, "gain": 1.0, "averages": [], "magnitude": False}
+    if isinstance(rule, Preprocessed):
+        options = dict(rule.preprocess_options)
+        if rule.preprocess_name == "LogAndSign":
+            return told | {"log_scale": float(options["k"]), "gain": math.exp(options["k"])}
+        if rule.preprocess_name == "identity":
+            return told | {"gain": float(options.get("gain", 1.0))}
         return None
-    options = dict(rule.preprocess_options)
-    if rule.preprocess_name == "LogAndSign":
-        return {"log_scale": float(options["k"]), "gain": math.exp(options["k"])}
-    if rule.preprocess_name == "identity":
-        return {"log_scale": 0.0, "gain": float(options.get("gain", 1.0))}
-    return None
+    law = rule.law
+    if not isinstance(law, Normalised) or not (law.beta_1 and law.beta_2):
+        return None
+    of_moments = [number for beta in (law.beta_1, law.beta_2) for number in (beta, 1 - beta, math.log(beta))]
+    averages = [*of_moments, law.epsilon**2, LEAST_MEAN_SQUARE, law.scale]
+    return told | {"averages": averages, "magnitude": law.magnitude}
 
 
 def layout(num_rows: int) -> blocks.Layout:
@@ -302,7 +310,7 @@ def _in_xla() -> bool:
 
 
 def _are_local(variables: Sequence[Any]) -> bool:
-    return not _in_xla() and all(type(variable) is _ResourceVariable for variable in variables)
+    return not _in_xla() and all(isinstance(variable, BaseResourceVariable) for variable in variables)
 
 
 Application = Blocks | InOneOperation | Whole

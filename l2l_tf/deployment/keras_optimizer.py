@@ -59,7 +59,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     `.keras` files and configurations hold the rule's weights. Import this class before `keras.models.load_model`.
 
     Args:
-      source: a name of `l2l_tf.pretrained.names()`, the folder of a saved optimizer, or a Network.
+      source: a name of `l2l_tf.pretrained.names()`, the folder of a saved optimizer, `hf://user/name`, or a Network.
       learning_rate: a number, a schedule, or a callable; multiplies the update.
       net_assignments: with several networks, which owns which variables: pairs of a network's name and variables'
         paths or shell patterns (`[("conv", ["*/kernel"]), ("fc", ["*/bias"])]`). A variable that no network owns is

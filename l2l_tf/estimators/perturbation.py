@@ -95,10 +95,7 @@ class Perturbed(Perturbations):
             ours.assign(theirs + change)
 
     def over_pairs(self, seed: tf.Tensor, add: Callable, start):
-        """Folds `add(accumulated, epsilon)` over the pairs, one after the other.
-
-        A loop over members is faster on CPUs than a batch of them, and its memory does not grow with their number.
-        """
+        """Folds `add(accumulated, epsilon)` over the pairs, one after the other: memory does not grow with them."""
         epsilons = self.draw(seed)
         _, end = tf.while_loop(
             lambda i, _: i < self.pairs,

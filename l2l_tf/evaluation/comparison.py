@@ -10,7 +10,7 @@ from l2l_tf.evaluation.evaluator import Curves, Evaluator
 from l2l_tf.evaluation.report import Result
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.networks.network import Network
-from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving import hub, saved_optimizer
 from l2l_tf.unrolling import arguments, seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems.problem import Problem
@@ -33,7 +33,7 @@ def saved(name: str, path: str | Path, problem: Problem) -> Contender:
       SavedOptimizerError: the folder does not hold one.
     """
     assigned = saved_optimizer.load(path, function_axis=problem.function_axis)
-    return Contender(name, assigned, True, None, {"path": str(path), **_described(assigned)})
+    return Contender(name, assigned, True, None, {"path": hub.name_of(path), **_described(assigned)})
 
 
 def untrained(name: str, problem: str) -> Contender:
@@ -102,7 +102,8 @@ def evaluate(
     (2, 51)
 
     Args:
-      optimizer: a pretrained name, the folder of a saved optimizer, or a network: `networks.get("Adam")` for one.
+      optimizer: a pretrained name, the folder of a saved optimizer, `hf://user/name`, or a network:
+        `networks.get("Adam")` for one.
       problem: what is minimised.
       num_steps: of each run, T.
       num_draws: how many runs; draw i of a seed is the same for every optimizer.
@@ -114,6 +115,7 @@ def evaluate(
 
     Raises:
       SavedOptimizerError: `optimizer` is neither a pretrained name nor the folder of a saved optimizer.
+      HubError: it cannot be had from the Hugging Face Hub.
       ValueError: a number or a split is out of range.
     """
     if not isinstance(optimizer, Network):

@@ -25,27 +25,25 @@ def learning_curves(
     optimizee saw it; `by_time` shows it over the mean seconds of a run up to each step. More than six optimizers are
     shown without intervals, and named beside the curves.
     """
-    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     few = len(results) <= _FEW
-    palette = colormaps["tab10" if len(results) <= 10 else "tab20"]
     plot = Figure(figsize=(6 if few else 9, 4.5), layout="constrained")
     axes = plot.add_subplot()
     with np.errstate(invalid="ignore", over="ignore"):
         means, lows, highs = zip(
             *(
-                _band((curves.held_out[split] if split else curves.losses)[curves.counted])
+                band((curves.held_out[split] if split else curves.losses)[curves.counted])
                 for curves in (r.curves for r in results)
             )
         )
     positive = all(np.all(mean[np.isfinite(mean)] > 0) for mean in means)
-    for i, (result, mean, low, high) in enumerate(zip(results, means, lows, highs)):
+    for result, mean, low, high, color in zip(results, means, lows, highs, colors(len(results))):
         curves = result.curves
         along = np.asarray(curves.held_out_steps if split else np.arange(len(mean)))
         if by_time:
             along = along * (curves.mean_epoch_time / (curves.losses.shape[1] - 1))
-        style: dict[str, Any] = {"color": palette(i % palette.N), "zorder": 3 if result.learned else 2}
+        style: dict[str, Any] = {"color": color, "zorder": 3 if result.learned else 2}
         axes.plot(
             along,
             mean,
@@ -90,7 +88,16 @@ def check_path(path: str | Path) -> None:
         raise ValueError(f"A figure's file name ends in one of {list(SUFFIXES)}. Received: {str(path)!r}.")
 
 
-def _band(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def colors(count: int) -> list[str]:
+    """A colour for each of so many optimizers, `#rrggbb`; beyond twenty they come again."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    palette = colormaps["tab10" if count <= 10 else "tab20"]
+    return [to_hex(palette(i % palette.N)) for i in range(count)]
+
+
+def band(losses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and interval at each step of `[draws, steps]`; NaN where a draw is not finite."""
     losses = np.where(np.isfinite(losses).all(axis=0), losses, np.nan).astype(np.float64)
     mean = losses.mean(axis=0)

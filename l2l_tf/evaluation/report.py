@@ -157,12 +157,18 @@ def tuning_caveats(name: str, details: Mapping[str, Any]) -> list[str]:
 
 def table(results: Sequence[Result], markdown: bool = False) -> str:
     """A row an optimizer, for a terminal or in Markdown; caveats below."""
+    said = caveats(results)
+    return "\n".join([aligned(rows(results), markdown), *([""] if said else []), *said])
+
+
+def rows(results: Sequence[Result]) -> list[list[str]]:
+    """The cells of `table`, the header first."""
     first = results[0]
     splits = list(first.curves.held_out)
     header = ["optimizer", "learning rate", "final loss (95 %)", "median", "log10 mean"]
     header += [f"{split} loss (95 %)" for split in splits]
     header += [f"{first.name} wins"] * (len(results) > 1) + ["s / run"]
-    rows = [header]
+    cells_of_all = [header]
     for result in results:
         row, counted = summary(result, first), result.curves.counted
         won = row["wins_of_first"]
@@ -170,9 +176,8 @@ def table(results: Sequence[Result], markdown: bool = False) -> str:
         cells += [number(row["median_final_loss"], ".4g"), number(row["log10_mean_final_loss"], ".3f")]
         cells += [plus_minus(interval(result.curves.final(split)[counted])) for split in splits]
         cells += [f"{won}/{row['num_draws']}" if won is not None else "-"] * (len(results) > 1)
-        rows.append([*cells, f"{row['mean_epoch_time']:.3g}"])
-    said = caveats(results)
-    return "\n".join([aligned(rows, markdown), *([""] if said else []), *said])
+        cells_of_all.append([*cells, f"{row['mean_epoch_time']:.3g}"])
+    return cells_of_all
 
 
 def log10_line(loss: float, digits: int = 3) -> str:

@@ -161,6 +161,13 @@ def native_for(network: Network) -> Any | None:
     return native.operations() if served else None
 
 
+def any_in_turn(network: Network) -> bool:
+    """Whether native code takes members of one of the networks in turn."""
+    return isinstance(network, AssignedNetworks) and any(
+        rule_of(member) is not None and not coordinate_mlp.applies(member) for member in network.networks.values()
+    )
+
+
 def _weights_of(network: Network, members: Members) -> list[tf.Tensor] | None:
     """The members' weights of one of the networks; None where all have its own."""
     own = {variable.ref(): weight for variable, weight in zip(members.variables, members.weights)}

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from l2l_tf.fast import forward, vectorization
 from l2l_tf.fast.arrays import bytes_of
-from l2l_tf.fast.members import members_network, native_for
+from l2l_tf.fast.members import any_in_turn, members_network, native_for
 from l2l_tf.fast.memory import DEFAULT_BUDGET
 from l2l_tf.fast.native import coordinate_mlp
 from l2l_tf.fast.outer_gradient import applies
@@ -31,6 +31,7 @@ from problems.problem import Problem
 LARGEST = 10_000  # Coordinates of a member, beyond which members run one by one: a step of each fills the machine.
 _GROUP = 20_000  # Coordinates of the members of a group: their features fit into a core's cache.
 _COMPILED_FROM = 16_384  # Coordinates of all members from which compiling pays.
+_MOST_IN_TURN = 100  # Members that are nodes of their own in a graph.
 _CHUNK = 10  # Steps of a compiled call without native code.
 _COPIES = 4  # Of parameters and state in a step: before, after, and what becomes of them in between.
 
@@ -62,6 +63,8 @@ def costs_along(
     first, coordinates = _first(members), _coordinates(members)
     operations = native_for(network)
     if coordinates > LARGEST or (operations is None and applies(network, first.parameters)):
+        return one_by_one(*arguments)
+    if members.count > _MOST_IN_TURN and operations is not None and any_in_turn(network):
         return one_by_one(*arguments)
     way = vectorization.way(problem, _losses(network, objective), first)
     if not way.vectorises:
@@ -297,8 +300,9 @@ def _own(members: Members, field: str) -> Any:
 
 
 def _losses(network: Network, objective: Objective) -> tuple[str, ...]:
-    looks = objective.of_validation or "validation_loss" in network.observes
-    return ("loss", "validation_loss") if looks else ("loss",)
+    """Names of the problem's functions that a step takes."""
+    looked_at = ("validation_loss",) if "validation_loss" in network.observes else ()
+    return ("loss", *looked_at, *(("outer_validation_loss",) if objective.of_validation else ()))
 
 
 def _first(members: Members) -> Run:

@@ -104,12 +104,12 @@ def moments(
     return mean, mean_square, {"first_moment": first_moment, "second_moment": second_moment, "step": step}
 
 
-_LEAST_MEAN_SQUARE = math.exp(-20)
+LEAST_MEAN_SQUARE = math.exp(-20)
 
 
 def log_magnitude(mean_square: tf.Tensor) -> tf.Tensor:
     """log(mean square) / 20, at least -1, as LogAndSign with k = 10 has it for the gradient."""
-    return tf.math.log(tf.maximum(mean_square, _LEAST_MEAN_SQUARE)) / -math.log(_LEAST_MEAN_SQUARE)
+    return tf.math.log(tf.maximum(mean_square, LEAST_MEAN_SQUARE)) / -math.log(LEAST_MEAN_SQUARE)
 
 
 _LARGEST_EXPONENT = 3.0

@@ -10,7 +10,7 @@ import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving import hub, saved_optimizer
 
 if TYPE_CHECKING:
     from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -41,8 +41,14 @@ def path(name: str) -> Path:
 
 
 def folder(name_or_folder: str) -> Path:
-    """The folder of the optimizer of that name, or of none, the folder itself; whether it is there is not looked at."""
-    return path(name_or_folder) if name_or_folder in names() else Path(name_or_folder)
+    """The folder of the optimizer of that name, or at that address (`hf://user/name`), which is downloaded.
+
+    Of another name it is the folder itself; whether it is there is not looked at.
+
+    Raises:
+      HubError: what is at the address cannot be had.
+    """
+    return path(name_or_folder) if name_or_folder in names() else hub.local(name_or_folder)
 
 
 def load(name: str) -> "AssignedNetworks":

@@ -22,13 +22,14 @@ def resolve(source: Source, net_assignments: Assignments | None = None) -> Resol
     """The networks that `source` means.
 
     Args:
-      source: a name that `pretrained.names()` lists, the folder of a saved optimizer, or networks, which are taken
-        themselves and not copied. A name comes before a folder of the same name in the working directory.
+      source: a name that `pretrained.names()` lists, the folder of a saved optimizer, its address on the Hugging Face
+        Hub (`hf://user/name`), or networks, which are taken themselves and not copied. A name comes before a folder of
+        the same name in the working directory.
       net_assignments: which network owns which parameters, in place of what the source says. A single network
         from a folder owns all parameters: the names in the folder are those of the problem it was trained on.
 
     Raises:
-      ValueError: `source` is none of these, or its folder does not load.
+      ValueError: `source` is none of these, does not load, or cannot be downloaded.
     """
     metadata: dict[str, Any] = {}
     if isinstance(source, AssignedNetworks):
@@ -52,5 +53,5 @@ def _folder(source: Any) -> Path:
         return folder
     raise ValueError(
         f"A learned optimizer is a pretrained name ({', '.join(pretrained.names()) or 'none are installed'}), the "
-        f"folder of a saved optimizer, or a Network. Received: {source!r}."
+        f"folder of a saved optimizer, hf://user/name, or a Network. Received: {source!r}."
     )

@@ -51,9 +51,7 @@ def save(
 
     path = Path(path)
     nets = {name: class_name(member) for name, member in network.networks.items()}
-    if not overwrite:
-        _check_ours(path / CONFIG)
-    stale = _weight_files(path)
+    stale = {path / name for name in replaced_by_saving(path, overwrite)}
     networks = {}
     for name, member in network.networks.items():
         buffer = io.BytesIO()
@@ -155,13 +153,28 @@ def is_weights(name: str) -> bool:
     return _WEIGHTS.fullmatch(name) is not None
 
 
-def _weight_files(path: Path) -> set[Path]:
-    """The weight files of the optimizer saved at `path` before, if any."""
+def weights_named(path: str | Path) -> list[str]:
+    """The names of the weight files that the `config.json` at `path` names; whether they are there is not looked at.
+
+    Raises:
+      SavedOptimizerError: it is missing, damaged or of another format.
+    """
+    return sorted({entry["weights"] for entry in _read_config(Path(path))["networks"].values()})
+
+
+def replaced_by_saving(path: str | Path, overwrite: bool = False) -> set[str]:
+    """The names of the weight files of the optimizer saved at `path` before, if any.
+
+    Raises:
+      ValueError: the `config.json` there is of something else, without `overwrite`.
+    """
+    if not overwrite:
+        _check_ours(Path(path) / CONFIG)
     try:
-        named = {entry["weights"] for entry in _read_config(path)["networks"].values()}
+        named = weights_named(path)
     except (SavedOptimizerError, OSError):
         return set()
-    return {path / name for name in named if is_weights(name)}  # Another file is not ours to remove.
+    return {name for name in named if is_weights(name)}  # Another file is not ours to remove.
 
 
 def _check_ours(file: Path) -> None:

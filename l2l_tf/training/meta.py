@@ -13,7 +13,7 @@ from l2l_tf import fast, networks
 from l2l_tf.estimators import Estimator, truncated_backpropagation
 from l2l_tf.networks.dtypes import all_finite
 from l2l_tf.networks.network import Network
-from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving import hub, saved_optimizer
 from l2l_tf.training.outer_optimizer import OuterOptimizer, OuterStep
 from l2l_tf.unrolling import arguments, fitting, seeds, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
@@ -55,8 +55,8 @@ class MetaOptimizer:
 
     Args:
       **net_config: name to a `Network`, or to a dictionary with `net` (what `networks.get` knows), optionally
-        `net_options`, and optionally `net_path`, a saved optimizer's folder whose network of that name gives the
-        weights. A `function_axis` that `net_options` do not give is the problem's. Without any, one
+        `net_options`, and optionally `net_path`, a saved optimizer's folder (or address) whose network of that name
+        gives the weights. A `function_axis` that `net_options` do not give is the problem's. Without any, one
         CoordinateWiseDeepLSTM with the original code's options.
 
     Raises:
@@ -68,6 +68,7 @@ class MetaOptimizer:
         self.networks = {name: _build(name, config) for name, config in configs.items()}
         self._ask_problem = [name for name, config in configs.items() if _asks_problem(config)]
         self.net_assignments: Assignments | None = None
+        self.metadata: dict[str, Any] = {}
 
     @arguments.checked
     def meta_loss(
@@ -122,9 +123,32 @@ class MetaOptimizer:
         Raises:
           ValueError: see `saved_optimizer.save`: a `config.json` of something else, without `overwrite`.
         """
+        if path is not None and hub.is_address(path):
+            raise ValueError(f"save() writes a folder of this machine; push() is for the Hub. Received: {str(path)!r}.")
         if path is not None:
             saved_optimizer.save(self._assigned(self.net_assignments), path, metadata, overwrite)
         return {name: networks.weights_of(network) for name, network in self.networks.items()}
+
+    def push(
+        self,
+        address: str,
+        metadata: dict[str, Any] | None = None,
+        overwrite: bool = False,
+        private: bool | None = None,
+    ) -> str:
+        """Saves the networks to `hf://user/name` on the Hugging Face Hub; `l2l_tf.load` and others read them there.
+
+        Args: as `hub.push`. `metadata` is by default what was said where the optimizer was loaded from.
+
+        Returns:
+          The address of the commit, `hf://user/name@commit`.
+
+        Raises:
+          HubError: not logged in, not allowed, no network, or the extra is not installed.
+          ValueError: as `save`.
+        """
+        metadata = self.metadata if metadata is None else metadata
+        return hub.push(self._assigned(self.net_assignments), address, metadata, overwrite, private)
 
     def _assigned(self, net_assignments: Assignments | None, problem: Problem | None = None) -> AssignedNetworks:
         if problem is not None:
@@ -135,14 +159,17 @@ class MetaOptimizer:
 
 
 def load(path: str | Path) -> MetaOptimizer:
-    """The MetaOptimizer saved at `path`.
+    """The MetaOptimizer saved at `path`: a folder, or `hf://user/name` or `hf://user/name@revision`.
 
     Raises:
       SavedOptimizerError: the folder does not hold one.
+      HubError: it cannot be had from the Hugging Face Hub.
     """
-    assigned = saved_optimizer.load(path)
+    folder = hub.local(path)
+    assigned = saved_optimizer.load(folder)
     optimizer = MetaOptimizer(**assigned.networks)
     optimizer.net_assignments = assigned.net_assignments
+    optimizer.metadata = saved_optimizer.read(folder)[0]["metadata"]
     return optimizer
 
 
@@ -315,7 +342,7 @@ def _build(name: str, config: Network | Mapping[str, Any]) -> Network:
     config = option_values.enter(name, _CONFIG, config)
     network = networks.get(config["net"], **config.get("net_options") or {})
     if config.get("net_path"):
-        _, weights = saved_optimizer.read(config["net_path"])
+        _, weights = saved_optimizer.read(hub.local(config["net_path"]))
         if name not in weights:
             raise ValueError(f"{config['net_path']!r} has the networks {list(weights)}, and not {name!r}.")
         networks.assign_weights(network, weights[name])

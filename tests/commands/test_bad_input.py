@@ -217,8 +217,16 @@ CASES = [
     ("evaluate", [*TUNED, "--tuning_cache=mine"], "Cannot write (Is a directory): 'mine'."),
     ("evaluate", [*TUNED, "--tuning_cache=/proc/x"], "Cannot write (No such file or directory): '/proc/x'."),
     ("evaluate", [*TUNED, f"--tuning_cache={LONG[:250]}"], "Cannot write (File name too long): "),
-    ("evaluate", [*TUNED, "--output=o", "--tuning_cache=o/results.json"], "--output, --plot and --tuning_cache write "),
-    ("evaluate", [*TUNED, "--plot=a.png", "--tuning_cache=./b/../a.png"], "--output, --plot and --tuning_cache write "),
+    (
+        "evaluate",
+        [*TUNED, "--output=o", "--tuning_cache=o/results.json"],
+        "--output, --plot, --report and --tuning_cache w",
+    ),
+    (
+        "evaluate",
+        [*TUNED, "--plot=a.png", "--tuning_cache=./b/../a.png"],
+        "--output, --plot, --report and --tuning_cache w",
+    ),
     ("evaluate", ["--output=out"], "Cannot write (Is a directory): 'out/table.md'."),
     ("evaluate", ["--output=file"], "Cannot make the folder (File exists): 'file'."),
     ("evaluate", ["--plot=plot.png"], "Cannot write (Is a directory): 'plot.png'."),

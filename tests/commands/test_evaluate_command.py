@@ -19,6 +19,7 @@ from l2l_tf.saving import saved_optimizer
 from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems.quadratic import Quadratic
+from tests.evaluation import pages
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMALL = {"batch_size": 2, "num_dims": 2}
@@ -116,6 +117,8 @@ def command(capsys):
             ["--plot=curves.jpg"],
             "A figure's file name ends in one of ['.pdf', '.png', '.svg']. Received: 'curves.jpg'.",
         ),
+        (["--report=page.htm"], "A report's file name ends in '.html'. Received: 'page.htm'."),
+        (["--report={saved}/tuning.json/page.html"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
         (["--output={saved}/tuning.json"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
         (["--plot={saved}/tuning.json/curves.png"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
         (["--tune", "--output={saved}"], "The tuning cache '{saved}/tuning.json' is not whole JSON .*--tuning_cache."),
@@ -156,7 +159,7 @@ def test_from_end_to_end(saved, tmp_path):
         assert done.stderr == ""
         return done.stdout, json.loads((tmp_path / "out" / "results.json").read_text())
 
-    stdout, first = run("--plot=out/curves.png")
+    stdout, first = run("--plot=out/curves.png", "--report=new/page.html")
     blocks = re.findall(
         r"^(\w+), epoch 3\nLog Mean Final Error: (-?\d+\.\d\d)\nMean epoch time: \d+\.\d\d s$", stdout, re.MULTILINE
     )
@@ -166,6 +169,15 @@ def test_from_end_to_end(saved, tmp_path):
     assert (first["problem"], first["problem_options"]["num_dims"], first["num_draws"]) == ("quadratic", 2, 3)
     assert (tmp_path / "out" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert "| Adam " in (tmp_path / "out" / "table.md").read_text()
+    page = (tmp_path / "new" / "page.html").read_text()
+    table = [[cell.text for cell in pages.elements(line, "td")] for line in page.split("<tbody>")[1].split("\n")[1:4]]
+    assert [row[0] for row in table] == ["L2L", "Adam", "SGD"]
+    for row, entry in zip(table, first["results"], strict=True):
+        assert float(row[2].split(" ± ")[0]) == pytest.approx(np.mean(entry["final_losses"]), rel=1e-3)
+    (data,) = pages.elements(page, "script", id="data")
+    shown = [optimizer["curves"][0]["mean"] for optimizer in json.loads(data.text)["optimizers"]]
+    assert shown == [entry["mean_curve"] for entry in first["results"]]
+    assert pages.elements(page, "pre")[0].text == first["command"]
     with open(tmp_path / "out" / "curves.csv", newline="") as file:
         starts = {(row["optimizer"], row["draw"]): row["loss"] for row in csv.DictReader(file) if row["step"] == "0"}
     assert len(starts) == 9

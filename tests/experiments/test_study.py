@@ -29,6 +29,7 @@ from l2l_tf.training.events import Epoch
 from l2l_tf.training.loop import Training as Run
 from l2l_tf.unrolling import seeds
 from problems.quadratic import Quadratic
+from tests.evaluation import pages
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"batch_size": 2, "num_dims": 2}
@@ -147,6 +148,22 @@ def test_what_is_written_beside_the_table(written):
     assert str(written) not in json.dumps(results)
     for figure in ("figure.png", "figure-by-time.png"):
         assert matplotlib.image.imread(written / figure).shape[2] == 4
+
+
+def test_the_page_has_the_table_and_the_curves_of_the_figure(written):
+    page = (written / "report.html").read_text()
+    assert pages.elements(page, "h1")[0].text == "Tiny quadratics"
+    lines = [line for line in (written / "table.md").read_text().splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [cell.text for cell in pages.elements(page, "th")] == cells[0]
+    assert [cell.text for cell in pages.elements(page, "td")] == [cell for row in cells[2:] for cell in row]
+    (data,) = pages.elements(page, "script", id="data")
+    data = json.loads(data.text)
+    finals = {optimizer["name"]: optimizer["curves"][0]["mean"][-1] for optimizer in data["optimizers"]}
+    measured = _finals(written)
+    measured["LSTM, 2 seeds"] = (measured.pop("LSTM, seed 0") + measured.pop("LSTM, seed 1")) / 2
+    assert finals == {name: pytest.approx(losses.mean(), rel=1e-6) for name, losses in measured.items()}
+    assert len(data["tuning"]) == 2
 
 
 def test_seeds_start_from_weights_of_their_own(written, folder):

@@ -282,6 +282,25 @@ def test_a_gradient_that_is_not_finite_is_not_hidden(operations, name, bad):
     assert not np.isfinite(next_state["first_moments"][0]["y"][2])
 
 
+@pytest.mark.parametrize("name", ["PerParameterMLP", "AdafactorMLP"])
+def test_a_parameter_that_is_not_usable_is_seen_as_0(operations, name):
+    random = np.random.default_rng(11)
+    network = _network(random, name)
+    state = network.initial_state({"x": tf.zeros([3, 30])})
+    observation = _observation(random, {"x": (3, 30)}, tf.constant(0.0))
+    x = observation.parameters["x"].numpy()
+    x[0, 3], x[1, 7], x[2, 29] = np.nan, np.inf, -2e15
+    observation = observation._replace(parameters={"x": tf.constant(x)})
+    step = NativeStep(network, operations)
+    updates, next_state, _ = step(observation, state)
+    assert np.isfinite(updates["x"]).all()
+    _assert_close((updates, next_state), network(observation, state))
+    cotangents = ({"x": tf.ones([3, 30])}, tf.nest.map_structure(tf.zeros_like, state))
+    _, observed, _ = step.backward(observation, state, *cotangents)
+    assert [observed.parameters["x"][place] for place in ((0, 3), (1, 7), (2, 29))] == [0, 0, 0]
+    assert np.abs(observed.parameters["x"]).max() > 0
+
+
 def test_a_state_that_somebody_keeps_does_not_change(operations):
     """Slots take the memory of those before only where nobody else has it."""
     random = np.random.default_rng(7)

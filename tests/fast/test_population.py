@@ -212,6 +212,15 @@ def test_without_native_code_members_are_vectorised(problem, monkeypatch):
     assert_members_are_single_runs(along(problem, network, members), problem, network, members)
 
 
+def test_members_are_not_all_nodes_of_a_graph_where_they_are_many(problem, monkeypatch):
+    """LSTMs of more members than a graph has room for run one after the other."""
+    network = network_of("CoordinateWiseDeepLSTM")
+    members = different_weights(problem, network)
+    monkeypatch.setattr(fast_population, "_MOST_IN_TURN", COUNT - 1)
+    monkeypatch.setattr(fast_population, "_group_along", lambda *arguments: pytest.fail("side by side"))
+    assert_members_are_single_runs(along(problem, network, members, 1), problem, network, members, 1)
+
+
 def test_members_share_the_minibatches_unless_they_have_seeds(problem):
     network = network_of("Adam")
     run = unroll.start(problem, network, seeds.root(1))

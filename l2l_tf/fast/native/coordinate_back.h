@@ -134,7 +134,7 @@ class CoordinateBack : public CoordinateStep {
     const int decays = own.rule.num_decays;
     Row parameter;
     load(gradient_ + begin, lanes, gradient);
-    load(parameter_ + begin, lanes, &parameter);
+    load_parameter(begin, lanes, &parameter);
     for (int slot = 0; slot < decays + own.num_seconds; ++slot)
       load(next_slots_[slot] + begin, lanes, first + slot);
     load_factored(group, in_group, lanes, second + own.num_seconds);
@@ -322,6 +322,9 @@ class CoordinateBack : public CoordinateStep {
       for (int v = 0; v < kVectors; ++v) x_back[f].v[v] += passed_on_[f] * x[f].v[v];
     own.see_back(gradient, first, second, shares_.data(), x_back, &gradient_back, &parameter_back, first_back,
                  second_back, root_back);
+    load(parameter_ + begin, lanes, &later);
+    for (int v = 0; v < kVectors; ++v)
+      parameter_back.v[v] = usable(later.v[v]) ? parameter_back.v[v] : Vector{};
     store(parameter_back, lanes, cotangents.parameter + begin);
     for (int slot = 0; slot < decays + own.num_seconds; ++slot) {
       const int s = slot - decays;

@@ -109,7 +109,7 @@ class CoordinateStep {
       Row gradient, parameter;
       IntRow is_usable;
       load_gradient(begin, lanes, &gradient, &is_usable);
-      load(parameter_ + begin, lanes, &parameter);
+      load_parameter(begin, lanes, &parameter);
       for (int slot = 0; slot < decays + own.num_seconds; ++slot) {
         const bool is_first = slot < decays;
         const float decay = is_first ? own.rule.decays[slot] : own.decay(slot - decays);
@@ -172,7 +172,7 @@ class CoordinateStep {
       Row gradient, parameter, update;
       IntRow is_usable;
       load_gradient(begin, lanes, &gradient, &is_usable);
-      load(parameter_ + begin, lanes, &parameter);
+      load_parameter(begin, lanes, &parameter);
       for (int slot = 0; slot < decays + own.num_seconds; ++slot)
         load(next_slots_[slot] + begin, lanes, first + slot);
       load_factored(group, in_group, lanes, second + own.num_seconds);
@@ -230,6 +230,12 @@ class CoordinateStep {
       is_usable->v[v] = usable(gradient->v[v]);
       gradient->v[v] = is_usable->v[v] ? gradient->v[v] : Vector{};
     }
+  }
+
+  // The parameter, 0 where it is not usable.
+  void load_parameter(long begin, int lanes, Row* parameter) const {
+    load(parameter_ + begin, lanes, parameter);
+    for (int v = 0; v < kVectors; ++v) parameter->v[v] = usable(parameter->v[v]) ? parameter->v[v] : Vector{};
   }
 
   static int count_unusable(const IntRow& is_usable, int lanes) {

@@ -233,24 +233,45 @@ void later_sum(void*, TF_OpKernelContext* context) {
   }
 }
 
-// What a deep LSTM sees of a gradient: `LogAndSign`, or, for a log_scale of 0, it times the gain.
-struct Preprocess {
+// What is around the LSTM layers: `LogAndSign`, a gain (for a log_scale of 0), or, where there are averages, RNNProp's
+// law, which keeps three rows of the state.
+struct Around {
   float log_scale, gain;
+  std::vector<float> averages;  // beta, 1 - beta and log beta of both moments, epsilon^2, the least mean square, scale
+  bool magnitude;
   int threads;
 
-  int features() const { return log_scale > 0 ? 2 : 1; }
+  int own_rows() const { return averages.empty() ? 0 : 3; }
+  int features() const { return averages.empty() ? (log_scale > 0 ? 2 : 1) : magnitude ? 3 : 2; }
 
-  void see(const Row& gradient, Row* features) const {
+  // The features of gradients, and what is kept: first and second moment, and step.
+  void see(const Row& gradient, const Row* before, Row* after, Row* features) const {
     for (int v = 0; v < l2l::kVectors; ++v) {
       const l2l::Vector g = gradient.v[v];
-      if (log_scale <= 0) {
+      if (!averages.empty()) {
+        const float* of = averages.data();
+        const l2l::Vector first = of[0] * before[0].v[v] + of[1] * g;
+        const l2l::Vector second = of[3] * before[1].v[v] + of[4] * (g * g), step = before[2].v[v] + 1.0f;
+        const l2l::Vector mean = first / (1.0f - l2l::exp(of[2] * step));
+        const l2l::Vector mean_square = second / (1.0f - l2l::exp(of[5] * step));
+        const l2l::Vector inverse = l2l::inverse_root(mean_square + of[6]);
+        after[0].v[v] = first, after[1].v[v] = second, after[2].v[v] = step;
+        features[0].v[v] = g * inverse;
+        features[1].v[v] = mean * inverse;
+        if (magnitude)
+          features[2].v[v] = l2l::log(mean_square < of[7] ? l2l::filled_vector(of[7]) : mean_square) / -std::log(of[7]);
+      } else if (log_scale > 0) {
+        const l2l::Vector logarithm = l2l::log((g < 0.0f ? -g : g) + 1.1920929e-7f) / log_scale;
+        features[0].v[v] = logarithm < -1.0f ? l2l::filled_vector(-1.0f) : logarithm;
+        features[1].v[v] = l2l::clamped(g * gain, 1.0f);
+      } else {
         features[0].v[v] = gain * g;
-        continue;
       }
-      const l2l::Vector magnitude = l2l::log((g < 0.0f ? -g : g) + 1.1920929e-7f) / log_scale;
-      features[0].v[v] = magnitude < -1.0f ? l2l::filled_vector(-1.0f) : magnitude;
-      features[1].v[v] = l2l::clamped(g * gain, 1.0f);
     }
+  }
+
+  l2l::Vector respond(l2l::Vector output) const {
+    return averages.empty() ? output : averages[8] * l2l::tanh(output);
   }
 };
 
@@ -258,17 +279,18 @@ struct Preprocess {
 constexpr int kChunksAtOnce = 16;
 
 void update(void* own, TF_OpKernelContext* context) {
-  const Preprocess& preprocess = *static_cast<Preprocess*>(own);
+  const Around& around = *static_cast<Around*>(own);
   Call call(context);
   const Tensor gradients = call.input(0), blocks = call.input(1);
   if (!call.require(call.ok() && gradients.rank() == 2 && blocks.size() == 1, "gradients are [size, n]")) return;
   const int size = gradients.dim(0), n = gradients.dim(1), num_blocks = blocks.ints()[0];
-  const int num_features = size * preprocess.features();
+  const int num_features = size * around.features(), own_rows = around.own_rows();
+  if (!call.require(!own_rows || size == 1, "averages are of gradients [1, n]")) return;
   l2l::Weights weights;
   if (!call.require(num_blocks > 0 && num_blocks <= call.num_inputs() - 3, "states are as many as said")) return;
   if (!call.weights(2 + num_blocks, num_features, &weights)) return;
   const l2l::Lstm lstm(weights);
-  const int rows = lstm.state_rows(), outputs = weights.size;
+  const int rows = own_rows + lstm.state_rows(), outputs = weights.size;
   const Tensor updates = call.output(0, {outputs, n});
   int64_t* unusable = call.count(1);
   if (!call.check()) return;
@@ -281,7 +303,7 @@ void update(void* own, TF_OpKernelContext* context) {
 
   std::atomic<int64_t> count{0};
   const int chunks = chunks_of(per_block), pieces = (chunks + kChunksAtOnce - 1) / kChunksAtOnce;
-  l2l::Pool::get().run(num_blocks * pieces, n > 2048 ? preprocess.threads : 1, [&](int work) {
+  l2l::Pool::get().run(num_blocks * pieces, n > 2048 ? around.threads : 1, [&](int work) {
     const int block = work / pieces, last = std::min(chunks, (work % pieces + 1) * kChunksAtOnce);
     Row* page = scratch(lstm.page_rows() + 2 * rows + outputs);
     Row* before = page + lstm.page_rows();
@@ -294,6 +316,8 @@ void update(void* own, TF_OpKernelContext* context) {
       if (lanes <= 0) break;
       l2l::IntVector all[l2l::kVectors];
       for (l2l::IntVector& v : all) v = l2l::IntVector{} - 1;
+      for (int row = 0; row < rows; ++row)
+        l2l::load(states.floats(block) + row * long{per_block} + begin, lanes, before + row);
       for (int i = 0; i < size; ++i) {
         Row gradient;
         l2l::load(gradients.floats() + i * long{n} + first, lanes, &gradient);
@@ -304,19 +328,17 @@ void update(void* own, TF_OpKernelContext* context) {
           if (l2l::sum(__builtin_convertvector(usable, l2l::Vector)) > -l2l::kWidth)
             for (int lane = 0; lane < l2l::kWidth; ++lane) count += usable[lane] == 0;
         }
-        preprocess.see(gradient, page + i * preprocess.features());
+        around.see(gradient, before, after, page + i * around.features());
       }
-      for (int row = 0; row < rows; ++row)
-        l2l::load(states.floats(block) + row * long{per_block} + begin, lanes, before + row);
-      lstm.copy(State{before}, Page{page});
-      lstm.forward(page, State{after});
+      lstm.copy(State{before + own_rows}, Page{page});
+      lstm.forward(page, State{after + own_rows});
       lstm.output(page, output);
       for (int row = 0; row < rows; ++row) {
         for (int v = 0; v < l2l::kVectors; ++v) after[row].v[v] = all[v] ? after[row].v[v] : before[row].v[v];
         l2l::store(after[row], lanes, states.floats(block) + row * long{per_block} + begin);
       }
       for (int i = 0; i < outputs; ++i) {
-        for (int v = 0; v < l2l::kVectors; ++v) output[i].v[v] = all[v] ? output[i].v[v] : l2l::Vector{};
+        for (int v = 0; v < l2l::kVectors; ++v) output[i].v[v] = all[v] ? around.respond(output[i].v[v]) : l2l::Vector{};
         l2l::store(output[i], lanes, updates.floats() + i * long{n} + first);
       }
     }
@@ -326,7 +348,8 @@ void update(void* own, TF_OpKernelContext* context) {
 
 void* create_update(TF_OpKernelConstruction* construction) {
   l2l::Attributes attributes(construction);
-  return new Preprocess{attributes.number("log_scale"), attributes.number("gain"), attributes.integer("threads")};
+  return new Around{attributes.number("log_scale"), attributes.number("gain"), attributes.numbers("averages"),
+                    attributes.boolean("magnitude"), attributes.integer("threads")};
 }
 
 __attribute__((constructor)) void register_ops() {
@@ -343,8 +366,9 @@ __attribute__((constructor)) void register_ops() {
               {"gradients: float", "blocks: int32", "states: num_blocks * resource", "linear: float",
                "layers: num_layers * float"},
               {"updates: float", "unusable: int64"}, update,
-              {"num_layers: int >= 0", "num_blocks: int >= 1", "log_scale: float", "gain: float", "threads: int >= 1"},
-              create_update, [](void* preprocess) { delete static_cast<Preprocess*>(preprocess); });
+              {"num_layers: int >= 0", "num_blocks: int >= 1", "log_scale: float", "gain: float",
+               "averages: list(float)", "magnitude: bool", "threads: int >= 1"},
+              create_update, [](void* around) { delete static_cast<Around*>(around); });
   register_op("L2lLaterSum", {"x: float", "factors: float"}, {"sums: float"}, later_sum);
   register_op("L2lToChunks", {"span: int32", "tensors: num_tensors * float"}, {"state: float"}, to_chunks,
               {"num_tensors: int >= 0"});
