@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import LearnedOptimizer, networks
-from l2l_tf.deployment.application import applications, layout
+from l2l_tf.deployment.application import applications
+from l2l_tf.deployment.in_blocks import layout
 from l2l_tf.networks import Observation
 from l2l_tf.networks.classic import Sgd
 from l2l_tf.unrolling.coordinates import AssignedNetworks

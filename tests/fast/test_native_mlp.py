@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import networks
-from l2l_tf.deployment.application import Whole
+from l2l_tf.deployment.whole import Whole
 from l2l_tf.fast import native
 from l2l_tf.fast.native.coordinate_mlp import NativeStep, applies
 from l2l_tf.networks import Observation, mlp_layers
