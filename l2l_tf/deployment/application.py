@@ -42,7 +42,8 @@ def applications(
         rule = rule_of(member)
         if rule is not None:
             made[name] = Blocks(member, rule, own, state_dtype, operations)
-        elif operations is not None and native.coordinate_mlp.applies(member):
+        # Native code tells by the next slots who waits, and a decay of 0 leaves none.
+        elif operations is not None and native.coordinate_mlp.applies(member) and all(member.options["decays"]):
             made[name] = InOneOperation(member, own, operations)
         else:
             made[name] = Whole(member, own)

@@ -87,6 +87,7 @@ class Blocks:
             states=[variable.handle for variable in variables],
             linear=weights.linear,
             layers=weights.layers,
+            waits=self._network.waits,
             threads=native.num_threads(),
             **self._in_place,
         )

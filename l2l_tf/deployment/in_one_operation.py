@@ -21,7 +21,7 @@ class InOneOperation:
 
     def __init__(self, network: Network, parameters: Mapping[str, tf.TensorSpec], operations: Any):
         self._whole = Whole(network, parameters)
-        self._step = native.coordinate_mlp.NativeStep(network, operations, masked=True)
+        self._step = native.coordinate_mlp.NativeStep(network, operations, masked=True, waits=network.waits)
         self.names = self._whole.names
 
     def initial_state(self) -> Iterator[tuple[str, tf.Tensor]]:

@@ -85,5 +85,6 @@ def test_arguments_that_do_not_fit(operations, changed, message):
             gain=1.0,
             averages=[],
             magnitude=False,
+            waits=False,
             threads=1,
         )

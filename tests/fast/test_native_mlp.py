@@ -243,7 +243,7 @@ def test_gradients_that_are_not_usable(operations, name):
     network = _network(random, name)
     shapes = {"x": (5, 30), "y": (3,)}
     state = network.initial_state({key: tf.zeros(shape) for key, shape in shapes.items()})
-    step, whole = NativeStep(network, operations, masked=True), Whole(network, _specs(shapes))
+    step, whole = NativeStep(network, operations, masked=True, waits=True), Whole(network, _specs(shapes))
     observation = _observation(random, shapes, tf.constant(0.0))
     _, state, unusable = step(observation, state)
     assert unusable == 0
@@ -368,6 +368,7 @@ def test_arguments_that_do_not_fit(operations, changed, message):
         "scale": 1.0,
         "magnitude_scale": 1.0,
         "masked": False,
+        "waits": False,
         "lead": 0,
         "threads": 1,
     }
