@@ -203,7 +203,7 @@ def check_results(folder: Path) -> None:
     Raises:
       OSError, ValueError: it cannot, or they are damaged.
     """
-    for file in (*report.FILES, "figure.png", TUNING):
+    for file in (*report.FILES, "figure.png", report_page.FILE, TUNING):
         files.check(folder / file)
     TuningCache(folder / TUNING)
 

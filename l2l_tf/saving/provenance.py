@@ -7,11 +7,14 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from l2l_tf import version
 
+# Of these TensorFlow, XLA and the compiler choose their instructions; others have no say in the numbers.
+_VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
 _PACKAGES = ("tensorflow", "dm-sonnet", "keras", "numpy", "tensorflow-datasets")
 
 
@@ -56,6 +59,21 @@ def machine() -> dict[str, Any]:
     return {"cpus": os.cpu_count(), "processor": platform.machine(), "system": platform.system()}
 
 
+def vector_instructions() -> list[str]:
+    """Those of this processor that numbers may depend on; none where the system does not say them, as Linux does."""
+    flags = processor_says("flags", "Features").split()
+    return [name for name in _VECTORS if name in flags]
+
+
+def processor_says(*names: str) -> str:
+    """What Linux says of the first processor under one of these names, e.g. "model name"; "" where it says nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(names)), "")
+
+
 def _git(root: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
@@ -69,10 +87,10 @@ def date() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
-def versions() -> dict[str, str]:
-    """Python's version and those of the packages a result depends on; of these, the installed ones."""
+def versions(packages: Sequence[str] = _PACKAGES) -> dict[str, str]:
+    """Python's version and those of the packages a result depends on, or of others; of these, the installed ones."""
     found = {"python": platform.python_version(), "l2l_tf": version.__version__}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

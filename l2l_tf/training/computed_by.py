@@ -5,7 +5,6 @@ A checkpoint keeps it, so that a run that goes on elsewhere, or after an install
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -16,8 +15,6 @@ from l2l_tf.saving import provenance
 from problems.problem import Problem
 
 _UNUSED = "unused"
-# Of these TensorFlow, XLA and the compiler choose their instructions; others have no say in the numbers.
-_VECTORS = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "asimd", "sve")
 
 
 def described(problem: Problem) -> dict[str, Any]:
@@ -30,7 +27,7 @@ def described(problem: Problem) -> dict[str, Any]:
         "TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "not set"),
         "XLA_FLAGS": os.environ.get("XLA_FLAGS", "not set"),
         "threads": threads,
-        "processor": " ".join([platform.machine(), *_vectors()]),
+        "processor": " ".join([platform.machine(), *provenance.vector_instructions()]),
         "GPUs": len(tf.config.list_physical_devices("GPU")),
         "the problem's own file": problem_sources.digest(problem) if own else "none",
     }
@@ -52,12 +49,3 @@ def differences(problem: Problem, before: dict[str, Any]) -> list[str]:
 
 def _native_code() -> str:
     return native.sources_digest() or "none"
-
-
-def _vectors() -> list[str]:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return []
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "").split()
-    return [name for name in _VECTORS if name in flags]

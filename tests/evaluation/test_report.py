@@ -269,7 +269,7 @@ def test_a_loss_without_a_logarithm_is_shown_as_it_is(loss, line):
 
 def test_the_interval_of_a_figure_does_not_go_below_the_least_draw():
     draws = np.array([[1.0, 1.0], [1.0, 1.1], [9.0, 1.2]])
-    mean, low, high = figures._band(draws)
+    mean, low, high = figures.band(draws)
     np.testing.assert_allclose(mean, [11 / 3, 1.1])
     assert low[0] == 1.0  # mean - half would be negative
     assert 1.0 <= low[1] < 1.1 < high[1]

@@ -5,6 +5,6 @@ core can do. Here 64 coordinates at a time take all their steps, and go back thr
 """
 
 from l2l_tf.fast.native import coordinate_mlp
-from l2l_tf.fast.native.library import LANES, num_threads, operations, sources_digest
+from l2l_tf.fast.native.library import LANES, compiler_command, num_threads, operations, sources_digest
 
-__all__ = ["LANES", "coordinate_mlp", "num_threads", "operations", "sources_digest"]
+__all__ = ["LANES", "compiler_command", "coordinate_mlp", "num_threads", "operations", "sources_digest"]

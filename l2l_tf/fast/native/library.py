@@ -75,7 +75,7 @@ def compiled() -> pathlib.Path:
       RuntimeError: nobody says where the home folder is.
       subprocess.SubprocessError: a compiler that does not come to an end.
     """
-    compiler = os.environ.get("CXX") or shutil.which("c++")
+    compiler = compiler_command()
     if not compiler:
         raise FileNotFoundError("no compiler.")
     folder = pathlib.Path(__file__).parent
@@ -111,6 +111,11 @@ def compiled() -> pathlib.Path:
         library = cache / _whole_name(stem, data)
         os.replace(written, library)
     return library
+
+
+def compiler_command() -> str | None:
+    """What compiles: what `$CXX` names, else `c++`; None where there is neither."""
+    return os.environ.get("CXX") or shutil.which("c++")
 
 
 def sources_digest() -> str | None:
