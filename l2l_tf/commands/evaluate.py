@@ -1,9 +1,7 @@
 """Compares optimizers on fresh draws of a problem: flags in, learning curves out."""
 
-import functools
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +9,7 @@ import tqdm
 from absl import flags
 
 from l2l_tf import pretrained
-from l2l_tf.commands import command_line
+from l2l_tf.commands import command_line, competing
 from l2l_tf.evaluation import baselines, figures, report, report_page
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.networks import search_spaces
@@ -265,10 +263,7 @@ def compare(request: Request) -> None:
     splits = problem.held_out_splits if FLAGS.held_out else ()
     print(f"Problem: {request.problem} {json.dumps(request.options) if request.options else ''}".rstrip())
     results = []
-    makers = [functools.partial(_contender, name, what) for name, what in request.contenders.items()]
-    makers += [functools.partial(_searched, space, trials) for space, trials in request.spaces.items()]
-    for make in makers:
-        contender = make(request, problem)
+    for contender in competing.contenders(request, problem, FLAGS):
         name = contender.name
         with tqdm.tqdm(total=FLAGS.num_epochs, desc=name, unit="epoch", leave=False, disable=None) as bar:
             results.append(
@@ -282,57 +277,6 @@ def compare(request: Request) -> None:
         print(f"Mean epoch time: {curves.mean_epoch_time:.2f} s", flush=True)
     print(f"\n{report.table(results)}")
     _write(request, problem, results)
-
-
-def _contender(name, what, request, problem):
-    from l2l_tf.evaluation import comparison
-
-    if isinstance(what, Path):
-        return comparison.saved(name, what, problem)
-    if what is None:
-        print(f"Warning: no --path, so {name} is an untrained network.", file=sys.stderr)
-        return comparison.untrained(name, request.problem)
-    if not FLAGS.tune:
-        return comparison.classic(name, what, FLAGS.learning_rate)
-    with tqdm.tqdm(desc=f"{name} learning rates", unit="rate", leave=False, disable=None) as bar:
-        contender = comparison.tuned(
-            name,
-            what,
-            problem,
-            FLAGS.num_steps,
-            FLAGS.tuning_epochs,
-            FLAGS.seed,
-            request.cache,
-            lambda _: bar.update(),
-        )
-    for caveat in report.tuning_caveats(name, contender.details):
-        print(f"Warning: {caveat}", file=sys.stderr)
-    print(
-        f"{name}: learning rate {contender.learning_rate:g}, the best of {len(contender.details['tuning']['trials'])}"
-    )
-    return contender
-
-
-def _searched(space, trials, request, problem):
-    from l2l_tf.evaluation import comparison
-
-    with tqdm.tqdm(total=trials, desc=space, unit="trial", leave=False, disable=None) as bar:
-        contender = comparison.searched(
-            space,
-            trials,
-            problem,
-            FLAGS.num_steps,
-            FLAGS.tuning_epochs,
-            FLAGS.seed,
-            request.cache,
-            lambda _: bar.update(),
-        )
-    for caveat in report.tuning_caveats(contender.name, contender.details):
-        print(f"Warning: {caveat}", file=sys.stderr)
-    record = contender.details["search"]
-    options = json.dumps({name: value for name, value in record["net_options"].items() if name != "total_steps"})
-    print(f"{space}: configuration {record['configuration']} is the best of {trials}: {record['net']} {options}")
-    return contender
 
 
 def _write(request, problem, results):
