@@ -38,7 +38,7 @@ def test_paths_in_the_guide_exist():
 def test_names_in_the_guide_exist():
     """`NAME` of `file`."""
     tables = re.findall(r"`([A-Z]+)`\s+of\s+`([\w/.]+)`", GUIDE)
-    assert len(tables) == 4
+    assert len(tables) == 5
     for name, file in tables:
         assert re.search(rf"^{name}\b.*=", (ROOT / file).read_text(), re.MULTILINE), f"{name} of {file}"
 
@@ -51,7 +51,7 @@ def test_the_example_of_a_rule_runs():
     curves = l2l_tf.evaluate(rule, problems.get("simple"), num_steps=3, num_draws=1)
     np.testing.assert_allclose(curves.losses, [[1, 0.75**2, 0.5**2, 0.25**2]], rtol=1e-5)
     assert [variable.shape for variable in rule.trainable_variables] == [()]
-    row = re.search(r'"SignSgd": Entry\("([\w.]+)", \("(\w+)",\)\)', GUIDE)
+    row = re.search(r'"SignSgd": Entry\("([\w.]+)", \("(\w+)",\)', GUIDE)
     assert (row[1], [row[2]]) == (namespace["__name__"], list(rule.options))
 
 

@@ -17,7 +17,7 @@ from l2l_tf.commands import evaluate, train
 from l2l_tf.evaluation import comparison
 from l2l_tf.saving import hub, saved_optimizer
 from problems.quadratic import Quadratic
-from tests.saving import fake_hub
+from tests.saving import fake_hub, hub_server
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "hf://ada/rule"
@@ -250,22 +250,75 @@ def test_the_fake_takes_what_the_real_one_does(tmp_path):
             assert {base.__name__ for base in fake.__mro__} <= {base.__name__ for base in getattr(errors, name).__mro__}
 
 
+SCRIPT = """
+import json, sys
+import numpy as np
+import l2l_tf
+from l2l_tf.saving import hub
+
+optimizers = [
+    l2l_tf.MetaOptimizer(cw={"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [2], "seed": seed}})
+    for seed in (0, 1)
+]
+addresses = [optimizer.push("hf://ada/rule", {"problem": "simple"}) for optimizer in optimizers]
+for address, optimizer in zip([*addresses, "hf://ada/rule"], [*optimizers, optimizers[1]]):
+    loaded = l2l_tf.load(address)
+    np.testing.assert_equal(loaded.save(), optimizer.save())
+    assert loaded.metadata == {"problem": "simple"}
+assert [hub.name_of(hub.local(address)) for address in addresses] == addresses
+for address in ("hf://ada/other", "hf://ada/rule@v9"):
+    try:
+        l2l_tf.load(address)
+    except hub.HubError as error:
+        print(error)
+"""
+
+
+def test_the_real_one_pushes_and_loads(tmp_path):
+    pytest.importorskip("huggingface_hub", reason='needs the extra: pip install "l2l_tf[hub]"')
+    with hub_server.serving() as server:
+        done = _in_a_process(SCRIPT, tmp_path, server.address, HF_TOKEN=hub_server.TOKEN)
+        first, second = done.stdout.splitlines()
+        assert first.startswith("There is no 'hf://ada/other', or it is private.")
+        assert second == "'hf://ada/rule' has no revision 'v9'."
+        latest = server.repositories["ada/rule"][-1]
+        assert sorted(name.split(".")[-1] for name in latest) == ["gitattributes", "json", "md", "npz"]
+        assert len(server.repositories["ada/rule"]) == 3
+        # Once each for the two commits, and once to see whose the configuration is that the second push replaces.
+        assert sorted(name.split(".")[-1] for name in server.served) == ["json", "json", "json", "npz", "npz"]
+        refused = _in_a_process(
+            "import l2l_tf\ntry: l2l_tf.MetaOptimizer().push('hf://ada/rule')\n"
+            "except ValueError as error: print(error)",
+            tmp_path,
+            server.address,
+            HF_TOKEN="hf_of_somebody_else",
+        )
+        assert refused.stdout == (
+            "No permission for 'hf://ada/rule' (403). Log in with a token that has it: hf auth login.\n"
+        )
+
+
+def _in_a_process(code, home, endpoint, **variables):
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home),
+        "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment | variables, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_the_real_one_fails_at_once_without_a_network(tmp_path):
     """Downloads of the library's own are tried six times, half a minute long."""
     pytest.importorskip("huggingface_hub", reason='needs the extra: pip install "l2l_tf[hub]"')
     code = f"from l2l_tf.saving import hub\ntry: hub.local({ADDRESS!r})\nexcept hub.HubError as error: print(error)"
-    # Nobody listens there.
-    environment = {
-        **os.environ,
-        "HF_ENDPOINT": "http://127.0.0.1:9",
-        "HF_HOME": str(tmp_path),
-        "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}",
-    }
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60, check=True
-    )
-    assert done.stdout.startswith("The Hub was not reached for 'hf://ada/rule' ("), done.stdout + done.stderr
+    done = _in_a_process(code, tmp_path, "http://127.0.0.1:9")  # Nobody listens there.
+    assert done.stdout.startswith("The Hub was not reached for 'hf://ada/rule' ("), done.stdout
     assert done.stdout.count("\n") == 1
     assert not done.stderr
     assert time.monotonic() - began < 15
