@@ -60,7 +60,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         paths or shell patterns (`[("conv", ["*/kernel"]), ("fc", ["*/bias"])]`). A variable that no network owns is
         not trained, with a warning.
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
-      name, **options: of `keras.optimizers.Optimizer`.
+      name: of the optimizer.
+      **options: of `keras.optimizers.Optimizer`.
 
     Attributes:
       nonfinite_gradients: int64 variable once built, the gradients of single coordinates left out so far: NaN,

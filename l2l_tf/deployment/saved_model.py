@@ -2,7 +2,7 @@
 
 The state is a flat list of tensors, and parameters of any shapes are flattened and put below one another. An update
 works on any number of coordinates, or, for rules that see tensors, on those of the shapes it was exported for.
-docs/using.md has the loops.
+docs/use/export.md has the loops.
 """
 
 import json
