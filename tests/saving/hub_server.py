@@ -1,4 +1,4 @@
-"""The Hub's side of what `huggingface_hub` sends over HTTP, for its real client: a server in memory, on this machine."""
+"""The Hub's side of what `huggingface_hub` sends over HTTP, for its real client: a server in memory."""
 
 import base64
 import contextlib
