@@ -1,8 +1,10 @@
-# `make demo` trains an optimizer and races it; `make test` runs the tests. Both install what they need into .venv.
+# `make demo` trains an optimizer and races it; `make test` runs the tests; `make docs` builds the site. All install what
+# they need into .venv.
 
 PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/.installed
+DOCS_INSTALLED := $(VENV)/.docs-installed
 
 # The main job: meta-train on random quadratics, then race the result against tuned baselines on fresh ones.
 # QUICK=1 runs the same commands in a few seconds, on too little training to win.
@@ -13,7 +15,7 @@ EVALUATE := evaluate.py --path=demo/quadratic --optimizer=L2L,Adam,RMSprop,SGD,N
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 
 demo: $(INSTALLED)
 	$(VENV)/bin/python $(TRAIN)
@@ -30,6 +32,12 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(VENV)/bin/python -m benchmarks
 
+# Into build/docs/html; its notebooks run, and every warning fails the build. Pages that did not change are not built again.
+docs: $(DOCS_INSTALLED)
+	$(VENV)/bin/python -m sphinx --builder=html --jobs=2 --fail-on-warning --keep-going --quiet \
+		--doctree-dir=build/docs/doctrees docs build/docs/html
+	@echo "Open build/docs/html/index.html"
+
 clean:  # all but .venv
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache demo runs
 
@@ -37,6 +45,10 @@ clean:  # all but .venv
 $(INSTALLED): requirements.txt pyproject.toml | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --editable '.[dev]'
 	$(VENV)/bin/python -c 'from l2l_tf.fast import native; native.operations()'  # compiles where there is a compiler
+	touch $@
+
+$(DOCS_INSTALLED): $(INSTALLED)
+	$(VENV)/bin/python -m pip install --editable '.[docs]'
 	touch $@
 
 $(VENV)/bin/python:

@@ -36,6 +36,7 @@ Names of files may hold environment variables ('$NAME' in quotes), so that resul
 
 FLAGS = flags.FlagValues()
 NAME = "neural_art"
+_SIZES = ["64", "128"]
 _MOST = option_values.LARGEST_COUNT
 CLASSICS = {"SGD": "Sgd", "RMSprop": "RMSProp", "NAG": "Nesterov", "Adam": "Adam"}
 _PICTURED = 4  # rows of a grid
@@ -82,9 +83,7 @@ _define(
     lower_bound=1,
     upper_bound=_MOST,
 )
-_define(
-    flags.DEFINE_list, "sizes", "Parts of the experiment: 64 has the training's style, 128 the other.", ["64", "128"]
-)
+_define(flags.DEFINE_list, "sizes", "Parts of the experiment: 64 has the training's style, 128 the other.", _SIZES)
 _define(flags.DEFINE_bool, "quick", "The experiment in miniature, to see it run.", False)
 _define(flags.DEFINE_integer, "seed", "Root of all random draws.", 1_000_000, lower_bound=0, upper_bound=2**62 - 1)
 _define(flags.DEFINE_bool, "debug", "Show the traceback of every error.", False)
@@ -110,6 +109,8 @@ def main():
         raise ValueError(
             f"--adam_learning_rate is a number of 0 to {option_values.LARGEST:g}. Received: {FLAGS.adam_learning_rate}."
         )
+    if unknown := [size for size in FLAGS.sizes if size not in _SIZES]:
+        raise ValueError(f"--sizes are of {_SIZES}. Received: {unknown}.")
     for path in FLAGS.optimizer or []:
         saved_optimizer.read(pretrained.folder(path))
     if content.is_dir():
@@ -225,8 +226,6 @@ def _styled() -> str:
 
 def _parts() -> list[Part]:
     sizes = {"64": 16, "128": 20} if FLAGS.quick else {"64": 64, "128": 128}
-    if unknown := [size for size in FLAGS.sizes if size not in sizes]:
-        raise ValueError(f"--sizes are of {list(sizes)}. Received: {unknown}.")
     if "128" in FLAGS.sizes and not FLAGS.held_out_style:
         raise ValueError("--held_out_style is needed for the part at 128 x 128; --sizes=64 leaves that out.")
     styles = {"64": FLAGS.style, "128": FLAGS.held_out_style}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,9 +9,10 @@ import tqdm
 from absl import flags
 
 from l2l_tf import pretrained
-from l2l_tf.commands import command_line
+from l2l_tf.commands import command_line, competing
 from l2l_tf.evaluation import baselines, figures, report, report_page
 from l2l_tf.evaluation.tuning_cache import TuningCache
+from l2l_tf.networks import search_spaces
 from l2l_tf.saving import files, saved_optimizer
 from l2l_tf.saving.provenance import provenance
 from l2l_tf.unrolling import assignments
@@ -31,6 +31,7 @@ LEARNED = "L2L"
 CLASSICS = baselines.NETWORKS
 TUNING = "tuning.json"
 # Draws are counted in int32, and the losses of all steps kept.
+_TRIALS = 100
 _MOST_DRAWS, _MOST_STEPS = 2**31 - 2, 10**9
 
 
@@ -76,6 +77,19 @@ _define(
     f"JSON file that searches are written to and looked up in; by default {TUNING} in --output, or beside --plot or "
     "--report.",
 )
+_define(
+    flags.DEFINE_list,
+    "search_space",
+    f"With --tune: spaces ({', '.join(search_spaces.SPACES)}) whose best configuration for this problem competes too.",
+)
+_define(
+    flags.DEFINE_integer,
+    "trials",
+    "Configurations that are tried, from the first of each --search_space; by default 100, or all where there are "
+    "fewer.",
+    lower_bound=1,
+    upper_bound=option_values.LARGEST_COUNT,
+)
 _define(flags.DEFINE_boolean, "held_out", "Measure the loss on the problem's held-out data too.", False)
 _define(flags.DEFINE_string, "plot", f"File for the learning curves ({', '.join(figures.SUFFIXES)}).")
 _define(
@@ -96,13 +110,15 @@ class Request(NamedTuple):
       data: its options that say where its data is.
       contenders: what is compared, in order: name to folder, to class name of a hand-designed optimizer, or None for
         the untrained network.
-      cache: of learning-rate searches.
+      spaces: search spaces whose best configurations compete too, to the number of their trials.
+      cache: of searches.
     """
 
     problem: str
     options: dict[str, Any]
     data: dict[str, Any]
     contenders: dict[str, Path | str | None]
+    spaces: dict[str, int]
     cache: TuningCache | None
 
 
@@ -121,14 +137,14 @@ def request_from_flags() -> Request:
         raise ValueError(
             f"--learning_rate is a number of 0 to {option_values.LARGEST:g}. Received: {FLAGS.learning_rate}."
         )
-    for flag in ("tuning_epochs", "tuning_cache"):
+    for flag in ("tuning_epochs", "tuning_cache", "search_space", "trials"):
         if FLAGS[flag].present and not FLAGS.tune:
             raise ValueError(f"--{flag} goes with --tune.")
     problem, options = _problem(trained_on, folders)
     options, data = command_line.check_problem(problem, options, FLAGS.data_dir, FLAGS.download)
     if FLAGS.held_out:
         command_line.check_held_out("held_out", problem, options, data)
-    return Request(problem, options, data, contenders, _cache())
+    return Request(problem, options, data, contenders, _spaces(), _cache())
 
 
 def _folders() -> dict[str, Path]:
@@ -173,9 +189,18 @@ def _contenders(folders: dict[str, Path]) -> dict[str, Path | str | None]:
             known = [LEARNED, *(name for name in folders if name != LEARNED), *CLASSICS]
             raise ValueError(f"Optimizers are {', '.join(known)}. Received: {name!r}.")
         contenders |= by_name[name.strip().lower()]
-    if not contenders:
-        raise ValueError("--optimizer names no optimizer.")
     return contenders
+
+
+def _spaces() -> dict[str, int]:
+    if FLAGS.trials and not FLAGS.search_space:
+        raise ValueError("--trials goes with --search_space.")
+    spaces = {}
+    for name in FLAGS.search_space or ():
+        size = search_spaces.SPACES[name].size if name in search_spaces.SPACES else _TRIALS
+        spaces[name] = FLAGS.trials or min(_TRIALS, size)
+        search_spaces.check_trials(name, spaces[name])
+    return spaces
 
 
 def _problem(trained_on: dict[str, dict[str, Any]], folders: dict[str, Path]) -> tuple[str, dict[str, Any]]:
@@ -209,6 +234,9 @@ def _cache() -> TuningCache | None:
         report_page.check_path(FLAGS.report)
     written = [os.path.join(FLAGS.output, name) for name in report.FILES] if FLAGS.output else []
     written += filter(None, (FLAGS.plot, FLAGS.report, path))
+    folders = [FLAGS.output, *(os.path.dirname(file) for file in (FLAGS.plot, FLAGS.report) if file)]
+    for place in filter(None, folders):
+        files.check_folder(place)
     for file in written:
         files.check(file)
     if len({os.path.realpath(file) for file in written}) < len(written):
@@ -235,8 +263,8 @@ def compare(request: Request) -> None:
     splits = problem.held_out_splits if FLAGS.held_out else ()
     print(f"Problem: {request.problem} {json.dumps(request.options) if request.options else ''}".rstrip())
     results = []
-    for name, what in request.contenders.items():
-        contender = _contender(name, what, request, problem)
+    for contender in competing.contenders(request, problem, FLAGS):
+        name = contender.name
         with tqdm.tqdm(total=FLAGS.num_epochs, desc=name, unit="epoch", leave=False, disable=None) as bar:
             results.append(
                 comparison.run(
@@ -249,35 +277,6 @@ def compare(request: Request) -> None:
         print(f"Mean epoch time: {curves.mean_epoch_time:.2f} s", flush=True)
     print(f"\n{report.table(results)}")
     _write(request, problem, results)
-
-
-def _contender(name, what, request, problem):
-    from l2l_tf.evaluation import comparison
-
-    if isinstance(what, Path):
-        return comparison.saved(name, what, problem)
-    if what is None:
-        print(f"Warning: no --path, so {name} is an untrained network.", file=sys.stderr)
-        return comparison.untrained(name, request.problem)
-    if not FLAGS.tune:
-        return comparison.classic(name, what, FLAGS.learning_rate)
-    with tqdm.tqdm(desc=f"{name} learning rates", unit="rate", leave=False, disable=None) as bar:
-        contender = comparison.tuned(
-            name,
-            what,
-            problem,
-            FLAGS.num_steps,
-            FLAGS.tuning_epochs,
-            FLAGS.seed,
-            request.cache,
-            lambda _: bar.update(),
-        )
-    for caveat in report.tuning_caveats(name, contender.details):
-        print(f"Warning: {caveat}", file=sys.stderr)
-    print(
-        f"{name}: learning rate {contender.learning_rate:g}, the best of {len(contender.details['tuning']['trials'])}"
-    )
-    return contender
 
 
 def _write(request, problem, results):

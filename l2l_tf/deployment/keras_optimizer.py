@@ -10,15 +10,10 @@ import keras
 import tensorflow as tf
 
 from l2l_tf.deployment import keras_options, keras_serialization, keras_variables
-from l2l_tf.deployment.application import (
-    STATE_DTYPES,
-    Application,
-    Blocks,
-    InOneOperation,
-    applications,
-    check_state_dtype,
-)
+from l2l_tf.deployment.application import STATE_DTYPES, Application, applications, check_state_dtype
 from l2l_tf.deployment.gathering import Gathering
+from l2l_tf.deployment.in_blocks import Blocks
+from l2l_tf.deployment.in_one_operation import InOneOperation
 from l2l_tf.networks import Observation
 from l2l_tf.networks.dtypes import at_least_float32, is_usable
 from l2l_tf.pretrained import sources
@@ -65,7 +60,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         paths or shell patterns (`[("conv", ["*/kernel"]), ("fc", ["*/bias"])]`). A variable that no network owns is
         not trained, with a warning.
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
-      name, **options: of `keras.optimizers.Optimizer`.
+      name: of the optimizer.
+      **options: of `keras.optimizers.Optimizer`.
 
     Attributes:
       nonfinite_gradients: int64 variable once built, the gradients of single coordinates left out so far: NaN,

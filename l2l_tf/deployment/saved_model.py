@@ -2,7 +2,7 @@
 
 The state is a flat list of tensors, and parameters of any shapes are flattened and put below one another. An update
 works on any number of coordinates, or, for rules that see tensors, on those of the shapes it was exported for.
-docs/using.md has the loops.
+docs/use/export.md has the loops.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.deployment import application, export_folder, waiting
+from l2l_tf.deployment import export_folder, waiting, whole
 from l2l_tf.fast.rules import updates_rows
 from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.networks.lstm import DeepLSTM
@@ -177,7 +177,7 @@ def _places(structure: Any, specs: Sequence[list[int | None]], shapes: Shapes | 
     number = sum(math.prod(shape) for shape in shapes.values())
     slots = [
         owner if owner is not None and tuple(spec) == tuple(shapes[owner]) else None
-        for owner, spec in zip(application.owners(structure, parameters), specs)
+        for owner, spec in zip(whole.owners(structure, parameters), specs)
     ]
     return [_ROWS if slot is None and spec[:1] == [number] else slot for slot, spec in zip(slots, specs)]
 

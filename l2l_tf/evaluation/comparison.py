@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from l2l_tf import networks, presets, pretrained
-from l2l_tf.evaluation import tuning
+from l2l_tf.evaluation import space_search, tuning
 from l2l_tf.evaluation.evaluator import Curves, Evaluator
 from l2l_tf.evaluation.report import Result
 from l2l_tf.evaluation.tuning_cache import TuningCache
@@ -67,6 +67,24 @@ def tuned(
     record = tuning.tune(problem, network, num_steps, num_draws, seed, cache, on_trial, grid)
     contender = classic(name, network, record["learning_rate"])
     return contender._replace(details={**contender.details, "tuning": record})
+
+
+def searched(
+    space: str,
+    num_trials: int,
+    problem: Problem,
+    num_steps: int,
+    num_draws: int,
+    seed: int,
+    cache: TuningCache | None = None,
+    on_trial: Callable[[int], None] = lambda configuration: None,
+) -> Contender:
+    """The best of the first configurations of a search space, by `space_search.search`; its name says which it is."""
+    record = space_search.search(problem, space, num_trials, num_steps, num_draws, seed, cache, on_trial)
+    built = networks.get(record["net"], **record["net_options"])
+    name = f"{space} ({record['configuration']} of {num_trials})"
+    details = {"net": record["net"], "net_options": built.options, "search": record}
+    return Contender(name, built, False, record["learning_rate"], details)
 
 
 def run(

@@ -141,8 +141,8 @@ def caveats(results: Sequence[Result]) -> list[str]:
 
 
 def tuning_caveats(name: str, details: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the learning-rate search in a contender's details, a sentence each; none where all is well."""
-    if (search := details.get("tuning")) is None:
+    """What is wrong with the search in a contender's details, a sentence each; none where all is well."""
+    if (search := details.get("tuning") or details.get("search")) is None:
         return []
     rate, said = f"{search['learning_rate']:g}", []
     if not search.get("interior", True):

@@ -51,12 +51,24 @@ def configuration(space: str, number: int, total_steps: int) -> tuple[str, dict[
     Raises:
       ValueError: an unknown space, or a number that it does not have.
     """
-    if space not in SPACES:
-        raise ValueError(f"Search spaces are {list(SPACES)}. Received: {space!r}.")
+    check_trials(space, 1)
     network, size, sample, _ = SPACES[space]
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < size:
         raise ValueError(f"The search space {space} has the configurations 0 to {size - 1}. Received: {number!r}.")
     return network, {**sample(number), "total_steps": total_steps}
+
+
+def check_trials(space: str, count: int) -> None:
+    """Checks that a space has so many configurations.
+
+    Raises:
+      ValueError: it does not, or there is no such space.
+    """
+    if space not in SPACES:
+        raise ValueError(f"Search spaces are {list(SPACES)}. Received: {space!r}.")
+    size = SPACES[space].size
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= size:
+        raise ValueError(f"The search space {space} has configurations for 1 to {size} trials. Received: {count!r}.")
 
 
 def _nadamw(number: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def check(path: str | os.PathLike) -> None:
       OSError: naming `path`, where they cannot.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):  # Unlike its method, of names too long as well.
         raise IsADirectoryError(errno.EISDIR, f"Cannot write ({os.strerror(errno.EISDIR)})", str(path))
     check_folder(path.parent, path, f".{path.name}.12345678")
 
@@ -101,7 +101,7 @@ def check_folder(path: str | os.PathLike, shown: str | os.PathLike | None = None
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        what = "write" if shown else "write to the folder" if path.is_dir() else "make the folder"
+        what = "write" if shown else "write to the folder" if os.path.isdir(path) else "make the folder"
         raise OSError(error.errno, f"Cannot {what} ({error.strerror})", str(shown or path)) from error
 
 

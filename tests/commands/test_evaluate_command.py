@@ -72,7 +72,7 @@ def command(capsys):
     ("arguments", "message"),
     [
         (["--optimizer=Adm"], "Optimizers are L2L, SGD, Momentum, NAG, RMSprop, Adam. Received: 'Adm'."),
-        (["--optimizer="], "--optimizer names no optimizer."),
+        (["--optimizer="], "--optimizer is empty: give it a value, or leave the flag out. Received: ''."),
         (["--problem=quadradic"], "A problem is one of ['cifar', .*. Received: 'quadradic'."),
         (["--problem=not_there:x"], "There is no module 'not_there' to import. Received: 'not_there:x'."),
         (
@@ -80,8 +80,8 @@ def command(capsys):
             "The problem simple takes the options ['dtype']. Rec.*",
         ),
         (["--problem_options={"], 'flag --problem_options={: Must be a JSON object, e.g. {"key": 1}, .*'),
-        (["--num_epochs=0"], "flag --num_epochs=0: 0 is not a positive integer .*"),
-        (["--num_steps=-1"], "flag --num_steps=-1: -1 is not a positive integer .*"),
+        (["--num_epochs=0"], "flag --num_epochs=0: 0 is not an integer in the range .*"),
+        (["--num_steps=-1"], "flag --num_steps=-1: -1 is not an integer in the range .*"),
         (["--learning_rate=-1"], "flag --learning_rate=-1: -1.0 is not a non-negative number .*"),
         (["--seed=-1"], "flag --seed=-1: -1 is not an integer in the range .*"),
         (
@@ -118,12 +118,9 @@ def command(capsys):
             "A figure's file name ends in one of ['.pdf', '.png', '.svg']. Received: 'curves.jpg'.",
         ),
         (["--report=page.htm"], "A report's file name ends in '.html'. Received: 'page.htm'."),
-        (
-            ["--report={saved}/tuning.json/page.html"],
-            "Cannot write (Not a directory): '{saved}/tuning.json/page.html'.",
-        ),
-        (["--output={saved}/tuning.json"], "File exists: '{saved}/tuning.json'."),
-        (["--plot={saved}/tuning.json/curves.png"], "File exists: '{saved}/tuning.json'."),
+        (["--report={saved}/tuning.json/page.html"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
+        (["--output={saved}/tuning.json"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
+        (["--plot={saved}/tuning.json/curves.png"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
         (["--tune", "--output={saved}"], "The tuning cache '{saved}/tuning.json' is not whole JSON .*--tuning_cache."),
         (["--tuning=3"], "Unknown command line flag 'tuning'. .*"),
         (["quadratic"], "evaluate.py takes flags (--name=value) and nothing else. Received: 'quadratic'."),

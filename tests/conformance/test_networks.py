@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from l2l_tf import networks
 from l2l_tf.fast.members import members_network, native_for
-from l2l_tf.networks import Observation, assign_weights, weights_of
+from l2l_tf.networks import Observation, assign_weights, catalogue, weights_of
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
@@ -111,6 +111,11 @@ def test_weights_round_trip(case):
         assert any(np.any(weights[name] != value) for name, value in weights_of(other).items())
     assign_weights(other, weights)
     _assert_equal(_updates(other, case.parameters), _updates(network, case.parameters))
+
+
+@every_network
+def test_the_catalogue_knows_whether_it_has_weights(case):
+    assert catalogue.has_weights(case.name) == bool(weights_of(case.build()))
 
 
 @every_network

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import LearnedOptimizer, networks
-from l2l_tf.deployment.application import applications, layout
+from l2l_tf.deployment.application import applications
+from l2l_tf.deployment.in_blocks import layout
 from l2l_tf.networks import Observation
 from l2l_tf.networks.classic import Sgd
 from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -233,8 +234,6 @@ def test_a_parameter_may_be_named_as_an_entry_of_the_state():
     assert moved[0][1] == pytest.approx(0.7, abs=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["int32", "complex64"])
-def test_variables_are_of_floating_point_numbers(dtype):
-    variable = tf.Variable(tf.zeros([3], dtype)) if dtype == "complex64" else keras.Variable(np.zeros(3), dtype=dtype)
-    with pytest.raises(ValueError, match=rf"Optimizers update floating-point numbers\. Received: {dtype}"):
-        LearnedOptimizer(networks.get("RNNProp", layers=[2])).build([variable])
+def test_variables_are_of_floating_point_numbers():
+    with pytest.raises(ValueError, match=r"Optimizers update floating-point numbers\. Received: complex64"):
+        LearnedOptimizer(networks.get("RNNProp", layers=[2])).build([tf.Variable(tf.zeros([3], "complex64"))])

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import networks
-from l2l_tf.deployment.application import Blocks
+from l2l_tf.deployment.in_blocks import Blocks
 from l2l_tf.fast import native
 from l2l_tf.fast.rules import rule_of
 from l2l_tf.networks import Observation
@@ -85,5 +85,6 @@ def test_arguments_that_do_not_fit(operations, changed, message):
             gain=1.0,
             averages=[],
             magnitude=False,
+            waits=False,
             threads=1,
         )

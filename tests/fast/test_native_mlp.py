@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import networks
-from l2l_tf.deployment.application import Whole
+from l2l_tf.deployment.whole import Whole
 from l2l_tf.fast import native
 from l2l_tf.fast.native.coordinate_mlp import NativeStep, applies
 from l2l_tf.networks import Observation, mlp_layers
@@ -243,7 +243,7 @@ def test_gradients_that_are_not_usable(operations, name):
     network = _network(random, name)
     shapes = {"x": (5, 30), "y": (3,)}
     state = network.initial_state({key: tf.zeros(shape) for key, shape in shapes.items()})
-    step, whole = NativeStep(network, operations, masked=True), Whole(network, _specs(shapes))
+    step, whole = NativeStep(network, operations, masked=True, waits=True), Whole(network, _specs(shapes))
     observation = _observation(random, shapes, tf.constant(0.0))
     _, state, unusable = step(observation, state)
     assert unusable == 0
@@ -368,6 +368,7 @@ def test_arguments_that_do_not_fit(operations, changed, message):
         "scale": 1.0,
         "magnitude_scale": 1.0,
         "masked": False,
+        "waits": False,
         "lead": 0,
         "threads": 1,
     }

@@ -25,6 +25,7 @@ NETWORKS = {
     "PerParameterMLP": {"layers": [3], "decays": [0.9]},
     "CoordinateWiseDeepLSTM": {"layers": [3], "scale": 0.1},
     "Adam": {"learning_rate": 0.1},
+    "Sgd": {"learning_rate": 0.1},
 }
 
 
@@ -158,7 +159,7 @@ def test_objectives_of_validation_losses_that_are_apart(problem):
     np.testing.assert_allclose(outer_losses, 2 * expected[1], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "make"), [("Adam", different_rates), ("PerParameterMLP", different_in_all)])
+@pytest.mark.parametrize(("name", "make"), [("Sgd", different_rates), ("PerParameterMLP", different_in_all)])
 def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, name, make):
     """Five steps in calls of two, three members in two groups: neither comes out even. With native code its steps."""
     monkeypatch.setattr(fast_population, "_COMPILED_FROM", 1)
@@ -174,7 +175,7 @@ def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, name, make)
 
 def test_a_budget_splits_a_population(problem, monkeypatch):
     """A member at a time where there is room for no more; all at once where there is."""
-    network = network_of("Adam")
+    network = network_of("Sgd")
     members, sizes = different_rates(problem, network), []
     group_along = fast_population._group_along
 

@@ -116,3 +116,46 @@ def test_where_nobody_else_writes_nothing_is_waited_for(tmp_path):
 
 def test_sweeping_what_is_not_there():
     files.sweep("nowhere", lambda name: True)
+
+
+@pytest.mark.parametrize("place", ["new", "not/there/yet", "there", "x" * 245])
+def test_looking_whether_a_file_can_be_written_leaves_nothing_behind(tmp_path, place):
+    (tmp_path / "there").write_text("kept")
+    files.check(tmp_path / place)
+    assert os.listdir(tmp_path) == ["there"]
+    assert (tmp_path / "there").read_text() == "kept"
+    files.write(tmp_path / place, "new")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file/x", "Not a directory"),
+        ("link/x", "Not a directory"),
+        ("folder", "Is a directory"),
+        # What is written first has a name of ten characters more.
+        ("x" * 246, "File name too long"),
+        ("x" * 300 + "/x", "File name too long"),
+        ("/".join(["x" * 200] * 21), "File name too long"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_found_before_it_is(tmp_path, place, reason):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match=rf"^\[Errno \d+\] Cannot write \({reason}\): ") as caught:
+        files.check(tmp_path / place)
+    assert caught.value.filename == str(tmp_path / place)
+    with pytest.raises(OSError, match="Cannot write"):
+        files.write(tmp_path / place, "new")
+
+
+def test_a_folder_that_cannot_be_made_leaves_no_folder_above_it(tmp_path):
+    with pytest.raises(OSError, match=r"Cannot make the folder \(File name too long\)"):
+        files.make_folder(tmp_path / "above" / ("x" * 300))
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_of_the_system_says_no_to_root_too():
+    with pytest.raises(OSError, match="Cannot write to the folder"):
+        files.check_folder("/proc")

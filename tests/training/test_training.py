@@ -178,7 +178,7 @@ def test_estimates_that_write_are_made_one_by_one(monkeypatch, tmp_path):
         raise AssertionError(f"{max_workers} threads make estimates that share the weights of their members.")
 
     monkeypatch.setattr(meta, "ThreadPoolExecutor", no_threads)
-    config = dataclasses.replace(CONFIG, estimator="es", perturbations=1, optimizees_per_step=2)
+    config = dataclasses.replace(CONFIG, estimator="reparameterization", perturbations=1, optimizees_per_step=2)
     minimize = Training(config, tmp_path)._minimize
     minimize.reset(4)
     assert [np.isfinite(minimize.step().loss) for _ in range(2)] == [True, True]

@@ -58,6 +58,10 @@ def test_the_default_is_the_sum_of_all_losses():
             {"loss_weights": [1.0, 2.0]},
             r"loss_weights needs 4 numbers, w_0 to w_3, for unrolls of 3 steps\. Received: 2\.",
         ),
+        (
+            {"loss_weights": [0.0, 0.0, 0, 0]},
+            r"loss_weights that are all 0 ask for nothing\. Received: \[0\.0, 0\.0, 0, 0\]\.",
+        ),
     ],
 )
 def test_bad_input(arguments, message):

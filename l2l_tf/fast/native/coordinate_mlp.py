@@ -55,9 +55,10 @@ class NativeStep:
       operations: of `native.operations`.
       masked: whether a coordinate whose gradient is not usable (`dtypes.is_usable`) gets the update 0 and keeps its
         slots, and counts as one with the gradient 0 for all else.
+      waits: whether a coordinate whose gradient was 0 in every step so far gets the update 0; of decays above 0.
     """
 
-    def __init__(self, network: Any, operations: Any, masked: bool = False):
+    def __init__(self, network: Any, operations: Any, masked: bool = False, waits: bool = False):
         self._network = network
         self._operations = operations
         self._kind = network.kind
@@ -69,6 +70,7 @@ class NativeStep:
             "scale": network.options["scale"],
             "magnitude_scale": network.options["magnitude_scale"],
             "masked": masked,
+            "waits": waits,
             "threads": library.num_threads(),
         }
 

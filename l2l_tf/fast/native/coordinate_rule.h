@@ -22,6 +22,7 @@ struct CoordinateRule {
   std::vector<float> decays, complements;  // complements are 1 - decay; where factored, the second moment's come last
   Respond respond;
   bool masked;  // whether a coordinate whose gradient is not usable gets no update and keeps its slots
+  bool waits;   // whether a coordinate whose gradient was 0 in every step so far gets no update
 
   // Features as Python numbers them.
   int num_common() const { return factored ? 4 : 2; }

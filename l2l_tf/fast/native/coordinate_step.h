@@ -182,6 +182,11 @@ class CoordinateStep {
       for (int v = 0; v < kVectors; ++v) {
         update.v[v] = own.rule.respond(outputs[0].v[v], outputs[1].v[v]);
         if (own.rule.masked) update.v[v] = is_usable.v[v] ? update.v[v] : Vector{};
+        if (!own.rule.waits) continue;
+        // The slots of a coordinate that has had no gradient yet are 0, before a step and after it.
+        IntVector awake = gradient.v[v] != Vector{};
+        for (int slot = 0; slot < decays + own.num_seconds; ++slot) awake |= first[slot].v[v] != Vector{};
+        update.v[v] = awake ? update.v[v] : Vector{};
       }
       store(update, lanes, update_ + begin);
     });

@@ -47,6 +47,7 @@ void* create(TF_OpKernelConstruction* construction) {
   rule.num_decays = static_cast<int>(rule.decays.size()) - rule.factored;
   rule.respond = {attributes.number("scale"), attributes.number("magnitude_scale")};
   rule.masked = attributes.boolean("masked");
+  rule.waits = attributes.boolean("waits");
   kernel->num_weights = attributes.integer("num_weights");
   kernel->num_tensors = attributes.integer("num_tensors");
   kernel->num_slots = attributes.integer("num_slots");
@@ -409,8 +410,8 @@ void whole_backward(void* own, TF_OpKernelContext* context) { backward(*static_c
 __attribute__((constructor)) void register_ops() {
   const std::vector<const char*> attributes = {
       "num_weights: int >= 1", "num_tensors: int >= 1", "num_slots: int >= 1", "factored: bool", "decays: list(float)",
-      "complements: list(float)", "scale: float", "magnitude_scale: float", "masked: bool", "lead: int >= 0",
-      "threads: int >= 1"};
+      "complements: list(float)", "scale: float", "magnitude_scale: float", "masked: bool", "waits: bool",
+      "lead: int >= 0", "threads: int >= 1"};
   const auto inputs = [](const std::vector<const char*>& more) {
     std::vector<const char*> all{"shared: float", "magnitudes: float", "weights: num_weights * float",
                                  "gradients: num_tensors * float", "parameters: num_tensors * float"};

@@ -4,7 +4,8 @@
 //   L2lLstmBackward: T steps again and back, chunk by chunk: what a step leaves for its way back stays in cache.
 //   L2lToChunks, L2lFromChunks: states as the networks have them, h and c of each layer [N, H], to chunks and back.
 //   L2lLstmUpdate: a step from gradients [size, n] with states [rows, N] in variables, of N coordinates each, which it
-//     changes where they are. A coordinate with a gradient that is not usable keeps its state and has no update.
+//     changes where they are. A coordinate with a gradient that is not usable keeps its state and has no update, and
+//     with `waits` so does one whose gradients were 0 so far.
 //   L2lLaterSum: sums over later steps, y_t = sum over s > t of factor_s x_s.
 
 #include "call.h"
@@ -238,7 +239,7 @@ void later_sum(void*, TF_OpKernelContext* context) {
 struct Around {
   float log_scale, gain;
   std::vector<float> averages;  // beta, 1 - beta and log beta of both moments, epsilon^2, the least mean square, scale
-  bool magnitude;
+  bool magnitude, waits;
   int threads;
 
   int own_rows() const { return averages.empty() ? 0 : 3; }
@@ -318,6 +319,10 @@ void update(void* own, TF_OpKernelContext* context) {
       for (l2l::IntVector& v : all) v = l2l::IntVector{} - 1;
       for (int row = 0; row < rows; ++row)
         l2l::load(states.floats(block) + row * long{per_block} + begin, lanes, before + row);
+      // Running averages and the count of steps, where there are some, tell who has had a gradient by themselves.
+      l2l::IntVector awake[l2l::kVectors] = {};
+      for (int row = 0; row < (own_rows ? own_rows : rows); ++row)
+        for (int v = 0; v < l2l::kVectors; ++v) awake[v] |= before[row].v[v] != l2l::Vector{};
       for (int i = 0; i < size; ++i) {
         Row gradient;
         l2l::load(gradients.floats() + i * long{n} + first, lanes, &gradient);
@@ -325,11 +330,14 @@ void update(void* own, TF_OpKernelContext* context) {
           const l2l::IntVector usable = l2l::usable(gradient.v[v]);
           gradient.v[v] = usable ? gradient.v[v] : l2l::Vector{};
           all[v] &= usable;
+          awake[v] |= gradient.v[v] != l2l::Vector{};
           if (l2l::sum(__builtin_convertvector(usable, l2l::Vector)) > -l2l::kWidth)
             for (int lane = 0; lane < l2l::kWidth; ++lane) count += usable[lane] == 0;
         }
         around.see(gradient, before, after, page + i * around.features());
       }
+      if (around.waits && rows)
+        for (int v = 0; v < l2l::kVectors; ++v) all[v] &= awake[v];
       lstm.copy(State{before + own_rows}, Page{page});
       lstm.forward(page, State{after + own_rows});
       lstm.output(page, output);
@@ -349,7 +357,7 @@ void update(void* own, TF_OpKernelContext* context) {
 void* create_update(TF_OpKernelConstruction* construction) {
   l2l::Attributes attributes(construction);
   return new Around{attributes.number("log_scale"), attributes.number("gain"), attributes.numbers("averages"),
-                    attributes.boolean("magnitude"), attributes.integer("threads")};
+                    attributes.boolean("magnitude"), attributes.boolean("waits"), attributes.integer("threads")};
 }
 
 __attribute__((constructor)) void register_ops() {
@@ -367,7 +375,7 @@ __attribute__((constructor)) void register_ops() {
                "layers: num_layers * float"},
               {"updates: float", "unusable: int64"}, update,
               {"num_layers: int >= 0", "num_blocks: int >= 1", "log_scale: float", "gain: float",
-               "averages: list(float)", "magnitude: bool", "threads: int >= 1"},
+               "averages: list(float)", "magnitude: bool", "waits: bool", "threads: int >= 1"},
               create_update, [](void* around) { delete static_cast<Around*>(around); });
   register_op("L2lLaterSum", {"x: float", "factors: float"}, {"sums: float"}, later_sum);
   register_op("L2lToChunks", {"span: int32", "tensors: num_tensors * float"}, {"state: float"}, to_chunks,

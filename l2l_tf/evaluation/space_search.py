@@ -1,0 +1,122 @@
+"""Random search over a space of hand-designed optimizers, all of their hyperparameters at once, for a problem.
+
+Trial i is configuration i of the space, the same for all problems (Metz et al. 2020, "Using a thousand optimization
+tasks to learn hyperparameter search strategies"), so that of a budget of N trials the first N are tried. The draws are
+those of `tuning`.
+"""
+
+import importlib.metadata
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import problems
+from l2l_tf import networks
+from l2l_tf.evaluation import problem_sources
+from l2l_tf.evaluation.tuning_cache import TuningCache
+from l2l_tf.evaluation.tuning_draws import TuningDraws
+from l2l_tf.networks import search_spaces
+from l2l_tf.networks.scheduled import Scheduled
+from l2l_tf.saving import provenance
+from l2l_tf.unrolling import arguments
+from problems import catalogue
+from problems.problem import Problem
+
+
+@arguments.checked
+def search(
+    problem: Problem,
+    space: str,
+    num_trials: int,
+    num_steps: int,
+    num_draws: int = 10,
+    seed: int = 0,
+    cache: TuningCache | None = None,
+    on_trial: Callable[[int], None] = lambda configuration: None,
+) -> dict[str, Any]:
+    """Finds the configuration with the lowest mean loss after the last step; ties go to the earlier one.
+
+    The loss is that of the held-out split "validation" where the problem has one, else f at the last theta. All
+    configurations run in one compiled graph, and on the same draws.
+
+    Args:
+      problem: what is minimised.
+      space: one of `search_spaces.SPACES`.
+      num_trials: how many of its configurations, from the first.
+      num_steps, num_draws, seed: of the runs, which are those that `tuning.tune` takes.
+      cache: where the search is looked up first, and written down, as in `tuning.tune`.
+      on_trial: called with the number of each configuration after it.
+
+    Returns:
+      A JSON-able record: `configuration`, the number of the best, its `net`, `net_options` and `learning_rate`;
+      `mean_final_loss`; `trials`, the mean final loss of each configuration, None where one of its losses is not
+      finite; `left_out_draws`, the numbers of those without a finite loss at any rate; `key`, all that determined the
+      search; and command, date, versions and seconds.
+
+    Raises:
+      ValueError: an unknown space, more trials than it has configurations or none, no draw that is finite where nothing
+        moves, or no configuration that gave a finite loss.
+    """
+    search_spaces.check_trials(space, num_trials)
+    split = "validation" if "validation" in problem.held_out_splits else None
+    key = {
+        "problem": problem.name,
+        "problem_options": catalogue.identity(problem.options),
+        "problem_source": problem_sources.digest(problem),
+        "search_space": space,
+        "num_trials": num_trials,
+        "criterion": f"mean loss on {split}" if split else "mean final loss",
+        "num_steps": num_steps,
+        "num_draws": num_draws,
+        "seed": seed,
+        "tensorflow": importlib.metadata.version("tensorflow"),
+    }
+    if problem.name not in problems.names() and ":" not in problem.name:
+        cache = None  # Made in place, as by from_function: its name does not say what it is.
+    if cache and (known := cache.find(key)):
+        return known
+    began = time.perf_counter()
+    configurations = [search_spaces.configuration(space, number, num_steps) for number in range(num_trials)]
+    network = _built(*configurations[0])
+    runs = TuningDraws(problem, network, num_steps, split, seed)
+    means = []
+    for number, configuration in enumerate(configurations):
+        other = _built(*configuration)
+        for name, variable in network.hyperparameters.items():
+            variable.assign(other.hyperparameters[name])
+        losses = runs.final_losses(float(other.learning_rate), num_draws).astype(np.float64)
+        means.append(float(losses.mean()) if np.all(np.isfinite(losses)) else math.inf)
+        on_trial(number)
+    best = int(np.argmin(means))
+    if not math.isfinite(means[best]):
+        raise ValueError(
+            f"None of the first {num_trials} configurations of {space} gives a finite loss after {num_steps} steps of "
+            f"{problem.name!r}."
+        )
+    net, options = configurations[best]
+    record = {
+        "configuration": best,
+        "net": net,
+        "net_options": options,
+        "learning_rate": options["learning_rate"],
+        "mean_final_loss": means[best],
+        "left_out_draws": runs.left_out,
+        "trials": [mean if math.isfinite(mean) else None for mean in means],
+        "key": key,
+        "command": provenance.command(),
+        "date": provenance.date(),
+        "versions": provenance.versions(),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    if cache:
+        cache.add(record)
+    return record
+
+
+def _built(network: str, options: dict[str, Any]) -> Scheduled:
+    built = networks.get(network, **options)
+    assert isinstance(built, Scheduled)
+    return built
