@@ -6,7 +6,6 @@ And a bar outside of code, as in |theta|, is a bar.
 import re
 from collections.abc import Iterator
 
-
 _CODE_OR_BAR = re.compile(r"`[^`]*`|\|")
 
 
