@@ -9,7 +9,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent / "_extensions")]
 
 # Notebooks run in processes of their own, which take the package from here too.
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from l2l_tf.version import __version__
 
@@ -48,6 +48,7 @@ nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+nb_output_stderr = "remove"  # TensorFlow's remarks on the machine
 
 # Pages of this site that stand elsewhere in the repository: file to page. See `repository`.
 mirrored_pages = {

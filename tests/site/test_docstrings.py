@@ -1,0 +1,26 @@
+"""How docstrings become reStructuredText."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+EXTENSION = Path(__file__).parents[2] / "docs" / "_extensions" / "docstrings.py"
+
+
+@pytest.fixture(scope="module")
+def with_literal_blocks():
+    spec = importlib.util.spec_from_file_location("docstrings", EXTENSION)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.with_literal_blocks
+
+
+def test_an_indented_block_after_a_blank_line_is_code(with_literal_blocks):
+    before, code = ["It computes", ""], ["    u = |g|", "", "      v"]
+    after = ["and so on.", "", "Args:", "  x: a number,", "    or two."]
+    assert list(with_literal_blocks(before + code + after)) == [*before, "::", "", *code, *after]
+
+
+def test_a_bar_is_a_bar_but_in_code(with_literal_blocks):
+    assert list(with_literal_blocks(["|theta| and `a | b`"])) == [r"\|theta\| and `a | b`"]
