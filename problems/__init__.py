@@ -1,6 +1,8 @@
 """Optimizees: what is minimised. Knows nothing of the optimizers in `l2l_tf`.
 
 Names and options are known without TensorFlow (see `catalogue`); it is imported with the first problem.
+
+May import: no wing. Imported by: all wings of `l2l_tf` that meet problems.
 """
 
 import copy

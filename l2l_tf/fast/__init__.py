@@ -2,7 +2,7 @@
 
 Read `l2l_tf.unrolling.unroll` to learn how it works; this wing is how to do it in less time and memory.
 
-May import: unrolling, networks, problems. Imported by: estimators, evaluation, training, deployment.
+May import: unrolling, networks, problems. Imported by: estimators, evaluation, training, deployment, commands.
 """
 
 from l2l_tf.fast.forward import costs_along, losses_along, statistics_along

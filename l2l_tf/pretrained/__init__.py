@@ -3,7 +3,7 @@
 `sources` says where a rule comes from when it is used: one of these names, a folder, or networks at hand. The names and
 the folders need no TensorFlow.
 
-May import: saving, unrolling, networks. Imported by: evaluation, training, deployment.
+May import: saving, unrolling, networks. Imported by: evaluation, training, deployment, commands.
 """
 
 import importlib.resources

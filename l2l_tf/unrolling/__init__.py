@@ -4,5 +4,6 @@
 point of it, `objectives` and `trajectory_weights` what is minimised, `coordinates` and `assignments` which network owns
 which parameter, `fitting` what a network takes from its problem, `seeds` where randomness comes from.
 
-May import: networks, problems. Imported by: fast, estimators, saving, pretrained, evaluation, training, deployment.
+May import: networks, problems. Imported by: fast, estimators, saving, pretrained, evaluation, training, deployment,
+commands.
 """
