@@ -38,7 +38,7 @@ def test_paths_in_the_guide_exist():
 def test_names_in_the_guide_exist():
     """`NAME` of `file`."""
     tables = re.findall(r"`([A-Z]+)`\s+of\s+`([\w/.]+)`", GUIDE)
-    assert len(tables) == 5
+    assert len(tables) == 6
     for name, file in tables:
         assert re.search(rf"^{name}\b.*=", (ROOT / file).read_text(), re.MULTILINE), f"{name} of {file}"
 
