@@ -1,5 +1,6 @@
 """Optimizers on the Hub: put there and had back bit for bit, as data alone; one clear error for what goes wrong."""
 
+import copy
 import inspect
 import json
 import os
@@ -100,18 +101,15 @@ def test_every_reader_takes_an_address(remote):
     assert contender.details["path"] == address
 
 
-def test_the_command_takes_an_address(remote):
+def test_the_command_takes_an_address(remote, monkeypatch):
     optimizer().push(ADDRESS, METADATA)
-    evaluate.FLAGS(["evaluate.py", f"--path={ADDRESS}"])
-    try:
-        request = evaluate.request_from_flags()
-        assert (request.problem, request.options["num_dims"]) == ("quadratic", 2)
-        evaluate.FLAGS(["evaluate.py", f"--path=a={ADDRESS},b=mnist", "--problem=quadratic"])
-        assert list(evaluate.request_from_flags().contenders) == ["a", "b"]
-    finally:
-        evaluate.FLAGS.unparse_flags()
-        for flag in ("path", "problem"):
-            evaluate.FLAGS[flag].unparse()
+    flags = copy.deepcopy(evaluate.FLAGS)
+    monkeypatch.setattr(evaluate, "FLAGS", flags)
+    flags(["evaluate.py", f"--path={ADDRESS}", "--optimizer=L2L"])
+    request = evaluate.request_from_flags()
+    assert (request.problem, request.options["num_dims"]) == ("quadratic", 2)
+    flags(["evaluate.py", f"--path=a={ADDRESS},b=mnist", "--problem=quadratic", "--optimizer=L2L"])
+    assert list(evaluate.request_from_flags().contenders) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -216,12 +214,10 @@ def test_folders_are_not_addresses(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=r"push\(\) is for the Hub. Received: 'hf://ada/rule'."):
         optimizer().save(ADDRESS)
+    monkeypatch.setattr(train, "FLAGS", copy.deepcopy(train.FLAGS))
     train.FLAGS(["train.py", f"--save_path={ADDRESS}"])
-    try:
-        with pytest.raises(ValueError, match=r"--save_path is a folder of this machine; .* Received: 'hf://ada/rule'."):
-            train.main()
-    finally:
-        train.FLAGS["save_path"].unparse()
+    with pytest.raises(ValueError, match=r"--save_path is a folder of this machine; .* Received: 'hf://ada/rule'."):
+        train.main()
     assert not list(tmp_path.iterdir())
 
 
