@@ -75,6 +75,15 @@ TAKEN = {
 }
 
 
+@pytest.fixture(autouse=True)
+def data_sets(tmp_path_factory, monkeypatch):
+    """Folders of data sets, where commands look whether there are some before they import anything heavy."""
+    data = tmp_path_factory.mktemp("data")
+    for name in ("mnist", "cifar10"):
+        (data / name).mkdir()
+    monkeypatch.setenv("L2L_DATA_DIR", str(data))
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Where commands run: a picture, results, files and folders in the way, saved optimizers whole and damaged."""
