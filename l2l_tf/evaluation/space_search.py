@@ -5,7 +5,6 @@ tasks to learn hyperparameter search strategies"), so that of a budget of N tria
 those of `tuning`.
 """
 
-import importlib.metadata
 import math
 import time
 from collections.abc import Callable
@@ -13,16 +12,13 @@ from typing import Any
 
 import numpy as np
 
-import problems
 from l2l_tf import networks
-from l2l_tf.evaluation import problem_sources
+from l2l_tf.evaluation import searches
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.evaluation.tuning_draws import TuningDraws
 from l2l_tf.networks import search_spaces
 from l2l_tf.networks.scheduled import Scheduled
-from l2l_tf.saving import provenance
 from l2l_tf.unrolling import arguments
-from problems import catalogue
 from problems.problem import Problem
 
 
@@ -61,27 +57,14 @@ def search(
         moves, or no configuration that gave a finite loss.
     """
     search_spaces.check_trials(space, num_trials)
-    split = "validation" if "validation" in problem.held_out_splits else None
-    key = {
-        "problem": problem.name,
-        "problem_options": catalogue.identity(problem.options),
-        "problem_source": problem_sources.digest(problem),
-        "search_space": space,
-        "num_trials": num_trials,
-        "criterion": f"mean loss on {split}" if split else "mean final loss",
-        "num_steps": num_steps,
-        "num_draws": num_draws,
-        "seed": seed,
-        "tensorflow": importlib.metadata.version("tensorflow"),
-    }
-    if problem.name not in problems.names() and ":" not in problem.name:
-        cache = None  # Made in place, as by from_function: its name does not say what it is.
+    key = searches.key(problem, num_steps, num_draws, seed, search_space=space, num_trials=num_trials)
+    cache = searches.kept_in(cache, problem)
     if cache and (known := cache.find(key)):
         return known
     began = time.perf_counter()
     configurations = [search_spaces.configuration(space, number, num_steps) for number in range(num_trials)]
     network = _built(*configurations[0])
-    runs = TuningDraws(problem, network, num_steps, split, seed)
+    runs = TuningDraws(problem, network, num_steps, searches.judged_on(problem), seed)
     means = []
     for number, configuration in enumerate(configurations):
         other = _built(*configuration)
@@ -97,7 +80,7 @@ def search(
             f"{problem.name!r}."
         )
     net, options = configurations[best]
-    record = {
+    measured = {
         "configuration": best,
         "net": net,
         "net_options": options,
@@ -105,12 +88,8 @@ def search(
         "mean_final_loss": means[best],
         "left_out_draws": runs.left_out,
         "trials": [mean if math.isfinite(mean) else None for mean in means],
-        "key": key,
-        "command": provenance.command(),
-        "date": provenance.date(),
-        "versions": provenance.versions(),
-        "seconds": round(time.perf_counter() - began, 3),
     }
+    record = searches.record(measured, key, began)
     if cache:
         cache.add(record)
     return record

@@ -8,7 +8,6 @@ A draw whose loss is not finite even at a learning rate of 0, where nothing move
 of all that is compared, and named.
 """
 
-import importlib.metadata
 import math
 import time
 from collections.abc import Callable
@@ -16,15 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import problems
 from l2l_tf import networks
-from l2l_tf.evaluation import problem_sources
+from l2l_tf.evaluation import searches
 from l2l_tf.evaluation.tuning_cache import TuningCache
 from l2l_tf.evaluation.tuning_draws import TuningDraws
 from l2l_tf.networks.classic import Classic
-from l2l_tf.saving import provenance
 from l2l_tf.unrolling import arguments
-from problems import catalogue
 from problems.problem import Problem
 
 STEPS_PER_DECADE = 4
@@ -35,7 +31,6 @@ _MARGIN = STEPS_PER_DECADE / 32
 _SAFETY_DRAWS = 10
 # A decade below the first best rate, about: where none has held by then, the rates are not what is wrong.
 _MAX_SAFETY_TESTS = 16
-# Not part of what a problem is: where its data happens to be.
 
 
 class Grid(NamedTuple):
@@ -119,32 +114,26 @@ def tune(
     """
     if not isinstance(optimizer, str) or optimizer not in GRIDS:
         raise ValueError(f"Learning rates are searched for {sorted(GRIDS)}. Received: {optimizer!r}.")
-    split = "validation" if "validation" in problem.held_out_splits else None
     grid = grid or GRIDS[optimizer]
     network = networks.get(optimizer)
     assert isinstance(network, Classic)
-    key = {
-        "problem": problem.name,
-        "problem_options": catalogue.identity(problem.options),
-        "problem_source": problem_sources.digest(problem),
-        "optimizer": optimizer,
-        "optimizer_options": {k: v for k, v in network.options.items() if k != "learning_rate"},
-        "grid": [_rate(grid.first), _rate(grid.last)],
-        "steps_per_decade": STEPS_PER_DECADE,
-        "refinements": _REFINEMENTS,
-        "safety_test": [_MARGIN, _SAFETY_DRAWS],
-        "criterion": f"mean loss on {split}" if split else "mean final loss",
-        "num_steps": num_steps,
-        "num_draws": num_draws,
-        "seed": seed,
-        "tensorflow": importlib.metadata.version("tensorflow"),
-    }
-    if problem.name not in problems.names() and ":" not in problem.name:
-        cache = None  # Made in place, as by from_function: its name does not say what it is.
+    key = searches.key(
+        problem,
+        num_steps,
+        num_draws,
+        seed,
+        optimizer=optimizer,
+        optimizer_options={k: v for k, v in network.options.items() if k != "learning_rate"},
+        grid=[_rate(grid.first), _rate(grid.last)],
+        steps_per_decade=STEPS_PER_DECADE,
+        refinements=_REFINEMENTS,
+        safety_test=[_MARGIN, _SAFETY_DRAWS],
+    )
+    cache = searches.kept_in(cache, problem)
     if cache and (known := cache.find(key)) and _is_to_be_kept(known):
         return known
     began = time.perf_counter()
-    runs = TuningDraws(problem, network, num_steps, split, seed)
+    runs = TuningDraws(problem, network, num_steps, searches.judged_on(problem), seed)
 
     def measure(learning_rate: float, num_draws: int) -> Trial:
         trial = _trial(learning_rate, runs.final_losses(learning_rate, num_draws))
@@ -157,7 +146,7 @@ def tune(
             f"No learning rate from {found.trials[0].learning_rate:g} to {found.trials[-1].learning_rate:g} gives "
             f"{optimizer} a finite loss after {num_steps} steps of {problem.name!r}."
         )
-    record = {
+    measured = {
         "learning_rate": found.best.learning_rate,
         "mean_final_loss": found.best.mean_final_loss,
         "interior": found.interior,
@@ -165,12 +154,8 @@ def tune(
         "left_out_draws": runs.left_out,
         "trials": [_json_able(trial) for trial in found.trials],
         "safety_tests": [_json_able(trial) for trial in found.safety_tests],
-        "key": key,
-        "command": provenance.command(),
-        "date": provenance.date(),
-        "versions": provenance.versions(),
-        "seconds": round(time.perf_counter() - began, 3),
     }
+    record = searches.record(measured, key, began)
     if cache:
         cache.add(record)
     return record

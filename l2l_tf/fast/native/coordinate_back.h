@@ -203,17 +203,8 @@ class CoordinateBack : public CoordinateStep {
   void fold_back(const float* values, long count, float share, int root_feature, int inverse_feature,
                  const float* bias_back, float* weights_back, float* values_back) {
     const MlpWeights::Layer& layer = weights_->layers[0];
-    float* roots = roots_.data();
-    float* inverses = roots + count;
-    double root_squares = 0, inverse_squares = 0;
-    for (long i = 0; i < count; ++i) {
-      inverses[i] = 1.0f / std::sqrt(values[i] + share);
-      roots[i] = values[i] * inverses[i];
-      root_squares += roots[i] * roots[i];
-      inverse_squares += inverses[i] * inverses[i];
-    }
-    const float root_scale = scale_of(root_squares / count, root_feature);
-    const float inverse_scale = scale_of(inverse_squares / count, inverse_feature);
+    const auto [roots, inverses, root_scale, inverse_scale] =
+        roots_of(values, count, share, root_feature, inverse_feature);
     root_back_.assign(count, 0.0f);
     inverse_back_.assign(count, 0.0f);
     double of_root_scale = 0, of_inverse_scale = 0;

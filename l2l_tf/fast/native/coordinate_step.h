@@ -410,9 +410,13 @@ class CoordinateStep {
                &column_bias_[(h * extents.groups + group) * padded_]);
   }
 
-  // Adds to bias[h][i] what units h make of the features x r(x) and r(x) of the values.
-  void fold(const float* values, long count, float share, int root_feature, int inverse_feature, float* bias) {
-    const MlpWeights::Layer& layer = weights_->layers[0];
+  // The features x r(x) and r(x) of the values, in `roots_`, and the scales of both.
+  struct Roots {
+    const float* roots;
+    const float* inverses;
+    float root_scale, inverse_scale;
+  };
+  Roots roots_of(const float* values, long count, float share, int root_feature, int inverse_feature) {
     float* roots = roots_.data();
     float* inverses = roots + count;
     double root_squares = 0, inverse_squares = 0;
@@ -422,8 +426,15 @@ class CoordinateStep {
       root_squares += roots[i] * roots[i];
       inverse_squares += inverses[i] * inverses[i];
     }
-    const float root_scale = scale_of(root_squares / count, root_feature);
-    const float inverse_scale = scale_of(inverse_squares / count, inverse_feature);
+    return {roots, inverses, scale_of(root_squares / count, root_feature),
+            scale_of(inverse_squares / count, inverse_feature)};
+  }
+
+  // Adds to bias[h][i] what units h make of the features x r(x) and r(x) of the values.
+  void fold(const float* values, long count, float share, int root_feature, int inverse_feature, float* bias) {
+    const MlpWeights::Layer& layer = weights_->layers[0];
+    const auto [roots, inverses, root_scale, inverse_scale] =
+        roots_of(values, count, share, root_feature, inverse_feature);
     for (int h = 0; h < units_; ++h) {
       const float of_root = root_scale * layer.w[root_feature * units_ + h];
       const float of_inverse = inverse_scale * layer.w[inverse_feature * units_ + h];
