@@ -87,7 +87,9 @@ class SizeControl:
           weights: (w, b) of each layer, `[M, ...]` of members that share the rows evenly; None are the network's own.
         """
         rows, tensors = sums.shape
-        inputs = self._inputs(statistics, sums, counts, tf.cast(tf.reshape(step, [-1, 1, 1]), sums.dtype), trained_steps)
+        inputs = self._inputs(
+            statistics, sums, counts, tf.cast(tf.reshape(step, [-1, 1, 1]), sums.dtype), trained_steps
+        )
         if weights is None:
             weights = mlp_layers.weights_of(self.layers)
         members = weights[0][0].shape[0] if weights[0][0].shape.rank == 3 else 1
@@ -118,9 +120,7 @@ class SizeControl:
         sizes = tf.cast(step > 0, statistics.dtype) * _half_log(tf.concat([squares, everything], 2) + _LEAST_SQUARE)
         logs = tf.math.log(counts) / 10
         clock = tf.stack(coordinate_features.clock(step[..., 0], trained_steps), 2)
-        return tf.concat(
-            [own, heard + like, sizes / 5, logs + like, sums[..., None], clock + like], 2
-        )
+        return tf.concat([own, heard + like, sizes / 5, logs + like, sums[..., None], clock + like], 2)
 
 
 def layer_names(layers: Sequence[int]) -> list[str]:

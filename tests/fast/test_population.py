@@ -23,6 +23,7 @@ COUNT, STEPS = 3, 4
 NETWORKS = {
     "AdafactorMLP": {"layers": [3], "decays": [0.9]},
     "PerParameterMLP": {"layers": [3], "decays": [0.9]},
+    "ControlledMLP": {"layers": [3], "control_layers": [3], "decays": [0.9]},
     "CoordinateWiseDeepLSTM": {"layers": [3], "scale": 0.1},
     "Adam": {"learning_rate": 0.1},
     "Sgd": {"learning_rate": 0.1},
@@ -120,6 +121,7 @@ def assert_members_are_single_runs(got, problem, network, members, num_steps=STE
 
 CASES = [
     ("AdafactorMLP", different_weights),
+    ("ControlledMLP", different_weights),
     ("PerParameterMLP", different_in_all),
     ("CoordinateWiseDeepLSTM", different_in_all),
     ("Adam", different_places),

@@ -1,4 +1,4 @@
-"""A step of PerParameterMLP, AdafactorMLP or ControlledMLP in one operation, for all tensors of a model, and for many copies of it.
+"""A step of a rule with an MLP on each coordinate in one operation, for all tensors of a model, and for many copies.
 
     native_step = NativeStep(network, native.operations())                        # once, where `applies(network)`
     updates, next_state, _ = native_step(observation, state)                      # network(observation, state)
