@@ -2,9 +2,9 @@
 
     python -m benchmarks.keras_zoo --rules mnist_adafactor mnist --steps 500 --seeds 2 --output FOLDER
 
-Against Keras's Adam, and Adam and SGD with momentum 0.9 with cosine decay at the best of 8 rates each. Every run is a line
-of FOLDER/runs.jsonl as it ends: the same command goes on where it was interrupted, and baselines are run once for all
-rules. Then PART-STEPS.md and PART-STEPS.json have the figures. A rule is a pretrained name, the folder of a saved
+Against Keras's Adam, and Adam and SGD with momentum 0.9 with cosine decay at the best of 8 rates each. Every run is a
+line of FOLDER/runs.jsonl as it ends: the same command goes on where it was interrupted, and baselines are run once for
+all rules. Then PART-STEPS.md and PART-STEPS.json have the figures. A rule is a pretrained name, the folder of a saved
 optimizer or hf://user/name.
 """
 
@@ -79,9 +79,9 @@ def _run(name, task, families, arguments, records) -> None:
     """All runs of a model that are missing."""
     import keras
 
-    from benchmarks.keras_zoo.racer import Racer
+    from benchmarks.keras_zoo.racer import Prepared, Racer
 
-    data = None
+    prepared = None
     for family in families:
         todo = [
             (run, seed)
@@ -91,8 +91,8 @@ def _run(name, task, families, arguments, records) -> None:
         ]
         if not todo:
             continue
-        data = data or task.data(None)
-        racer = Racer(task, data, family.make)
+        prepared = prepared or Prepared(task, task.data(None))
+        racer = Racer(prepared, family.make)
         for seed in range(arguments.seeds):
             key = {"model": name, "optimizer": START, "version": None, "rate": None, "seed": seed, "steps": 0}
             if not records.has(**key):
@@ -139,10 +139,10 @@ def _write(tasks, families, arguments, records) -> None:
     missing = f"\nNot run to the end yet, so not counted: {', '.join(unfinished)}.\n" if unfinished else ""
     title = f"# Keras zoo, {arguments.steps:,} steps, models: {arguments.part}"
     how = (
-        f"Means over {arguments.seeds} seeds: the loss of the minibatches of the last tenth of the steps, and that of held-"
-        "out data after the last. Tuned: cosine decay at the best of 8 rates, chosen for each model and each of the two "
-        "losses. Normalised: 0 is tuned Adam, 1 the start (in the mean nothing counts more than 1). Bold: at or below "
-        "tuned Adam. `!`: a seed ended above the start or was not finite. In parentheses behind a model, its parameters."
+        f"Means over {arguments.seeds} seeds: the loss of the minibatches of the last tenth of the steps, and that of "
+        "held-out data after the last. Tuned: cosine decay at the best of 8 rates, chosen for each model and each "
+        "of the two losses. Normalised: 0 is tuned Adam, 1 the start (in the mean nothing counts more than 1). Bold: at "
+        "or below tuned Adam. `!`: a seed ended above the start or was not finite. In parentheses: a model's parameters."
         f"\n\n`{provenance.command()}`, {provenance.date()}."
     )
     text = f"{title}\n\n{table.scores(scores)}\n{missing}\n{how}\n\n" + "\n".join(sections)

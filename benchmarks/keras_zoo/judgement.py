@@ -1,7 +1,8 @@
-"""What the runs say of a rule: on how many models it is at or below Adam, tuned Adam and tuned SGD. Needs no TensorFlow.
+"""What the runs say of a rule: on how many models it is at or below Adam, tuned Adam and tuned SGD.
 
-A model's loss under an optimizer is the mean over seeds: of the last tenth of the steps, or of the held-out data after the
-last step. Tuned is the rate with the lowest such mean, chosen for each model and each of the two losses by itself.
+A model's loss under an optimizer is the mean over seeds: of the last tenth of the steps, or of the held-out data after
+the last step. Tuned is the rate with the lowest such mean, chosen for each model and each of the two losses by itself.
+Needs no TensorFlow.
 """
 
 import math

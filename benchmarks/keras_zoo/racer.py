@@ -26,20 +26,40 @@ class Outcome(NamedTuple):
     held_out: float | None
 
 
+class Prepared:
+    """A task with its data on the device, and the weights that each seed draws.
+
+    Args:
+      task: what is trained.
+      data: of `task.data`.
+    """
+
+    def __init__(self, task: Task, data: Data):
+        self.task = task
+        self.data = Data(*(None if arrays is None else tuple(map(tf.constant, arrays)) for arrays in data))
+        self._drawn: dict[int, list[list[np.ndarray]]] = {}
+
+    def weights(self, seed: int) -> list[list[np.ndarray]]:
+        """Of each model of the task."""
+        if seed not in self._drawn:
+            keras.utils.set_random_seed(seed)
+            self._drawn[seed] = [model.get_weights() for model in self.task.build()]
+        return self._drawn[seed]
+
+
 class Racer:
     """One task under one optimizer; traced once, started again for every run.
 
     A seed draws the weights, the minibatches and the noise, the same for every optimizer.
 
     Args:
-      task: what is trained.
-      data: of `task.data`.
+      prepared: the task.
       make: a new optimizer; each model of the task has one.
     """
 
-    def __init__(self, task: Task, data: Data, make: Callable[[], keras.optimizers.Optimizer]):
-        self._task, self._data = task, Data(*(None if a is None else tuple(map(tf.constant, a)) for a in data))
-        keras.utils.set_random_seed(0)
+    def __init__(self, prepared: Prepared, make: Callable[[], keras.optimizers.Optimizer]):
+        self._prepared, self._task, self._data = prepared, prepared.task, prepared.data
+        task = prepared.task
         self._models = list(task.build())
         self._optimizers = [make() for _ in self._models]
         for optimizer, model in zip(self._optimizers, self._models):
@@ -69,9 +89,8 @@ class Racer:
         return Outcome(losses, self._held_out())
 
     def _reset(self, seed):
-        keras.utils.set_random_seed(seed)
-        for model, drawn in zip(self._models, self._task.build()):
-            model.set_weights(drawn.get_weights())
+        for model, weights in zip(self._models, self._prepared.weights(seed)):
+            model.set_weights(weights)
         for optimizer, values in zip(self._optimizers, self._fresh):
             for variable, value in zip(optimizer.variables, values):
                 variable.assign(value)

@@ -90,8 +90,8 @@ def picture(data_dir: str | None = None) -> Data:
 def citations(data_dir: str | None = None) -> Data:
     """A graph of 400 papers in 5 fields: words `[1, 400, 60]`, the graph `[1, 400, 400]`, fields and which are known.
 
-    The graph has loops and is normalised by both degrees (Kipf and Welling 2017, section 2.2). The last array, `[1, 400]`,
-    is 1 for the papers that count: 100 for training, the others held out.
+    The graph has loops and is normalised by both degrees (Kipf and Welling 2017, section 2.2). The last array,
+    `[1, 400]`, is 1 for the papers that count: 100 for training, the others held out.
     """
     random = np.random.default_rng(9)
     field = random.integers(0, 5, 400)

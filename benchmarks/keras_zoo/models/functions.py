@@ -1,4 +1,4 @@
-"""Networks that are functions of a few numbers, and one function alone: a differential equation, a picture, Rosenbrock's."""
+"""Functions of a few numbers: the solution of a differential equation, a picture, and Rosenbrock's own."""
 
 import keras
 import numpy as np
@@ -15,9 +15,9 @@ def _tanh_network():
 
 
 def _poisson(models, batch, noise, training):
-    """Residual of u_xx + u_yy = f on the unit square, u = 0 on its edges, where u = sin(pi x) sin(2 pi y) is the solution.
+    """Residual of u_xx + u_yy = f on the unit square, u = 0 on its edges; the solution is sin(pi x) sin(2 pi y).
 
-    Physics-informed (Raissi et al. 2019): the network is x (1 - x) y (1 - y) N(x, y), so that the edges hold by themselves.
+    Physics-informed (Raissi et al. 2019): u is x (1 - x) y (1 - y) times the network, so that the edges hold.
     """
     (places,) = batch
     axes = [places[:, i : i + 1] for i in range(2)]

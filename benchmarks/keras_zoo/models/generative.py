@@ -96,13 +96,14 @@ def _dcgan_losses(models, batch, noise, training):
 
 
 def _energy_distance(models, batch, noise):
-    """Between as many images made as there are real ones (Szekely and Rizzo 2013): 2 E|x - y| - E|x - x'| - E|y - y'|.
+    """Between images made and as many real ones: 2 E|x - y| - E|x - x'| - E|y - y'| (Szekely and Rizzo 2013).
 
-    Neither network's loss says how good the images are: each falls where the other one fails. The generator makes them as
-    it does for users, with the averages of batch normalisation.
+    Neither network's loss says how good the images are: each falls where the other one fails. The generator makes them
+    as it does for users, with the averages of batch normalisation.
     """
     (real,) = batch
-    made = models[0](tf.random.stateless_normal([tf.shape(real)[0], _NOISE], noise + [0, 500_000]), training=False)
+    other_noise = tf.add(noise, [0, 500_000])  # Than the step's.
+    made = models[0](tf.random.stateless_normal([tf.shape(real)[0], _NOISE], other_noise), training=False)
     x, y = (tf.reshape(pixels, [-1, 784]) for pixels in (made, real))
     return 2 * _mean_distance(x, y, 0) - _mean_distance(x, x, 1) - _mean_distance(y, y, 1)
 

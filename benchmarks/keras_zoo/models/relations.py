@@ -37,7 +37,7 @@ def _embedding():
 
 
 def _contrastive(models, batch, noise, training):
-    """Supervised contrastive loss (Khosla et al. 2020, equation 2), temperature 0.2: the others of an image's label attract."""
+    """Supervised contrastive loss (Khosla et al. 2020, equation 2), temperature 0.2: images of a label attract."""
     pixels, labels = batch
     places = models[0](pixels, training=training)
     count = tf.shape(places)[0]
