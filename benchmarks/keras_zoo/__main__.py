@@ -1,0 +1,159 @@
+"""Judges update rules on ordinary Keras models that they were not trained for.
+
+    python -m benchmarks.keras_zoo --rules mnist_adafactor mnist --steps 500 --seeds 2 --output FOLDER
+
+Against Keras's Adam, and Adam and SGD with momentum 0.9 with cosine decay at the best of 8 rates each. Every run is a
+line of FOLDER/runs.jsonl as it ends: the same command goes on where it was interrupted, and baselines are run once for
+all rules. Then PART-STEPS.md and PART-STEPS.json have the figures. A rule is a pretrained name, the folder of a saved
+optimizer or hf://user/name.
+"""
+
+import argparse
+import gc
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from benchmarks.keras_zoo import judgement, table
+from benchmarks.keras_zoo.records import START, Records
+from l2l_tf.saving import files, provenance
+
+
+def arguments_of(argv=None):
+    """The command's arguments.
+
+    Raises:
+      SystemExit: they are not right; the reason is printed.
+    """
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.keras_zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rules", nargs="*", default=[], help="rules to judge; none runs the baselines alone")
+    parser.add_argument("--output", type=Path, required=True, help="folder of runs and tables")
+    parser.add_argument("--steps", type=int, default=500, help="of a run; 500 and 5,000 are what is reported")
+    parser.add_argument("--seeds", type=int, default=2, help="0, 1, ...: of weights and minibatches")
+    parser.add_argument("--part", choices=["choose", "report", "all"], default="all", help="choose: to develop with")
+    parser.add_argument("--models", nargs="+", help="of the part; by default all")
+    parser.add_argument("--data_dir", help="of TFDS; by default L2L_DATA_DIR")
+    parser.add_argument("--table_only", action="store_true", help="run nothing")
+    arguments = parser.parse_args(argv)
+    for name in ("steps", "seeds"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} is a whole number of at least 1. Received: {getattr(arguments, name)}.")
+    return arguments
+
+
+def main(argv=None) -> None:
+    """Runs what is missing, and writes the tables."""
+    arguments = arguments_of(argv)
+    if arguments.data_dir:
+        os.environ["L2L_DATA_DIR"] = os.path.abspath(arguments.data_dir)
+    import tensorflow as tf
+
+    # The models are small: what a second thread gains, waiting for it loses.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    from benchmarks.keras_zoo import catalogue, contenders
+
+    tasks = catalogue.of_part(arguments.part)
+    if unknown := set(arguments.models or ()) - set(tasks):
+        sys.exit(f"Error: The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
+    tasks = {name: task for name, task in tasks.items() if name in (arguments.models or tasks)}
+    try:
+        rules = [contenders.rule(source) for source in arguments.rules]
+        records = Records(arguments.output)
+    except ValueError as error:
+        sys.exit(f"Error: {error}")
+    families = [*contenders.baselines(), *rules]
+    for name, task in tasks.items():
+        if not arguments.table_only:
+            _run(name, task, families, arguments, records)
+    _write(tasks, families, arguments, records)
+
+
+def _run(name, task, families, arguments, records) -> None:
+    """All runs of a model that are missing."""
+    import keras
+
+    from benchmarks.keras_zoo.racer import Prepared, Racer
+
+    prepared = None
+    for family in families:
+        todo = [
+            (run, seed)
+            for run in family.runs
+            for seed in range(arguments.seeds)
+            if not records.has(model=name, **run._asdict(), seed=seed, steps=arguments.steps)
+        ]
+        if not todo:
+            continue
+        prepared = prepared or Prepared(task, task.data(None))
+        racer = Racer(prepared, family.make)
+        for seed in range(arguments.seeds):
+            key = {"model": name, "optimizer": START, "version": None, "rate": None, "seed": seed, "steps": 0}
+            if not records.has(**key):
+                records.add(*racer.start(seed), **key, parameters=racer.num_parameters)
+        for run, seed in todo:
+            began = time.perf_counter()
+            family.start(run, arguments.steps)
+            outcome = racer.run(seed, arguments.steps)
+            seconds = round(time.perf_counter() - began, 2)
+            key = {"model": name, **run._asdict(), "seed": seed, "steps": arguments.steps}
+            record = records.add(*outcome, **key, seconds=seconds)
+            rate = "" if run.rate is None else f" {run.rate:g}"
+            print(
+                f"{name}, {run.optimizer}{rate}, seed {seed}: {record['loss']}, held out "
+                f"{record.get('held_out', '-')} ({seconds} s)",
+                flush=True,
+            )
+        del racer
+        keras.backend.clear_session()
+        gc.collect()
+
+
+def _write(tasks, families, arguments, records) -> None:
+    """The tables, and the figures in JSON."""
+    versions = {run.optimizer: run.version for family in families for run in family.runs}
+    rules = [name for name, version in versions.items() if version]
+    parameters = {line["model"]: line["parameters"] for line in records.lines if line["optimizer"] == START}
+    lines = [line for line in records.lines if line["model"] in tasks]
+    scores, sections, figures = {}, [], {}
+    for loss in judgement.LOSSES:
+        rows, unfinished = judgement.rows(lines, arguments.steps, arguments.seeds, versions, loss)
+        rows.sort(key=lambda row: list(tasks).index(row.model))
+        shown = [judgement.ADAM, *rules]
+        scores[loss] = {name: judgement.score(rows, name) for name in shown} if rows else {}
+        about = {row.model: f"{tasks[row.model].kind} ({parameters[row.model]:,})" for row in rows}
+        sections.append(f"## {table.TITLES[loss]}\n\n{table.models(rows, rules, about)}\n")
+        figures[loss] = {
+            "scores": {name: score._asdict() for name, score in scores[loss].items()},
+            "models": {
+                row.model: {"start": row.start, **row.means, "rates": row.rates, "diverged": sorted(row.wild)}
+                for row in rows
+            },
+        }
+    missing = f"\nNot run to the end yet, so not counted: {', '.join(unfinished)}.\n" if unfinished else ""
+    title = f"# Keras zoo, {arguments.steps:,} steps, models: {arguments.part}"
+    how = (
+        f"Means over {arguments.seeds} seeds: the loss of the minibatches of the last tenth of the steps, and that of "
+        "held-out data after the last. Tuned: cosine decay at the best of 8 rates, chosen for each model and each "
+        "of the two losses. Normalised: 0 is tuned Adam, 1 the start (in the mean nothing counts more than 1). Bold: at "
+        "or below tuned Adam. `!`: a seed ended above the start or was not finite. In parentheses: a model's parameters."
+        f"\n\n`{provenance.command()}`, {provenance.date()}."
+    )
+    text = f"{title}\n\n{table.scores(scores)}\n{missing}\n{how}\n\n" + "\n".join(sections)
+    stem = f"{arguments.part}-{arguments.steps}"
+    files.write(arguments.output / f"{stem}.md", text)
+    facts = {**provenance.provenance(0), "steps": arguments.steps, "seeds": arguments.seeds, "versions": versions}
+    facts["packages"] = provenance.versions()
+    figures_text = json.dumps({**facts, **figures}, indent=1).replace("Infinity", "null")
+    files.write(arguments.output / f"{stem}.json", figures_text + "\n")
+    print(f"\n{table.scores(scores)}\n{missing}Written: {arguments.output / stem}.md")
+
+
+if __name__ == "__main__":
+    main()
