@@ -155,6 +155,56 @@ _ANY_PROBLEM = {
 }
 
 
+_SMALL_IMAGES = {
+    "size": 8,
+    "grey": True,
+    "classes": None,
+    "batch_size": 64,
+    "num_train": None,
+    "just_train": False,
+    "augmentation": None,
+}
+
+
+def _small_images(dataset: str) -> dict[str, Any]:
+    """An MLP 64-32-10 on images of 8x8 pixels."""
+    config = {
+        "family": "mlp",
+        "hidden": [32],
+        "activation": "relu",
+        "initializer": {"name": "he_normal"},
+        "center": False,
+        "data": {"kind": "images", "dataset": dataset, **_SMALL_IMAGES},
+    }
+    return {"problem": "taskset", "problem_options": {"config": config}, "family": dataset}
+
+
+# For distributions of tasks: the tasks, lengths and scales of Celo2 (2026), as far as they are known, by PES.
+TASKS: dict[str, Any] = {
+    "networks": {"network": {"net": "AdafactorMLP"}},
+    "estimator": "pes",
+    "perturbation_std": 0.01,
+    "perturbations": 8,
+    "tasks_per_step": 3,
+    "task_lifetime": 1_000,
+    "outer_steps": 10_000,
+    "num_steps": 2_000,
+    "shortest_run": 100,
+    "unroll_length": 50,
+    "reparameterize": "whole:0.001:1000",
+    "loss_weights": "mean",
+    "learning_rate": 0.0003,
+    "evaluation_period": 500,
+    "validation_tasks": 6,
+}
+_MIXTURE = {"problems": [_small_images(name) for name in ("mnist", "fashion_mnist", "cifar10")]}
+
+
+def for_tasks(problem: str) -> dict[str, Any]:
+    """The fields of `TasksConfig` for a distribution of tasks; a mixture without problems is of three small images."""
+    return {**TASKS, "problem_options": _MIXTURE} if problem == "mixture" else dict(TASKS)
+
+
 def get(preset: str, problem: str, network: str | None = None) -> dict[str, Any]:
     """The fields of `TrainingConfig` that `preset` sets for `problem`, its own networks among them.
 
