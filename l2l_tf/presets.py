@@ -7,6 +7,8 @@ updates too much, and unrolls shorter than the run leave out what the last steps
 
 from typing import Any
 
+from problems.taskset import small
+
 _CONV_NET = "conv_net_2d"
 
 
@@ -155,30 +157,6 @@ _ANY_PROBLEM = {
 }
 
 
-_SMALL_IMAGES = {
-    "size": 8,
-    "grey": True,
-    "classes": None,
-    "batch_size": 64,
-    "num_train": None,
-    "just_train": False,
-    "augmentation": None,
-}
-
-
-def _small_images(dataset: str) -> dict[str, Any]:
-    """An MLP 64-32-10 on images of 8x8 pixels."""
-    config = {
-        "family": "mlp",
-        "hidden": [32],
-        "activation": "relu",
-        "initializer": {"name": "he_normal"},
-        "center": False,
-        "data": {"kind": "images", "dataset": dataset, **_SMALL_IMAGES},
-    }
-    return {"problem": "taskset", "problem_options": {"config": config}, "family": dataset}
-
-
 # For distributions of tasks: the tasks, lengths and scales of Celo2 (2026), as far as they are known, by PES.
 TASKS: dict[str, Any] = {
     "networks": {"network": {"net": "AdafactorMLP"}},
@@ -197,12 +175,39 @@ TASKS: dict[str, Any] = {
     "evaluation_period": 500,
     "validation_tasks": 6,
 }
-_MIXTURE = {"problems": [_small_images(name) for name in ("mnist", "fashion_mnist", "cifar10")]}
+# What `general`, the rule for tasks that it has never seen, learns from: see results/notes/general.md.
+GENERAL: dict[str, Any] = {
+    **TASKS,
+    "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002}}},
+    "tasks_per_step": len(small.TASKS),
+    "task_lifetime": 1_000_000,
+    "outer_steps": 2_000,
+    "reparameterize": "whole:0.1:10",
+    "loss_transform": "log",
+    "clip_task_norm": 3.0,
+    "learning_rate": 0.0015,
+    "learning_rate_decay": 0.1,
+    "average_decay": 0.99,
+    "evaluation_period": 200,
+    "validation_tasks": len(small.TASKS),
+}
+FOR_TASKS = {"original": TASKS, "recommended": TASKS, "general": GENERAL}
 
 
-def for_tasks(problem: str) -> dict[str, Any]:
-    """The fields of `TasksConfig` for a distribution of tasks; a mixture without problems is of three small images."""
-    return {**TASKS, "problem_options": _MIXTURE} if problem == "mixture" else dict(TASKS)
+def for_tasks(preset: str, problem: str) -> dict[str, Any]:
+    """The fields of `TasksConfig` that `preset` sets for a distribution of tasks.
+
+    A mixture without problems is of perceptrons on three sets of small images, as Celo2's, or, of the preset "general",
+    of all of `taskset.small`.
+
+    Raises:
+      ValueError: an unknown preset.
+    """
+    if preset not in FOR_TASKS:
+        raise ValueError(f"Presets are {sorted(FOR_TASKS)}. Received: {preset!r}.")
+    if problem != "mixture":
+        return dict(FOR_TASKS[preset])
+    return {**FOR_TASKS[preset], "problem_options": small.mixture(*([] if preset == "general" else [small.IMAGES]))}
 
 
 def get(preset: str, problem: str, network: str | None = None) -> dict[str, Any]:

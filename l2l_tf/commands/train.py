@@ -46,7 +46,7 @@ _define(
     "preset",
     "Where other settings come from.",
     "recommended",
-    enum_values=list(presets.PRESETS),
+    enum_values=list(presets.FOR_TASKS),
 )
 _define(flags.DEFINE_string, "network", "One network for all parameters, in place of the preset's.")
 command_line.define_json(
@@ -143,6 +143,7 @@ _define(
     "shortest_run",
     "Steps of the shortest run of a task; lengths are log-uniform from it to num_steps.",
 )
+_define(flags.DEFINE_float, "clip_task_norm", "Largest norm of a task's gradient; 0 does not clip.")
 _define(flags.DEFINE_float, "weight_decay", "Of AdamW on the optimizer's weights, on a distribution of tasks.")
 _define(flags.DEFINE_integer, "validation_tasks", "Held-out tasks that a validation of a distribution averages.")
 _define(
@@ -177,7 +178,7 @@ _define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")
 _define(flags.DEFINE_string, "export", "Folder for a SavedModel of the best optimizer.")
 
 _FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
-_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience", "random_scaling", "rewind")
+_ZERO_IS_NONE = ("clip_norm", "clip_task_norm", "clip_value", "average_decay", "patience", "random_scaling", "rewind")
 _OF_TASKS = [field.name for field in dataclasses.fields(TasksConfig) if field.name not in _FIELDS]
 
 
@@ -194,15 +195,15 @@ def config_from_flags() -> TrainingConfig:
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
     problem = problems_catalogue.find(FLAGS.problem, warn=True)
     several = FLAGS.tasks_per_step is not None or distribution.is_one(problem, FLAGS.problem_options or {})
-    settings = presets.for_tasks(problem) if several else presets.get(FLAGS.preset, problem, network)
+    settings = presets.for_tasks(FLAGS.preset, problem) if several else presets.get(FLAGS.preset, problem, network)
     given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
-    given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
     if given.get("reparameterize") == "0":
         given["reparameterize"] = None
     of_tasks = {name: FLAGS[name].value for name in _OF_TASKS if FLAGS[name].value is not None}
     if of_tasks and not several:
         raise ValueError(f"--{next(iter(of_tasks))} is of the training on a distribution of tasks: {_DISTRIBUTIONS}.")
     given |= of_tasks
+    given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
     if several and FLAGS.learning_rate_trials:
         raise ValueError("--learning_rate_trials are of the training on one problem.")
     if "loss_weights" in given:

@@ -168,7 +168,7 @@ class TasksTraining:
         self._outer_optimizer.set_learning_rate(rate)
         families = [slots.task(config, self._distribution, slot.place).family for slot in self._slots]
         estimates, self._slots = zip(*self._computer.estimate_all(self._slots), strict=True)
-        outer = self._apply(mean_of_finite(estimates))
+        outer = self._apply(mean_of_finite(estimates, config.clip_task_norm))
         self.step += 1
         lost = sum(not estimate.finite for estimate in estimates)
         self._dropped_members += sum(estimate.dropped for estimate in estimates)
@@ -279,9 +279,14 @@ class TasksTraining:
         ]
 
 
-def mean_of_finite(estimates: Sequence[Estimate]) -> np.ndarray:
-    """The mean of the gradients that are finite, summed in their order; NaN where none is."""
-    finite = [estimate.gradient for estimate in estimates if estimate.finite]
+def mean_of_finite(estimates: Sequence[Estimate], largest_norm: float | None = None) -> np.ndarray:
+    """The mean of the gradients that are finite, summed in their order; NaN where none is.
+
+    Args:
+      estimates: of the tasks.
+      largest_norm: longer gradients are shortened to it.
+    """
+    finite = [_clipped(estimate.gradient, largest_norm) for estimate in estimates if estimate.finite]
     if not finite:
         return np.full_like(estimates[0].gradient, np.nan)
     total = np.zeros_like(finite[0])
@@ -297,6 +302,13 @@ def _by_family(families: Sequence[str], estimates: Sequence[Estimate]) -> dict[s
         if estimate.finite:
             losses[family].append(estimate.meta_loss)
     return {family: _mean(of) for family, of in sorted(losses.items())}
+
+
+def _clipped(gradient: np.ndarray, largest_norm: float | None) -> np.ndarray:
+    norm = float(np.linalg.norm(gradient.astype(np.float64)))
+    if largest_norm is None or norm <= largest_norm:
+        return gradient
+    return gradient * gradient.dtype.type(largest_norm / norm)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -10,6 +10,7 @@ _VALUES = {
     "tasks_per_step": option_values.whole(1, 1_000_000),
     "task_lifetime": option_values.whole(1),
     "shortest_run": option_values.or_none(option_values.whole(1, 1_000_000_000)),
+    "clip_task_norm": option_values.or_none(option_values.above(0)),
     "weight_decay": option_values.number(0, 1e3),
     "validation_tasks": option_values.whole(1),
 }
@@ -31,6 +32,8 @@ class TasksConfig(TrainingConfig):
       task_lifetime: outer steps for which a slot holds a task.
       shortest_run: steps of the shortest run; lengths are drawn log-uniformly from it to `num_steps`. None for
         `num_steps`.
+      clip_task_norm: the largest norm of a task's gradient before tasks are averaged, so that none drowns the others;
+        None does not clip.
       weight_decay: of AdamW on phi: how much of phi each step takes off, over the learning rate.
       validation_tasks: held-out tasks that a validation averages, the same ones each time.
     """
@@ -39,6 +42,7 @@ class TasksConfig(TrainingConfig):
     tasks_per_step: int = 8
     task_lifetime: int = 1_000
     shortest_run: int | None = None
+    clip_task_norm: float | None = None
     weight_decay: float = 0.0
     validation_tasks: int = 8
 
