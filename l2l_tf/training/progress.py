@@ -87,4 +87,4 @@ def writer(folder: str):
     """Of TensorBoard's events, to that folder."""
     import tensorflow as tf
 
-    return tf.summary.create_filewriter(folder)
+    return tf.summary.create_file_writer(folder)

@@ -12,7 +12,7 @@ from problems.taskset.samplers.parts import CORES, Config
 _HE, _GLOROT = {"name": "he_normal"}, {"name": "glorot_uniform"}
 
 
-def _images(dataset: str, batch_size: int = 64) -> Config:
+def _images(dataset: str, batch_size: int = 64, num_train: int | None = None) -> Config:
     return {
         "kind": "images",
         "dataset": dataset,
@@ -20,7 +20,7 @@ def _images(dataset: str, batch_size: int = 64) -> Config:
         "grey": True,
         "classes": None,
         "batch_size": batch_size,
-        "num_train": None,
+        "num_train": num_train,
         "just_train": False,
         "augmentation": None,
     }
