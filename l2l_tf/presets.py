@@ -181,14 +181,15 @@ GENERAL: dict[str, Any] = {
     "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002}}},
     "tasks_per_step": len(small.TASKS),
     "task_lifetime": 1_000_000,
-    "outer_steps": 2_000,
+    "outer_steps": 1_500,
+    "num_steps": 5_000,
     "reparameterize": "whole:0.1:10",
     "loss_transform": "log",
     "clip_task_norm": 3.0,
-    "learning_rate": 0.0015,
+    "learning_rate": 0.002,
     "learning_rate_decay": 0.1,
     "average_decay": 0.99,
-    "evaluation_period": 200,
+    "evaluation_period": 250,
     "validation_tasks": len(small.TASKS),
 }
 FOR_TASKS = {"original": TASKS, "recommended": TASKS, "general": GENERAL}

@@ -1,7 +1,8 @@
 """Small tasks of many kinds, to meta-train on: each under a few thousand parameters. Needs no TensorFlow.
 
-Perceptrons on images of 8x8 pixels, as Celo2 (2026) has them, beside deep and narrow ones, autoencoders, recurrent
-networks and embeddings, so that a rule sees more than one way in which gradients come. All of them are configs of the
+Perceptrons on images of 8x8 pixels, as Celo2 (2026) has them, beside deep and narrow ones, some that have few images
+and learn them by heart, autoencoders, recurrent networks and embeddings, so that a rule sees more than one way in which
+gradients come. All of them are configs of the
 families of TaskSet, and take part in populations.
 """
 
@@ -26,15 +27,21 @@ def _images(dataset: str, batch_size: int = 64, num_train: int | None = None) ->
     }
 
 
-def perceptron(dataset: str, hidden: tuple[int, ...] = (32,), activation: str = "relu", batch_size: int = 64) -> Config:
-    """A classifier of grey images of 8x8 pixels."""
+def perceptron(
+    dataset: str,
+    hidden: tuple[int, ...] = (32,),
+    activation: str = "relu",
+    batch_size: int = 64,
+    num_train: int | None = None,
+) -> Config:
+    """A classifier of grey images of 8x8 pixels; of few images, it learns them by heart."""
     return {
         "family": "mlp",
         "hidden": list(hidden),
         "activation": activation,
         "initializer": _HE if activation == "relu" else _GLOROT,
         "center": True,
-        "data": _images(dataset, batch_size),
+        "data": _images(dataset, batch_size, num_train),
     }
 
 
@@ -62,6 +69,8 @@ TASKS: dict[str, Config] = {
     "cifar10": perceptron("cifar10"),
     "deep_narrow": perceptron("fashion_mnist", (16,) * 5),
     "tanh": perceptron("cifar10", (24, 24), "tanh", 32),
+    "few_clothes": perceptron("fashion_mnist", num_train=500),
+    "few_photographs": perceptron("cifar10", (32, 16), "tanh", 32, num_train=300),
     "autoencoder": {
         "family": "mlp_ae",
         "hidden": [24, 12, 24],
