@@ -1,11 +1,11 @@
-"""Runs of a known length: the updates of a learned optimizer fall linearly to 0 at its end.
+"""Runs of a known length: the updates of a learned optimizer fall linearly to 0 over the last part of it.
 
     LearnedOptimizer(total_steps=10_000)                            # said by hand
     model.fit(..., callbacks=[FitLength()])                         # filled in from fit: epochs times steps an epoch
 
 A rule that does not know how long the run is keeps its steps long enough to go on learning, and ends in the noise of
-its minibatches. (Linear decay to 0: Defazio et al. 2023, "Optimal linear decay learning rate schedules and further
-refinements".)
+its minibatches. (Constant, then linear to 0: Haegele et al. 2024, "Scaling laws and compute-optimal training beyond fixed
+training durations"; here it multiplies what the rule makes of its own clock.)
 """
 
 from typing import Any
@@ -15,11 +15,12 @@ import tensorflow as tf
 
 from l2l_tf.unrolling import arguments
 
+SHARE = 0.3  # of the run in which updates fall
 MOST_STEPS = 2**53  # Beyond it a float64 does not tell one step from the next.
 
 
 class Annealing:
-    """The factor of the updates, max(0, 1 - t / T) at the step t from 0 on; 1 where T is not known.
+    """The factor of the updates, (1 - t / T) / 0.3 within [0, 1], at the step t from 0 on; 1 where T is not known.
 
     Args:
       total_steps: T, or None.
@@ -47,8 +48,8 @@ class Annealing:
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The factor, a float32 scalar."""
         total = tf.convert_to_tensor(self._variable)
-        left = 1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)
-        return tf.cast(tf.where(total > 0, tf.maximum(left, 0), 1), tf.float32)
+        left = (1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE
+        return tf.cast(tf.where(total > 0, tf.clip_by_value(left, 0, 1), 1), tf.float32)
 
 
 def checked(total_steps: Any) -> int | None:

@@ -61,8 +61,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         not trained, with a warning.
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
       name: of the optimizer.
-      total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 at its end,
-        which is worth a tuned schedule. `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
+      total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 over
+        the last 0.3 of it. `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
       **options: of `keras.optimizers.Optimizer`.
 
     Attributes:

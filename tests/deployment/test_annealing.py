@@ -22,14 +22,14 @@ def _data(count=24):
     return np.ones([count, 3], np.float32), np.ones([count, 1], np.float32)
 
 
-def test_updates_fall_linearly_to_0():
-    optimizer, variable = _descent(total_steps=4), keras.Variable([1.0])
+def test_updates_fall_linearly_to_0_over_the_last_part():
+    optimizer, variable = _descent(total_steps=10), keras.Variable([1.0])
     moved = []
-    for _ in range(6):
+    for _ in range(12):
         before = variable.numpy()[0]
         optimizer.apply([tf.constant([1.0])], [variable])
         moved.append(before - variable.numpy()[0])
-    np.testing.assert_allclose(moved, [0.1, 0.075, 0.05, 0.025, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(moved, [*[0.1] * 8, 0.2 / 3, 0.1 / 3, 0, 0], atol=1e-6)
 
 
 def test_the_length_may_change_while_a_compiled_step_runs():
@@ -39,10 +39,14 @@ def test_the_length_may_change_while_a_compiled_step_runs():
     step()
     optimizer.total_steps = 2
     step()
-    np.testing.assert_allclose(variable.numpy(), [-0.15], rtol=1e-6)
+    np.testing.assert_allclose(variable.numpy(), [-0.2], rtol=1e-6)  # 1 - 1/2 is more than 0.3.
+    optimizer.total_steps = 20
+    optimizer.iterations.assign(17)
+    step()
+    np.testing.assert_allclose(variable.numpy(), [-0.25], rtol=1e-6)  # (1 - 17/20) / 0.3 = 0.5
     optimizer.total_steps = None
     step()
-    np.testing.assert_allclose(variable.numpy(), [-0.25], rtol=1e-6)
+    np.testing.assert_allclose(variable.numpy(), [-0.35], rtol=1e-6)
     assert step.experimental_get_tracing_count() == 1
 
 
