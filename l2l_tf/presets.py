@@ -186,6 +186,7 @@ GENERAL: dict[str, Any] = {
     "reparameterize": "whole:0.1:10",
     "loss_transform": "log",
     "clip_task_norm": 3.0,
+    "own_draws": False,
     "learning_rate": 0.002,
     "learning_rate_decay": 0.1,
     "average_decay": 0.99,

@@ -23,7 +23,7 @@ def parsed(text: Any) -> Reparameterization:
     Raises:
       ValueError: it is none.
     """
-    how, *ends = text.split(":") if isinstance(text, str) else [None]
+    how, *ends = text.split(":") if isinstance(text, str) else [""]
     try:
         low, high = map(float, ends)
     except ValueError:

@@ -144,6 +144,11 @@ _define(
     "Steps of the shortest run of a task; lengths are log-uniform from it to num_steps.",
 )
 _define(flags.DEFINE_float, "clip_task_norm", "Largest norm of a task's gradient; 0 does not clip.")
+_define(
+    flags.DEFINE_boolean,
+    "own_draws",
+    "Whether each pair of pes has a function and a start of its own, on a distribution of tasks.",
+)
 _define(flags.DEFINE_float, "weight_decay", "Of AdamW on the optimizer's weights, on a distribution of tasks.")
 _define(flags.DEFINE_integer, "validation_tasks", "Held-out tasks that a validation of a distribution averages.")
 _define(

@@ -67,6 +67,7 @@ class Program:
             in_blocks=config.in_blocks,
             perturbation_std=config.perturbation_std,
             perturbations=config.perturbations,
+            own_draws=config.own_draws,
         )
         kind = tf.as_dtype(np.result_type(*(v.dtype.as_numpy_dtype for v in network.trainable_variables)))
 

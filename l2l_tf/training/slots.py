@@ -70,5 +70,5 @@ def task(config: TasksConfig, distribution: Distribution, place: Place) -> Task:
 def _length(config: TasksConfig, slot: int, generation: int, run: int) -> int:
     """Steps of a run: log-uniform from the shortest to the longest, in whole unrolls."""
     share = np.random.default_rng([config.seed, _LENGTHS, slot, generation, run]).random()
-    length = config.shortest_run * (config.num_steps / config.shortest_run) ** share
+    length = config.least_run * (config.num_steps / config.least_run) ** share
     return max(1, round(length / config.unroll_length)) * config.unroll_length

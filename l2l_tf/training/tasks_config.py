@@ -11,6 +11,7 @@ _VALUES = {
     "task_lifetime": option_values.whole(1),
     "shortest_run": option_values.or_none(option_values.whole(1, 1_000_000_000)),
     "clip_task_norm": option_values.or_none(option_values.above(0)),
+    "own_draws": option_values.flag(),
     "weight_decay": option_values.number(0, 1e3),
     "validation_tasks": option_values.whole(1),
 }
@@ -34,6 +35,7 @@ class TasksConfig(TrainingConfig):
         `num_steps`.
       clip_task_norm: the largest norm of a task's gradient before tasks are averaged, so that none drowns the others;
         None does not clip.
+      own_draws: whether each pair of PES has a function, with its scales, and a theta_0 of its own.
       weight_decay: of AdamW on phi: how much of phi each step takes off, over the learning rate.
       validation_tasks: held-out tasks that a validation averages, the same ones each time.
     """
@@ -43,6 +45,7 @@ class TasksConfig(TrainingConfig):
     task_lifetime: int = 1_000
     shortest_run: int | None = None
     clip_task_norm: float | None = None
+    own_draws: bool = True
     weight_decay: float = 0.0
     validation_tasks: int = 8
 
@@ -51,8 +54,6 @@ class TasksConfig(TrainingConfig):
         option_values.enter("", _VALUES, fields)
         for name in _VALUES:
             object.__setattr__(self, name, option_values.plain(fields[name]))
-        if self.shortest_run is None:
-            object.__setattr__(self, "shortest_run", self.num_steps)
         super().__post_init__()
         defaults = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
         for name in _NOT_TAKEN:
@@ -65,11 +66,16 @@ class TasksConfig(TrainingConfig):
                 "Training on a distribution of tasks takes unrolls of one length, unroll_schedule='fixed'. "
                 f"Received: {self.unroll_schedule!r}."
             )
-        if not self.unroll_length <= self.shortest_run <= self.num_steps:
+        if not self.unroll_length <= self.least_run <= self.num_steps:
             raise ValueError(
                 "shortest_run lies between unroll_length and num_steps. Received: "
                 f"shortest_run={self.shortest_run}, unroll_length={self.unroll_length}, num_steps={self.num_steps}."
             )
+
+    @property
+    def least_run(self) -> int:
+        """Steps of the shortest run."""
+        return self.num_steps if self.shortest_run is None else self.shortest_run
 
     @property
     def members(self) -> int:

@@ -60,6 +60,7 @@ VALUES: dict[str, Value] = {
     "num_steps_curriculum": or_none(list_of(whole(1, _LONGEST_RUN))),
     "optimizees": whole(1),
     "optimizees_per_step": whole(1),
+    "own_draws": flag(),
     "patience": or_none(whole(1)),
     "perturbation_std": above(0, _LARGEST_RATE),
     "perturbations": whole(1),
