@@ -10,7 +10,6 @@ optimizer or hf://user/name.
 
 import argparse
 import gc
-import json
 import os
 import sys
 import time
@@ -18,9 +17,10 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks.keras_zoo import judgement, table
+from benchmarks.keras_zoo import pages
 from benchmarks.keras_zoo.records import START, Records
-from l2l_tf.saving import files, provenance
+from l2l_tf.commands import command_line
+from problems.datasets import DatasetNotPreparedError
 
 
 def arguments_of(argv=None):
@@ -48,31 +48,40 @@ def arguments_of(argv=None):
 
 
 def main(argv=None) -> None:
-    """Runs what is missing, and writes the tables."""
-    arguments = arguments_of(argv)
+    """Runs what is missing, and writes the tables.
+
+    Raises:
+      SystemExit: what is wrong, and what to do.
+    """
+    try:
+        _main(arguments_of(argv))
+    except (ValueError, OSError, DatasetNotPreparedError) as error:
+        sys.exit(f"Error: {error}")
+
+
+def _main(arguments) -> None:
     if arguments.data_dir:
         os.environ["L2L_DATA_DIR"] = os.path.abspath(arguments.data_dir)
-    import tensorflow as tf
+    with command_line.quiet_native_stderr():
+        import tensorflow as tf
 
-    # The models are small: what a second thread gains, waiting for it loses.
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+        # The models are small: what a second thread gains, waiting for it loses.
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+        tf.constant(0)
+    tf.get_logger().setLevel("ERROR")  # Every racer has functions of its own to trace, as it must.
     from benchmarks.keras_zoo import catalogue, contenders
 
     tasks = catalogue.of_part(arguments.part)
     if unknown := set(arguments.models or ()) - set(tasks):
-        sys.exit(f"Error: The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
+        raise ValueError(f"The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
     tasks = {name: task for name, task in tasks.items() if name in (arguments.models or tasks)}
-    try:
-        rules = [contenders.rule(source) for source in arguments.rules]
-        records = Records(arguments.output)
-    except ValueError as error:
-        sys.exit(f"Error: {error}")
-    families = [*contenders.baselines(), *rules]
+    families = [*contenders.baselines(), *map(contenders.rule, arguments.rules)]
+    records = Records(arguments.output)
     for name, task in tasks.items():
         if not arguments.table_only:
             _run(name, task, families, arguments, records)
-    _write(tasks, families, arguments, records)
+    pages.write(tasks, families, arguments, records.lines)
 
 
 def _run(name, task, families, arguments, records) -> None:
@@ -113,46 +122,6 @@ def _run(name, task, families, arguments, records) -> None:
         del racer
         keras.backend.clear_session()
         gc.collect()
-
-
-def _write(tasks, families, arguments, records) -> None:
-    """The tables, and the figures in JSON."""
-    versions = {run.optimizer: run.version for family in families for run in family.runs}
-    rules = [name for name, version in versions.items() if version]
-    parameters = {line["model"]: line["parameters"] for line in records.lines if line["optimizer"] == START}
-    lines = [line for line in records.lines if line["model"] in tasks]
-    scores, sections, figures = {}, [], {}
-    for loss in judgement.LOSSES:
-        rows, unfinished = judgement.rows(lines, arguments.steps, arguments.seeds, versions, loss)
-        rows.sort(key=lambda row: list(tasks).index(row.model))
-        shown = [judgement.ADAM, *rules]
-        scores[loss] = {name: judgement.score(rows, name) for name in shown} if rows else {}
-        about = {row.model: f"{tasks[row.model].kind} ({parameters[row.model]:,})" for row in rows}
-        sections.append(f"## {table.TITLES[loss]}\n\n{table.models(rows, rules, about)}\n")
-        figures[loss] = {
-            "scores": {name: score._asdict() for name, score in scores[loss].items()},
-            "models": {
-                row.model: {"start": row.start, **row.means, "rates": row.rates, "diverged": sorted(row.wild)}
-                for row in rows
-            },
-        }
-    missing = f"\nNot run to the end yet, so not counted: {', '.join(unfinished)}.\n" if unfinished else ""
-    title = f"# Keras zoo, {arguments.steps:,} steps, models: {arguments.part}"
-    how = (
-        f"Means over {arguments.seeds} seeds: the loss of the minibatches of the last tenth of the steps, and that of "
-        "held-out data after the last. Tuned: cosine decay at the best of 8 rates, chosen for each model and each "
-        "of the two losses. Normalised: 0 is tuned Adam, 1 the start (in the mean nothing counts more than 1). Bold: at "
-        "or below tuned Adam. `!`: a seed ended above the start or was not finite. In parentheses: a model's parameters."
-        f"\n\n`{provenance.command()}`, {provenance.date()}."
-    )
-    text = f"{title}\n\n{table.scores(scores)}\n{missing}\n{how}\n\n" + "\n".join(sections)
-    stem = f"{arguments.part}-{arguments.steps}"
-    files.write(arguments.output / f"{stem}.md", text)
-    facts = {**provenance.provenance(0), "steps": arguments.steps, "seeds": arguments.seeds, "versions": versions}
-    facts["packages"] = provenance.versions()
-    figures_text = json.dumps({**facts, **figures}, indent=1).replace("Infinity", "null")
-    files.write(arguments.output / f"{stem}.json", figures_text + "\n")
-    print(f"\n{table.scores(scores)}\n{missing}Written: {arguments.output / stem}.md")
 
 
 if __name__ == "__main__":

@@ -44,9 +44,9 @@ def _residual():
         return layers.BatchNormalization()(x)
 
     inputs = keras.Input(_CIFAR)
-    x = layers.ReLU()(normalised(inputs, 8, 2))
-    for channels, strides in ((8, 1), (16, 2), (32, 2)):
-        around = x if strides == 1 else layers.Conv2D(channels, 1, strides, use_bias=False)(x)
+    x = layers.ReLU()(normalised(layers.AveragePooling2D(2)(inputs), 8, 2))
+    for channels, strides in ((8, 1), (16, 2)):
+        around = x if strides == 1 else normalised(x, channels, strides)
         inner = normalised(layers.ReLU()(normalised(x, channels, strides)), channels)
         x = layers.ReLU()(layers.Add()([inner, around]))
     return [keras.Model(inputs, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))]

@@ -51,6 +51,6 @@ def _contrastive(models, batch, noise, training):
 TASKS = {
     "graph_network": Task("graph convolutions", "report", _graph_network, generated.citations, _of_known, None),
     "contrastive": Task(
-        "contrastive embedding, MNIST", "choose", _embedding, images.labelled("mnist"), _contrastive, 48
+        "contrastive embedding, MNIST", "report", _embedding, images.labelled("mnist"), _contrastive, 48
     ),
 }

@@ -1,0 +1,134 @@
+"""Every pretrained rule on every kind of problem: final losses over tuned Adam's, as a table and a heat map."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments.shared import beside_adam, contenders
+from experiments.shared.beside_adam import Measured
+from l2l_tf import pretrained
+from l2l_tf.commands import command_line
+from l2l_tf.evaluation import report
+
+DESCRIPTION = """Every pretrained rule on every kind of problem: its loss over that of Adam at the best of 8 rates.
+
+  python -m experiments zoo
+  python -m experiments zoo --optimizer=mnist_adafactor,runs/mine"""
+
+FLAGS = beside_adam.define_flags("zoo", pretrained.names(), num_steps=200, num_draws=2)
+_QUICK = 2  # problems
+
+
+class Case(NamedTuple):
+    """A problem, by its name in the table."""
+
+    problem: str
+    options: dict[str, Any]
+
+
+_ART = {
+    "content": "$L2L_IMAGES/content",
+    "style": "$L2L_IMAGES/style/02_hokusai_great_wave_1831.jpg",
+    "vgg_weights": "$L2L_VGG_WEIGHTS",
+}
+
+
+def _taskset(family: str) -> Case:
+    return Case("taskset", {"family": family, "seed": 0})
+
+
+CASES = {
+    "x², one number": Case("simple", {}),
+    "quadratics": Case("quadratic", {}),
+    "quadratics, ill-conditioned": Case("quadratic", {"draw": "ill_conditioned"}),
+    "MNIST, sigmoid": Case("mnist", {"stddev": 0.1}),
+    "MNIST, ReLU": Case("mnist", {"stddev": 0.1, "activation": "relu"}),
+    "MNIST, 4 layers": Case("mnist", {"stddev": 0.1, "activation": "tanh", "layers": [20] * 4}),
+    "MNIST, rescaled": Case("scaled", {"problem": {"name": "mnist", "options": {"stddev": 0.1}}, "log_range": 3.0}),
+    "CIFAR-10, convnet": Case(
+        "cifar", {"stddev": 0.1, "conv_channels": [8, 8], "linear_layers": [], "batch_norm": False}
+    ),
+    "CIFAR-10, batch norm": Case("cifar", {"stddev": 0.1}),
+    "TaskSet, autoencoder": _taskset("mlp_ae"),
+    "TaskSet, VAE": _taskset("mlp_vae"),
+    "TaskSet, flow": _taskset("nvp"),
+    "TaskSet, characters": _taskset("char_rnn_language_model"),
+    "neural art": Case("neural_art", _ART),
+}
+
+
+def main():
+    folders = contenders.optimizers(FLAGS.optimizer or pretrained.names())
+    cases = {name: case for name, case in CASES.items() if _has_files(case)}
+    if FLAGS.quick:
+        cases = dict(list(cases.items())[:_QUICK])
+    data = {name: command_line.check_problem(*case, FLAGS.data_dir, FLAGS.download)[1] for name, case in cases.items()}
+    output = beside_adam.output_folder(FLAGS)
+    tf = command_line.import_tensorflow(1)
+    tf.get_logger().setLevel("ERROR")  # Every rule has functions of its own to compile, as it must.
+    import problems
+
+    num_steps, num_draws = (10, 1) if FLAGS.quick else (FLAGS.num_steps, FLAGS.num_draws)
+    measured = {}
+    for name, case in cases.items():
+        problem = problems.get(case.problem, **case.options, **data[name])
+        measured[name] = beside_adam.measure(problem, folders, num_steps, num_draws)
+        ratios = ", ".join(f"{rule} {beside_adam.ratio(measured[name].ratio(rule))}" for rule in folders)
+        print(f"{name}: {ratios}", flush=True)
+    how = (
+        f"The mean loss of the last tenth of {num_steps} steps, over that of Adam at the best of 8 learning rates from "
+        f"0.0001 to 0.316 (chosen on the same draws, {num_draws}). Bold: at or below Adam. -: the rule has networks "
+        f"for parameters of other names. The last column is Adam's at Keras's default, {beside_adam.DEFAULT_RATE:g}."
+    )
+    results = {
+        "num_steps": num_steps,
+        "num_draws": num_draws,
+        "problems": {name: {**cases[name]._asdict(), **found.as_json()} for name, found in measured.items()},
+    }
+    title = f"Pretrained rules: loss over tuned Adam's after {num_steps} steps"
+    beside_adam.write(output, f"{title}\n\n{table(measured)}\n\n{how}", heat_map(measured, title), results)
+
+
+def table(measured: Mapping[str, Measured]) -> str:
+    """A row a problem, a column a rule, in Markdown."""
+    rules = list(next(iter(measured.values())).rules)
+    rows = [["problem", *rules, "Adam, 0.001"]]
+    rows += [[name, *map(beside_adam.ratio, _ratios(found, rules))] for name, found in measured.items()]
+    return report.aligned(rows)
+
+
+def heat_map(measured: Mapping[str, Measured], title: str) -> Any:
+    """Ratios on a logarithmic scale: green below Adam, red above, grey where a rule does not fit or diverged."""
+    from matplotlib.figure import Figure
+
+    rules = list(next(iter(measured.values())).rules)
+    ratios = [_ratios(found, rules) for found in measured.values()]
+    values = np.array(
+        [[np.nan if r is None or math.isinf(r) or r <= 0 else np.log10(r) for r in row] for row in ratios]
+    )
+    plot = Figure(figsize=(2 + 1.1 * values.shape[1], 1.5 + 0.45 * values.shape[0]), layout="constrained")
+    axes = plot.add_subplot()
+    axes.set_facecolor("0.8")
+    image = axes.imshow(values, cmap="RdYlGn_r", vmin=-1, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(rules) + 1), [*rules, "Adam, 0.001"], rotation=30, ha="right")
+    axes.set_yticks(range(len(measured)), list(measured))
+    for (row, column), _ in np.ndenumerate(values):
+        text = beside_adam.ratio(ratios[row][column]).strip("*")
+        axes.text(column, row, text, ha="center", va="center", fontsize=8)
+    bar = plot.colorbar(image, ticks=[-1, -0.301, 0, 0.301, 1], label="loss / tuned Adam's")
+    bar.ax.set_yticklabels(["0.1", "0.5", "1", "2", "10"])
+    axes.set_title(title)
+    return plot
+
+
+def _ratios(found: Measured, rules: Sequence[str]) -> list[float | None]:
+    default = found.adam[beside_adam.DEFAULT_RATE].mean() / found.adam[found.best_rate].mean()
+    return [*(found.ratio(rule) for rule in rules), float(default)]
+
+
+def _has_files(case: Case) -> bool:
+    """Neural art needs pictures and a network's weights, which are where two environment variables say."""
+    return case.problem != "neural_art" or {"L2L_IMAGES", "L2L_VGG_WEIGHTS"} <= set(os.environ)
