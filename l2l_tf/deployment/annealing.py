@@ -4,8 +4,8 @@
     model.fit(..., callbacks=[FitLength()])                         # filled in from fit: epochs times steps an epoch
 
 A rule that does not know how long the run is keeps its steps long enough to go on learning, and ends in the noise of
-its minibatches. (Constant, then linear to 0: Haegele et al. 2024, "Scaling laws and compute-optimal training beyond fixed
-training durations"; here it multiplies what the rule makes of its own clock.)
+its minibatches. (Constant, then linear to 0: Haegele et al. 2024, "Scaling laws and compute-optimal training beyond
+fixed training durations"; here it multiplies what the rule makes of its own clock.)
 """
 
 from typing import Any
