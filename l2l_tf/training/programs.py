@@ -162,7 +162,6 @@ def restored(arrays: list[np.ndarray], like: Run) -> Run:
 
 def _normalized(objective: Objective, problem: Problem) -> Objective:
     """The objective of normalised losses, where the problem has a normaliser."""
-    normalized = getattr(problem, "normalized", None)
-    if normalized is None:
+    if problem.normaliser is None:
         return objective
-    return Objective(lambda losses: objective.reduce(normalized(losses)), objective.loss)
+    return Objective(lambda losses: objective.reduce(problem.normalise(losses)), objective.loss)

@@ -72,9 +72,8 @@ class TasksValidation:
 
 def _value(problem: Problem, loss: float) -> float:
     """What of a loss is averaged over tasks."""
-    normalized = getattr(problem, "normalized", None)
-    if normalized is not None:
-        return float(normalized(tf.constant(loss)))
+    if problem.normaliser is not None:
+        return float(problem.normalise(tf.constant(loss)))
     if not math.isfinite(loss):
         return _WORST
     return min(_WORST, math.log(max(loss, _FLOOR))) if loss >= 0 else loss
