@@ -12,7 +12,7 @@ from l2l_tf.evaluation import report
 from l2l_tf.networks import catalogue
 from l2l_tf.saving import files, hub, locks, saved_optimizer
 from l2l_tf.saving.provenance import provenance
-from l2l_tf.training import checkpoint, unroll_schedule
+from l2l_tf.training import checkpoint, tasks_presets, unroll_schedule
 from l2l_tf.training import config as training_config
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.tasks_config import TasksConfig
@@ -46,7 +46,7 @@ _define(
     "preset",
     "Where other settings come from.",
     "recommended",
-    enum_values=list(presets.FOR_TASKS),
+    enum_values=list(tasks_presets.FOR_TASKS),
 )
 _define(flags.DEFINE_string, "network", "One network for all parameters, in place of the preset's.")
 command_line.define_json(
@@ -200,7 +200,9 @@ def config_from_flags() -> TrainingConfig:
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
     problem = problems_catalogue.find(FLAGS.problem, warn=True)
     several = FLAGS.tasks_per_step is not None or distribution.is_one(problem, FLAGS.problem_options or {})
-    settings = presets.for_tasks(FLAGS.preset, problem) if several else presets.get(FLAGS.preset, problem, network)
+    settings = (
+        tasks_presets.for_tasks(FLAGS.preset, problem) if several else presets.get(FLAGS.preset, problem, network)
+    )
     given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
     if given.get("reparameterize") == "0":
         given["reparameterize"] = None
