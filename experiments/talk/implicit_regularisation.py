@@ -41,8 +41,8 @@ def main():
     how = (
         f"From {len(starts)} starts in [-{_SIDE:g}, {_SIDE:g}]², {num_steps} steps. Shrinkage: 1 - |x + y| at the end "
         "over |x + y| at the start, the mean over starts where that is at least 0.5 and that are no minima themselves: "
-        "0 keeps to the nearest minimum, 1 goes to the origin, below 0 goes away from it. Norm: of the end over that of "
-        "the nearest minimum, the median over the same starts."
+        "0 keeps to the nearest minimum, 1 goes to the origin, below 0 goes away from it. Norm: of the end over that "
+        "of the nearest minimum, the median over the same starts."
     )
     results = {
         "num_steps": num_steps,
