@@ -37,7 +37,7 @@ def arguments_of(argv=None):
     parser.add_argument("--steps", type=int, default=500, help="of a run; 500 and 5,000 are what is reported")
     parser.add_argument("--seeds", type=int, default=2, help="0, 1, ...: of weights and minibatches")
     parser.add_argument("--part", choices=["choose", "report", "all"], default="all", help="choose: to develop with")
-    parser.add_argument("--models", nargs="+", help="of the part; by default all")
+    parser.add_argument("--models", nargs="+", help="of the part, in this order; by default all")
     parser.add_argument("--data_dir", help="of TFDS; by default L2L_DATA_DIR")
     parser.add_argument("--table_only", action="store_true", help="run nothing")
     arguments = parser.parse_args(argv)
@@ -75,7 +75,7 @@ def _main(arguments) -> None:
     tasks = catalogue.of_part(arguments.part)
     if unknown := set(arguments.models or ()) - set(tasks):
         raise ValueError(f"The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
-    tasks = {name: task for name, task in tasks.items() if name in (arguments.models or tasks)}
+    tasks = {name: tasks[name] for name in (arguments.models or tasks)}
     families = [*contenders.baselines(), *map(contenders.rule, arguments.rules)]
     records = Records(arguments.output)
     for name, task in tasks.items():

@@ -78,8 +78,8 @@ def _lstm_sentiment():
     return [
         keras.Sequential(
             [
-                keras.Input((32,), dtype="int32"),
-                layers.Embedding(1_000, 16, mask_zero=False),
+                keras.Input((24,), dtype="int32"),
+                layers.Embedding(1_000, 16),
                 layers.Bidirectional(layers.LSTM(16)),
                 layers.Dense(1),
             ]
@@ -108,5 +108,7 @@ TASKS = {
         _SENTIMENT,
         16,
     ),
-    "lstm_sentiment": Task("bidirectional LSTM, IMDB", "report", _lstm_sentiment, texts.reviews(1_000, 32), _SENTIMENT),
+    "lstm_sentiment": Task(
+        "bidirectional LSTM, IMDB", "report", _lstm_sentiment, texts.reviews(1_000, 24), _SENTIMENT, 16
+    ),
 }
