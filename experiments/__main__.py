@@ -19,6 +19,8 @@ NAMES = {
     "sweep": ("paper", "final losses by hidden units and layers (figure 6)"),
     "horizons": ("talk", "rules on MNIST after 100, 1,000 and 10,000 steps (beyond the paper)"),
     "convnet": ("talk", "the same rules trained on a small convolutional network (beyond the paper)"),
+    "taskset": ("talk", "rules and tuned optimizers by budget on TaskSet's published tasks"),
+    "taskset_normalise": ("talk", "initial and best losses of TaskSet's published tasks, by Adam at 14 rates"),
     "aids": ("analysis", "training aids, one at a time, on quadratics (beyond the paper)"),
     "objectives": (
         "talk",
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> None:
     streams.make_unbreakable()
     if len(argv) < 2 or argv[1].lstrip("-") in ("h", "help"):
         print("Usage: python -m experiments NAME [--flag=value ...] (NAME --help lists the flags)\n")
-        print("\n".join(f"  {name:16}{about}" for name, (_, about) in NAMES.items()))
+        print("\n".join(f"  {name:18}{about}" for name, (_, about) in NAMES.items()))
         return
     name = argv[1]
     if name not in NAMES:

@@ -10,6 +10,7 @@ from l2l_tf.version import __version__
 
 # Name to the module that has it; a module stands for itself.
 _HOMES = {
+    "FitLength": "l2l_tf.deployment.annealing",
     "LearnedOptimizer": "l2l_tf.deployment.keras_optimizer",
     "MetaOptimizer": "l2l_tf.training.meta",
     "estimators": "l2l_tf.estimators",
@@ -22,6 +23,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "FitLength",
     "LearnedOptimizer",
     "MetaOptimizer",
     "__version__",

@@ -29,6 +29,7 @@ class Problem(Configurable, abc.ABC):
       held_out_splits: the data splits that `held_out_loss` accepts; empty where there is no data.
       averaged_splits: those that `averaged_loss` accepts.
       written: by the name of a function of the problem, the one of the user's that it calls, where there is one.
+      normaliser: what `normalise` brings the loss to one scale by, which all problems share; None where there is none.
       function_axis: the axis of every parameter that counts independent functions drawn together (the
         quadratic's 128), or None where a draw is one function.
     """
@@ -37,6 +38,7 @@ class Problem(Configurable, abc.ABC):
     held_out_splits: tuple[str, ...] = ()
     averaged_splits: tuple[str, ...] = ()
     function_axis: int | None = None
+    normaliser: Any = None
     written: Mapping[str, Callable] = MappingProxyType({})
 
     @classmethod
@@ -92,6 +94,14 @@ class Problem(Configurable, abc.ABC):
         raise ValueError(
             f"The problem {self.name!r} has no held-out split {split!r}; it has {list(self.held_out_splits)}."
         )
+
+    def normalise(self, loss: tf.Tensor) -> tf.Tensor:
+        """Losses on a scale that all problems share: 1 at the start, 0 at the best that is known.
+
+        Raises:
+          NotImplementedError: the problem has no `normaliser`.
+        """
+        raise NotImplementedError(f"The problem {self.name!r} has no normaliser.")
 
     def statistics(self, parameters: Parameters, instance: Any, seed: tf.Tensor) -> Any:
         """What a run keeps running averages of: a nest of tensors, on the minibatch that `loss` draws with `seed`.

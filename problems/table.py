@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from problems import option_values
 from problems.option_values import (
     Value,
+    above,
     dictionary,
     either,
     finite,
@@ -105,6 +106,12 @@ CATALOGUE: dict[str, Entry] = {
         required=("problem",),
         inner="problem",
     ),
+    "reparameterized": Entry(
+        "problems.scaling:reparameterized_from_name",
+        ("problem", "how", "low", "high", "data_dir", "download"),
+        required=("problem",),
+        inner="problem",
+    ),
     "taskset": Entry(
         "problems.taskset.task:from_options",
         ("family", "seed", "data", "config", "data_dir", "download"),
@@ -157,11 +164,14 @@ VALUES: dict[str, Value] = {
     "dtype": one_of("bfloat16", "float16", "float32", "float64"),
     "draw": one_of("uniform", "gaussian", "ill_conditioned"),
     "family": or_none(text()),
+    "high": above(0),
+    "how": one_of("whole", "tensor", "parameter"),
     "input_noise": number(0),
     "labels": or_none(list_of(whole(0, largest=9), fewest=1)),
     "layers": list_of(whole(1)),
     "linear_layers": list_of(whole(1)),
     "log_range": number(0, largest=40),  # Of an exponent.
+    "low": above(0),
     "mode": one_of("train", "test"),
     "num_dims": whole(1),
     "problem": _PROBLEM,

@@ -13,6 +13,7 @@ from l2l_tf import networks
 from l2l_tf.evaluation.evaluator import Curves
 
 NAMES = [
+    "FitLength",
     "LearnedOptimizer",
     "MetaOptimizer",
     "__version__",

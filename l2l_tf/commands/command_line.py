@@ -18,10 +18,11 @@ from absl import flags
 
 from l2l_tf import allocator
 from l2l_tf.commands import json_flags, streams, texts
-from problems import catalogue, datasets, user_code
+from problems import catalogue, datasets, distribution, user_code
 
 OK, USER_ERROR, INTERRUPTED = 0, 2, 130
 _THREADS = ("auto", "default")
+_SEEDS_LOOKED_AT = 24  # Problems of a distribution whose data is looked for.
 _USER_ERRORS = (
     ("problems.datasets", "DatasetNotPreparedError"),
     ("l2l_tf.training.loop", "TrainingDivergedError"),
@@ -142,6 +143,23 @@ def check_problem(
             datasets.check_present(dataset, folder)
     identity = {name: value for name, value in options.items() if name not in ("data_dir", "download")}
     return identity, {"data_dir": data_dir or options.get("data_dir"), "download": download}
+
+
+def check_distribution(
+    name: str, options: dict[str, Any], data_dir: str | None, download: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`check_problem` of a distribution of problems; of its data as far as some of its problems show what it is.
+
+    Raises:
+      ValueError, DatasetNotPreparedError: as `check_problem`.
+    """
+    some = distribution.get(name, options)
+    needed = False
+    for seed in range(_SEEDS_LOOKED_AT):
+        task = some.task(seed, seed / _SEEDS_LOOKED_AT)
+        if task.problem in catalogue.CATALOGUE:
+            needed |= bool(check_problem(task.problem, task.problem_options, data_dir, download)[1])
+    return options, {"data_dir": data_dir, "download": download} if needed else {}
 
 
 def check_held_out(flag: str, problem: str, options: Mapping[str, Any], data: Mapping[str, Any]) -> None:

@@ -12,12 +12,13 @@ from l2l_tf.evaluation import report
 from l2l_tf.networks import catalogue
 from l2l_tf.saving import files, hub, locks, saved_optimizer
 from l2l_tf.saving.provenance import provenance
-from l2l_tf.training import checkpoint, unroll_schedule
+from l2l_tf.training import checkpoint, tasks_presets, unroll_schedule
 from l2l_tf.training import config as training_config
 from l2l_tf.training.config import TrainingConfig
+from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.unrolling import trajectory_weights
 from problems import catalogue as problems_catalogue
-from problems import option_values
+from problems import distribution, option_values
 
 DESCRIPTION = """Trains an optimizer on a problem and saves the best by validation to --save_path.
 Settings that are not given come from the --preset for the problem (l2l_tf/presets.py; some networks have their own on
@@ -32,14 +33,20 @@ def _define(kind, name, help_text, default=None, **limits):
 
 
 _define(flags.DEFINE_string, "save_path", "Folder for the optimizer and the run's checkpoint (required).")
-_define(flags.DEFINE_string, "problem", "A problem's name, or package.module:attribute.", "simple")
+_define(
+    flags.DEFINE_string,
+    "problem",
+    "A problem's name, or package.module:attribute. A distribution of tasks: taskset with families, mixture with "
+    "problems, or, with --tasks_per_step, package.module:function of a seed.",
+    "simple",
+)
 command_line.define_json("problem_options", None, "Options of the problem, added to the preset's.", FLAGS)
 _define(
     flags.DEFINE_enum,
     "preset",
     "Where other settings come from.",
     "recommended",
-    enum_values=list(presets.PRESETS),
+    enum_values=list(tasks_presets.FOR_TASKS),
 )
 _define(flags.DEFINE_string, "network", "One network for all parameters, in place of the preset's.")
 command_line.define_json(
@@ -123,9 +130,31 @@ _define(
     "r of the factors exp(U[-r, r]) that scale the coordinates of what is learned from; 0 does not scale.",
 )
 _define(
+    flags.DEFINE_string,
+    "reparameterize",
+    "Scales of the parameters of what is learned from, as how:low:high, e.g. whole:0.001:1000: one for a run "
+    "(whole), a tensor or a parameter; 0 does not scale.",
+)
+_define(flags.DEFINE_integer, "outer_steps", "Updates of the optimizer's weights, on a distribution of tasks.")
+_define(flags.DEFINE_integer, "tasks_per_step", "Tasks whose outer gradients are averaged in each; each has its own.")
+_define(flags.DEFINE_integer, "task_lifetime", "Outer steps before a task makes room for another.")
+_define(
+    flags.DEFINE_integer,
+    "shortest_run",
+    "Steps of the shortest run of a task; lengths are log-uniform from it to num_steps.",
+)
+_define(flags.DEFINE_float, "clip_task_norm", "Largest norm of a task's gradient; 0 does not clip.")
+_define(
+    flags.DEFINE_boolean,
+    "own_draws",
+    "Whether each pair of pes has a function and a start of its own, on a distribution of tasks.",
+)
+_define(flags.DEFINE_float, "weight_decay", "Of AdamW on the optimizer's weights, on a distribution of tasks.")
+_define(flags.DEFINE_integer, "validation_tasks", "Held-out tasks that a validation of a distribution averages.")
+_define(
     flags.DEFINE_integer,
     "log_period",
-    "Epochs between log lines.",
+    "Epochs, or outer steps, between log lines.",
     100,
     lower_bound=1,
     upper_bound=option_values.LARGEST_COUNT,
@@ -153,8 +182,12 @@ _define(flags.DEFINE_boolean, "overwrite", "Replace the run in --save_path.", Fa
 _define(flags.DEFINE_string, "summary_dir", "Folder for TensorBoard.")
 _define(flags.DEFINE_string, "export", "Folder for a SavedModel of the best optimizer.")
 
-_ZERO_IS_NONE = ("clip_norm", "clip_value", "average_decay", "patience", "random_scaling", "rewind")
 _FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
+_ZERO_IS_NONE = ("clip_norm", "clip_task_norm", "clip_value", "average_decay", "patience", "random_scaling", "rewind")
+_OF_TASKS = [field.name for field in dataclasses.fields(TasksConfig) if field.name not in _FIELDS]
+
+
+_DISTRIBUTIONS = "taskset with families, mixture, or any problem with --tasks_per_step"
 
 
 def config_from_flags() -> TrainingConfig:
@@ -166,9 +199,20 @@ def config_from_flags() -> TrainingConfig:
         raise ValueError("--learning_rate_trial_epochs goes with --learning_rate_trials.")
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
     problem = problems_catalogue.find(FLAGS.problem, warn=True)
-    settings = presets.get(FLAGS.preset, problem, network)
+    several = FLAGS.tasks_per_step is not None or distribution.is_one(problem, FLAGS.problem_options or {})
+    settings = (
+        tasks_presets.for_tasks(FLAGS.preset, problem) if several else presets.get(FLAGS.preset, problem, network)
+    )
     given = {name: FLAGS[name].value for name in _FIELDS if name in FLAGS and FLAGS[name].value is not None}
+    if given.get("reparameterize") == "0":
+        given["reparameterize"] = None
+    of_tasks = {name: FLAGS[name].value for name in _OF_TASKS if FLAGS[name].value is not None}
+    if of_tasks and not several:
+        raise ValueError(f"--{next(iter(of_tasks))} is of the training on a distribution of tasks: {_DISTRIBUTIONS}.")
+    given |= of_tasks
     given |= {name: None for name in _ZERO_IS_NONE if given.get(name) == 0}
+    if several and FLAGS.learning_rate_trials:
+        raise ValueError("--learning_rate_trials are of the training on one problem.")
     if "loss_weights" in given:
         given["loss_weights"] = _loss_weights(given["loss_weights"])
     if "num_steps_curriculum" in given:
@@ -176,7 +220,7 @@ def config_from_flags() -> TrainingConfig:
     problem_options = {**settings.get("problem_options", {}), **(given.pop("problem_options", None) or {})}
     settings = settings | given | {"problem": problem, "problem_options": problem_options}
     settings |= _networks(settings)
-    return TrainingConfig(**settings)
+    return TasksConfig(**settings) if several else TrainingConfig(**settings)
 
 
 def _networks(settings):
@@ -238,9 +282,11 @@ def main():
     config = config_from_flags()
     if not any(catalogue.has_weights(network["net"]) for network in config.networks.values()):
         raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
-    options, data = command_line.check_problem(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
+    several = isinstance(config, TasksConfig)
+    check = command_line.check_distribution if several else command_line.check_problem
+    options, data = check(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     config = dataclasses.replace(config, problem_options=options)
-    if config.objective == "validation":
+    if not several and config.objective == "validation":
         command_line.check_held_out("objective=validation", config.problem, config.problem_options, data)
     resume = FLAGS.resume and not checkpoint.is_to_come(FLAGS.save_path)
     if resume:
@@ -260,8 +306,13 @@ def main():
     for folder in folders:
         files.make_folder(folder)
     with locks.training_in(FLAGS.save_path):
-        command_line.import_tensorflow(command_line.threads_for(FLAGS.threads, config.problem, config.problem_options))
-        train(config, data, resume)
+        if several:
+            command_line.import_tensorflow(1)
+            train_on_tasks(config, data, resume)
+        else:
+            threads = command_line.threads_for(FLAGS.threads, config.problem, config.problem_options)
+            command_line.import_tensorflow(threads)
+            train(config, data, resume)
 
 
 def train(config, data, resume):
@@ -308,6 +359,34 @@ def train(config, data, resume):
         members = training.network.networks.values()
         shapes = shapes_of(training.problem) if any(member.sees_shapes for member in members) else None
         export_saved_model(FLAGS.save_path, FLAGS.export, shapes)
+        print(f"SavedModel: {FLAGS.export}")
+
+
+def train_on_tasks(config, data, resume):
+    from l2l_tf.training import tasks_progress
+    from l2l_tf.training.tasks import TasksTraining
+
+    if FLAGS.resume and not resume:
+        print(f"There is no {checkpoint.FILE} in {FLAGS.save_path} yet: training begins.")
+    metadata = {"provenance": provenance(config.seed)}
+    training = TasksTraining(
+        config, FLAGS.save_path, resume, FLAGS.overwrite, data, metadata, accept_changes=FLAGS.accept_changes
+    )
+    outcome = tasks_progress.follow(training, FLAGS.log_period, FLAGS.summary_dir)
+    where = os.path.normpath(FLAGS.save_path)
+    if outcome.reason == "interrupted":
+        raise KeyboardInterrupt(
+            f"Saved in {where}, outer step {outcome.epochs}. The same command with --resume goes on."
+        )
+    if outcome.best is None:
+        raise ValueError(
+            f"No validation was finite in {outcome.epochs} outer steps, so {where} holds nothing better than the start."
+        )
+    print(f"Training {outcome.reason} after {outcome.epochs} outer steps; the best optimizer is in {where}.")
+    if FLAGS.export:
+        from l2l_tf.deployment.saved_model import export_saved_model
+
+        export_saved_model(FLAGS.save_path, FLAGS.export)
         print(f"SavedModel: {FLAGS.export}")
 
 

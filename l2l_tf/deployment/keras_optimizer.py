@@ -1,21 +1,21 @@
 """LearnedOptimizer: a trained update rule as a Keras optimizer."""
 
-import collections
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from l2l_tf.deployment import keras_options, keras_serialization, keras_variables
+from l2l_tf.deployment import keras_arguments, keras_options, keras_serialization, keras_variables
+from l2l_tf.deployment.annealing import Annealing
 from l2l_tf.deployment.application import STATE_DTYPES, Application, applications, check_state_dtype
 from l2l_tf.deployment.gathering import Gathering
 from l2l_tf.deployment.in_blocks import Blocks
 from l2l_tf.deployment.in_one_operation import InOneOperation
 from l2l_tf.networks import Observation
-from l2l_tf.networks.dtypes import at_least_float32, is_usable
+from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.pretrained import sources
 from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
@@ -61,6 +61,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         not trained, with a warning.
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
       name: of the optimizer.
+      total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 over
+        the last 0.3 of it. `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
       **options: of `keras.optimizers.Optimizer`.
 
     Attributes:
@@ -80,6 +82,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         net_assignments: Assignments | None = None,
         state_dtype: str = "float32",
         name: str = "learned_optimizer",
+        total_steps: int | None = None,
         **options,
     ):
         learning_rate = arguments.plain(learning_rate)
@@ -96,17 +99,27 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         _check_observes(self.network)
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
+        self._annealing = _Hidden(Annealing(total_steps))
         self.nonfinite_gradients: keras.Variable | None = None
         self._gathering = Gathering()
+
+    @property
+    def total_steps(self) -> int | None:
+        """How many updates the run is going to have, or None; may be set at any time, within `fit` too."""
+        return self._annealing.value.total_steps
+
+    @total_steps.setter
+    def total_steps(self, value: int | None) -> None:
+        self._annealing.value.total_steps = value
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Makes the state for `variables`."""
         if self.built:
             return
         variables = list(variables)
-        _check_once(variables)
-        names = _names(variables)
-        parameters = {n: tf.TensorSpec(v.shape, _dtype(v)) for n, v in zip(names, variables)}
+        keras_arguments.check_once(variables)
+        names = keras_arguments.names(variables)
+        parameters = {n: tf.TensorSpec(v.shape, keras_arguments.dtype(v)) for n, v in zip(names, variables)}
         with tf.init_scope():
             # A model that is frozen has no variables for assignments to fit.
             made = applications(self.network, parameters, self.state_dtype) if variables else {}
@@ -136,12 +149,13 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         grads = [g if g is None else tf.convert_to_tensor(g) for g in grads]
         given = None if trainable_variables is None else list(trainable_variables)
         if given is not None:
-            _check_once(given)
+            keras_arguments.check_once(given)
             if self.built:
                 self._check_known(given)
         variables = given or (self._values.value.values() if self.built else [])
-        _check_shapes(grads, variables)
-        with self._gathering.expecting(sum(g is not None and not _is_overwritten(v) for g, v in zip(grads, variables))):
+        keras_arguments.check_shapes(grads, variables)
+        count = sum(g is not None and not keras_arguments.is_overwritten(v) for g, v in zip(grads, variables))
+        with self._gathering.expecting(count):
             super().apply(grads, given)
 
     def update_step(self, gradient, variable, learning_rate) -> None:
@@ -153,7 +167,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if not self._gathering.is_open:
             raise ValueError(
                 "LearnedOptimizer updates all variables together, in apply(gradients, variables): an optimizer around "
-                f"it calls that, not update_step variable by variable. Received: {_names([variable])[0]!r} alone."
+                "it calls that, not update_step variable by variable. Received: "
+                f"{keras_arguments.names([variable])[0]!r} alone."
             )
         # Gradients that were sparse, within a condition as that of loss scaling, do not know their shape.
         gradient = tf.ensure_shape(gradient, variable.shape)
@@ -182,9 +197,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             if name not in counted:
                 unusable.append(tf.math.count_nonzero(~is_usable(gradient), dtype=tf.int64))
         self.assign_add(self.nonfinite_gradients, tf.add_n(unusable))
+        factor = tf.cast(learning_rate, tf.float32) * self._annealing.value(self.iterations)
         for name, (_, variable) in given.items():
             if name in updates:
-                self.assign_add(variable, updates[name] * tf.cast(learning_rate, updates[name].dtype))
+                self.assign_add(variable, updates[name] * tf.cast(factor, updates[name].dtype))
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
         """The updates, and how many gradients were not usable where that was counted. The state is the next one."""
@@ -219,7 +235,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         return self.add_variable(tuple(initial.shape), lambda shape, dtype: initial, initial.dtype.name, name=name)
 
     def _check_known(self, variables: Sequence[Any]) -> None:
-        for variable, name in zip(variables, _names(variables)):
+        for variable, name in zip(variables, keras_arguments.names(variables)):
             try:
                 self._get_variable_index(variable)
             except KeyError:
@@ -235,6 +251,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             **super().get_config(),
             "source": keras_serialization.to_config(self.network),
             "state_dtype": self.state_dtype,
+            "total_steps": self.total_steps,
         }
 
     def save_own_variables(self, store) -> None:
@@ -278,43 +295,3 @@ def _check_observes(network: AssignedNetworks) -> None:
                 f"which the network {name!r} observes. Use it through l2l_tf.MetaOptimizer. "
                 f"Received: {type(member).__name__}."
             )
-
-
-def _names(variables: Sequence[Any]) -> list[str]:
-    """The variables' paths, a number added where variables share one."""
-    names: list[str] = []
-    for variable in variables:
-        path = getattr(variable, "path", None) or variable.name.removesuffix(":0")
-        name, number = path, 0
-        while name in names:
-            number += 1
-            name = f"{path}_{number}"
-        names.append(name)
-    return names
-
-
-def _dtype(variable: Any) -> tf.DType:
-    """The type that a variable is updated in. Integers have no gradients, and wait like others that are given none."""
-    dtype = tf.as_dtype(variable.dtype)
-    return tf.float32 if dtype.is_integer or dtype.is_bool else at_least_float32(dtype)
-
-
-def _check_once(variables: Sequence[Any]) -> None:
-    counts = collections.Counter(map(id, variables))
-    if len(counts) < len(variables):
-        twice = [name for name, variable in zip(_names(variables), variables) if counts[id(variable)] > 1]
-        raise ValueError(f"An update takes every variable once. Received more than once: {twice}.")
-
-
-def _check_shapes(gradients: Sequence[tf.Tensor | None], variables: Iterable[Any]) -> None:
-    for gradient, variable in zip(gradients, variables):
-        if gradient is not None and not gradient.shape.is_compatible_with(variable.shape):
-            raise ValueError(
-                f"The gradient of {_names([variable])[0]!r} has its shape, {tuple(variable.shape)}. "
-                f"Received: {tuple(gradient.shape)}."
-            )
-
-
-def _is_overwritten(variable: Any) -> bool:
-    """Whether Keras assigns the gradient itself to `variable` (the scales of float8) and never updates it."""
-    return getattr(variable, "overwrite_with_gradient", False)

@@ -8,7 +8,7 @@ from l2l_tf import fast
 from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.perturbation import Perturbations, costs, run_after
 from l2l_tf.networks.network import Network, Tensors
-from l2l_tf.unrolling import arguments
+from l2l_tf.unrolling import arguments, seeds, unroll
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.run import Run
 from l2l_tf.unrolling.unroll import OuterGradient
@@ -22,11 +22,13 @@ class Particles(NamedTuple):
       parameters, states: theta_t and h_t of the particles, `[2 pairs, ...]`: first all of phi + epsilon, then all of
         phi - epsilon.
       perturbations: xi, the sum of each pair's epsilon since the run began, `[pairs, ...]` for each variable.
+      instances: the function of each pair, `[pairs, ...]`, where they have functions of their own; else `()`.
     """
 
     parameters: Tensors
     states: Any
     perturbations: list[tf.Tensor]
+    instances: Any = ()
 
 
 @arguments.checked
@@ -38,6 +40,7 @@ def persistent_evolution_strategies(
     in_blocks: bool = True,
     perturbation_std: float = 0.01,
     perturbations: int = 8,
+    own_draws: bool = False,
 ) -> Estimator:
     """PES: g = mean over i of xi_i (L_i+ - L_i-) / (2 sigma^2), with xi_i the sum of epsilon_i over the run's unrolls.
 
@@ -46,31 +49,45 @@ def persistent_evolution_strategies(
     smoothed sum of meta-losses: xi credits earlier perturbations with later losses, so there is no truncation bias.
     The price is a variance that grows with the number of unrolls (Vicol, Metz and Sohl-Dickstein 2021, section 4).
 
-    The particles of a run share its function and its minibatches. A pair that is not finite stays so, and is left out
-    and counted, until the run ends.
+    The particles of a run share its minibatches, and unless there are `own_draws` its function and theta_0. A pair
+    that is not finite stays so, and is left out and counted, until the run ends.
 
     Args:
       problem, network, len_unroll, objective: see `unroll`.
       in_blocks: take the fast path where it has something to gain; it agrees with the readable one to rounding.
       perturbation_std: sigma.
       perturbations: how many pairs of particles.
+      own_draws: whether each pair has a function and a theta_0 of its own: an estimate then is of as many draws.
 
     Raises:
       ValueError: sigma that is not above 0, or no perturbation.
     """
     perturbed = Perturbations(network, perturbation_std, perturbations)
 
+    def both(values: Any) -> Any:
+        """What each pair has, `[pairs, ...]`, for its two particles, `[2 pairs, ...]`."""
+        return tf.nest.map_structure(lambda x: tf.concat([x, x], 0), values)
+
     def begin(run: Run) -> Run:
-        parameters, states = tf.nest.map_structure(
-            lambda x: tf.repeat(x[tf.newaxis], 2 * perturbations, axis=0), (run.parameters, run.state)
+        if own_draws:
+            drawn = [
+                unroll.start(problem, network, seeds.fold(run.seed, seeds.Purpose.TRAINING, i))
+                for i in range(perturbations)
+            ]
+        else:
+            drawn = [run] * perturbations
+        instances, parameters, states = tf.nest.map_structure(
+            lambda *of: tf.stack(of), *[(each.instance, each.parameters, each.state) for each in drawn]
         )
         xi = [tf.zeros([perturbations, *v.shape], v.dtype) for v in perturbed.variables]
-        return run._replace(carried=Particles(parameters, states, xi))
+        return run._replace(carried=Particles(both(parameters), both(states), xi, instances if own_draws else ()))
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         particles: Particles = run.carried
         epsilons = perturbed.draw(seed)
         own = {"parameters": particles.parameters, "state": particles.states}
+        if own_draws:
+            own["instance"] = both(particles.instances)
         members = perturbed.members(epsilons, run, own)
         losses, outer_losses, ends = fast.population_costs_along(
             problem, network, members, len_unroll, objective, in_blocks
@@ -85,7 +102,7 @@ def persistent_evolution_strategies(
         slopes = share / (2 * perturbation_std**2)
         gradients = [tf.tensordot(tf.cast(slopes, x.dtype), x, 1) for x in xi]
         parameters, states = tf.nest.map_structure(lambda x: x[1:], (ends["parameters"], ends["state"]))
-        end = run_after(run, len_unroll, ends)._replace(carried=Particles(parameters, states, xi))
+        end = run_after(run, len_unroll, ends)._replace(carried=Particles(parameters, states, xi, particles.instances))
         return OuterGradient(meta_loss, gradients, losses[0], end, perturbations - count)
 
     return Estimator(estimate, begin, concurrent=True)

@@ -31,7 +31,7 @@ def applies(network: Network, parameters: Tensors) -> bool:
     A network that runs in blocks has coordinates enough, or a rule with an MLP on each has native code.
     """
     return isinstance(network, AssignedNetworks) and any(
-        (native.coordinate_mlp.applies(network.networks[name]) and native.operations() is not None)
+        (native.coordinate_mlp.has_way_back(network.networks[name]) and native.operations() is not None)
         or (
             rule_of(network.networks[name]) is not None
             and sum(math.prod(parameters[key].shape) for key in owned) >= _FEWEST_COORDINATES

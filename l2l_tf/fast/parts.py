@@ -37,7 +37,7 @@ def parts_of(
     for name, owned in network.owned(parameters).items():
         member, own = network.networks[name], {key: parameters[key] for key in owned}
         rule = rule_of(member)
-        if operations is not None and native.coordinate_mlp.applies(member):
+        if operations is not None and native.coordinate_mlp.has_way_back(member):
             parts[name] = NativeMLP(member, own, operations)
         elif rule is None:
             parts[name] = Whole(member, own)

@@ -269,8 +269,9 @@ def _looking(recipe: _Recipe, gradients: bool, compiled: bool = False) -> Callab
                 looked_at = optimizee.loss_at_step(problem.validation_loss, run)
             return _Seen(losses, slopes, looked_at)
 
-        # Several seeds are drawn from one by one.
-        return tf.vectorized_map(of, own, fallback_to_while_loop=own_draws, warn=False)
+        # Several seeds are drawn from one by one, and so may functions of their own be taken.
+        one_by_one = own_draws or "instance" in fixed
+        return tf.vectorized_map(of, own, fallback_to_while_loop=one_by_one, warn=False)
 
     return tf.function(look, autograph=False, jit_compile=True) if compiled else look
 

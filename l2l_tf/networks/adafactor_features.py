@@ -30,11 +30,11 @@ class AdafactorFeatures:
     decays: tuple[float, ...]
     second_moment_decay: float
 
-    num_common, num_common_means = 4, 1
+    num_common, num_of_decay, num_common_means = 4, 8, 1
 
     @property
     def num_features(self) -> int:
-        return 4 + 8 * len(self.decays)
+        return self.num_common + self.num_of_decay * len(self.decays)
 
     @property
     def epsilons(self) -> tuple[float, ...]:

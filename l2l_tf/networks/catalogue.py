@@ -76,6 +76,7 @@ VALUES: dict[str, Value] = {
     "cells": whole(1),
     "decays": list_of(decay(), fewest=1),
     "constant": share(),
+    "control_layers": list_of(whole(2), fewest=1),
     "dtype": one_of("float32", "float64"),
     "epsilon": number(0),
     "exponential_decay": number(0),
@@ -141,6 +142,11 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "PerParameterMLP": Entry("l2l_tf.networks.per_parameter_mlp", _MLP, values=_HIDDEN_LAYERS),
     "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP), values=_HIDDEN_LAYERS),
+    "ControlledMLP": Entry(
+        "l2l_tf.networks.controlled_mlp",
+        ("control_layers", "second_moment_decay", *_MLP),
+        values=_HIDDEN_LAYERS,
+    ),
     "HierarchicalLSTM": Entry(
         "l2l_tf.networks.hierarchical_lstm", ("cells", "messages", "losses", *_MLP), values=_HIDDEN_LAYERS
     ),

@@ -32,7 +32,7 @@ class CoordinateMLP(Network):
 
     Args:
       kind: of the features.
-      num_shared: how many numbers a tensor shares beside those of the step.
+      num_shared: how many numbers a tensor shares, those of the step included.
       other_layers: layer to weights, of what the network has beside the MLP.
       layers: units of each hidden layer, at least 2.
       scale, magnitude_scale: see above.
@@ -50,7 +50,7 @@ class CoordinateMLP(Network):
     def __init__(
         self,
         kind: Any,
-        num_shared: int = 0,
+        num_shared: int = len(coordinate_features.TIME_SCALES),
         other_layers: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
         /,
         *,
@@ -72,7 +72,7 @@ class CoordinateMLP(Network):
         names = mlp_layers.layer_names(layers)
         known = dict.fromkeys(names, lstm_layers.LINEAR_WEIGHTS) | dict(other_layers)
         self._initializers = WeightInitializers(initializer, seed, known)
-        num_inputs = kind.num_features + len(coordinate_features.TIME_SCALES) + num_shared
+        num_inputs = kind.num_features + num_shared
         self._layers = []
         for layer, units in zip(names, (*layers, 2)):
             built = lstm_layers.build_linear(layer, num_inputs, units, self._initializers, self._dtype)
@@ -119,7 +119,7 @@ class CoordinateMLP(Network):
         seen = {}
         parameters: Any = observation.parameters
         for name, gradient in observation.gradients.items():
-            if _is_empty(gradient):
+            if is_empty(gradient):
                 continue
             own = {
                 slot: tuple(self._with_functions(by_name[name]) for by_name in of_slot)
@@ -178,7 +178,8 @@ class CoordinateMLP(Network):
         return tensor[None] if self._function_axis is None else tensor
 
 
-def _is_empty(tensor: tf.Tensor) -> bool:
+def is_empty(tensor: tf.Tensor) -> bool:
+    """Whether it has no entries, as far as is known."""
     return tensor.shape.is_fully_defined() and not math.prod(tensor.shape)
 
 

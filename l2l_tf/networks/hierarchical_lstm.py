@@ -67,7 +67,7 @@ class HierarchicalLSTM(CoordinateMLP):
         own_layers = ("to_mlp", "to_tensors", "to_magnitude", "from_mlp")
         super().__init__(
             MomentFeatures(decays),
-            messages,
+            len(coordinate_features.TIME_SCALES) + messages,
             lstm_layers.weight_names((cells,), *own_layers),
             layers=layers,
             initializer=initializer,

@@ -49,11 +49,13 @@ class Seen(NamedTuple):
     Attributes:
       views: `[F, n]` each, what features are made of.
       means: `[F, 1]` each.
+      squares: `[F, k]`, the mean square of each feature.
       scales: `[F, k]`, s of each feature.
     """
 
     views: tuple[tf.Tensor, ...]
     means: tuple[tf.Tensor, ...]
+    squares: tf.Tensor
     scales: tf.Tensor
 
 
@@ -90,11 +92,12 @@ def weights_of(layers: Sequence[snt.Linear]) -> Weights:
 def see(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots) -> tuple[Seen, Slots]:
     """What is to be seen of a tensor `[F, *shape]`, and the next slots."""
     look = _look_by_decays if _is_large(gradient) else _look
-    means, scales, next_slots, made = look(kind, gradient, parameter, slots)
+    means, squares, next_slots, made = look(kind, gradient, parameter, slots)
+    scales = tf.math.rsqrt(squares + tf.constant(kind.epsilons, squares.dtype))
     views = _views(kind, gradient, parameter, next_slots, made)
     if gradient.shape.rank > 2:
         views = tuple(tf.broadcast_to(view, gradient.shape) for view in views)
-    return Seen(tuple(map(flat, views)), tuple(map(flat, means)), scales), next_slots
+    return Seen(tuple(map(flat, views)), tuple(map(flat, means)), squares, scales), next_slots
 
 
 def run(
@@ -113,7 +116,8 @@ def run(
     w, b = weights[0]
     num_features = rule.kind.num_features
     first = seen.scales[:, :, None] * w[:num_features]
-    bias = tf.matmul(shared, w[num_features:]) + b
+    # Products of nothing end the process in oneDNN.
+    bias = tf.matmul(shared, w[num_features:]) + b if shared.shape[1] else b[None]
     rest = (first, bias, weights[1:], magnitude)
     if not _is_large(seen.views[0]):
         updates, total = _respond(rule, with_mean, *rest, seen.views, seen.means)
@@ -130,13 +134,12 @@ def run(
 
 
 def _look(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots, begin: int = 0):
-    """The means, the scales of the features from number `begin` on, the next slots and what else is made."""
+    """The means, the mean squares of the features from number `begin` on, the next slots and what else is made."""
     next_slots, made = kind.advance(gradient, slots)
     means = tuple(mean(second) for second in kind.seconds(next_slots, made))
     features = kind.features(_views(kind, gradient, parameter, next_slots, made), means)
     squares = tf.concat([flat(mean(tf.square(feature))) for feature in features[begin:]], axis=1)
-    scales = tf.math.rsqrt(squares + tf.constant(kind.epsilons[begin:], squares.dtype))
-    return means, scales, next_slots, made
+    return means, squares, next_slots, made
 
 
 def _look_by_decays(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots):
@@ -148,13 +151,13 @@ def _look_by_decays(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots:
         alone = dataclasses.replace(kind, decays=(decay,))
         begin = kind.num_common if i else 0  # What no decay is in, once is enough.
         parts.append(_compiled(_look, alone, begin=begin)(gradient, parameter, own))
-    of_means, of_scales, of_slots, of_made = zip(*parts)
+    of_means, of_squares, of_slots, of_made = zip(*parts)
     means = sum((part[kind.num_common_means :] for part in of_means), of_means[0][: kind.num_common_means])
     next_slots = {
         slot: sum((part[slot] for part in of_slots), ()) if len(values) == count else of_slots[0][slot]
         for slot, values in slots.items()
     }
-    return means, tf.concat(of_scales, axis=1), next_slots, sum(of_made, ())
+    return means, tf.concat(of_squares, axis=1), next_slots, sum(of_made, ())
 
 
 def _views(kind: Any, gradient: tf.Tensor, parameter: tf.Tensor, slots: Slots, made) -> tuple[tf.Tensor, ...]:

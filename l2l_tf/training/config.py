@@ -46,6 +46,8 @@ class TrainingConfig:
       imitation_learning_rate: Adam's.
       random_scaling: phi learns from problems whose coordinates are scaled by exp(U[-r, r]), with this r
         (`problems.scaling`); None for none. Validation is on the problem as it is.
+      reparameterize: phi learns from problems whose parameters are scaled, "how:low:high", e.g. "whole:0.001:1000"
+        (`problems.scaling.Reparameterized`); None for none. Validation is on the problem as it is.
       optimizees_per_step: runs side by side, whose outer gradients are averaged.
       second_derivatives: whether the optimizee's gradients depend on theta in the outer gradient.
       objective: of which losses the outer objective is, "training" or "validation".
@@ -80,6 +82,7 @@ class TrainingConfig:
     imitation_share: float = 0.0
     imitation_learning_rate: float = 0.01
     random_scaling: float | None = None
+    reparameterize: str | None = None
     optimizees_per_step: int = 1
     second_derivatives: bool = False
     objective: str = "training"
@@ -149,5 +152,5 @@ class TrainingConfig:
         A field that `other` lacks, as it is newer than `other`, is at its default there.
         """
         ours = self.to_json()
-        theirs = TrainingConfig(networks=self.networks).to_json() | other
+        theirs = type(self)(networks=self.networks).to_json() | other
         return [f"{name}: {theirs[name]!r} there, {ours[name]!r} here" for name in ours if ours[name] != theirs[name]]

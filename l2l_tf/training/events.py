@@ -29,6 +29,31 @@ class Epoch(NamedTuple):
     counts: bool = True
 
 
+class OuterStep(NamedTuple):
+    """One outer step on several tasks.
+
+    Attributes:
+      step: counts from 1.
+      meta_loss: the mean over the tasks whose gradients were finite.
+      by_family: of the tasks of each family.
+      gradient_norm, update_norm: of phi's mean gradient and step.
+      dropped: tasks' gradients left out so far, as they were not finite.
+      dropped_members: members of estimates left out so far.
+      inner_steps: steps of optimizees that it took, of all members.
+      seconds: wall-clock time.
+    """
+
+    step: int
+    meta_loss: float
+    by_family: dict[str, float]
+    gradient_norm: float
+    update_norm: float
+    dropped: int
+    dropped_members: int
+    inner_steps: int
+    seconds: float
+
+
 class Validation(NamedTuple):
     """A validation on fixed draws.
 

@@ -1,6 +1,5 @@
 """The meta-training loop: epochs, validation, early stopping, checkpoints, logs."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import problems
 from l2l_tf import networks, pretrained
 from l2l_tf.evaluation.evaluator import Curves, Evaluator
-from l2l_tf.saving import files, locks, saved_optimizer
+from l2l_tf.saving import saved_optimizer
 from l2l_tf.training import checkpoint, computed_by, interruption, schedules
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.curriculum import Curriculum
@@ -19,14 +18,14 @@ from l2l_tf.training.events import Epoch, Outcome, Validation
 from l2l_tf.training.left_out import LeftOut, not_finite
 from l2l_tf.training.meta import MetaMinimize, Step
 from l2l_tf.training.outer_optimizer import OuterOptimizer
+from l2l_tf.training.run_folder import RunFolder
 from l2l_tf.training.swapped import Swapped
 from l2l_tf.unrolling import fitting, optimizee, seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
-from problems import calling
+from problems import calling, reparameterization
 from problems.problem import Problem
-from problems.scaling import RandomScaling
+from problems.scaling import RandomScaling, Reparameterized
 
-LAST = "last"  # The subfolder of the optimizer after the last epoch; the best one is in the folder itself.
 _CHECKPOINT_SECONDS = 60.0
 _DROPPED_IN_A_ROW = 25
 
@@ -69,13 +68,12 @@ class Training:
     ):
         self.config = config
         self.folder = Path(folder)
-        self._as_found = checkpoint.stamp(self.folder)
+        self._run_folder = RunFolder(folder)
         stored = checkpoint.read(self.folder) if resume else None
         if stored is not None:
             checkpoint.check_same_run(config, stored[1], self.folder)
         elif not overwrite:
-            for place in (self.folder, self.folder / LAST):
-                checkpoint.check_free(place)
+            self._run_folder.check_free()
         self._metadata = metadata or {}
         self.problem = problems.get(config.problem, **config.problem_options, **(data or {}))
         self.network = AssignedNetworks(
@@ -100,7 +98,11 @@ class Training:
         if "validation_loss" in self.network.observes:
             _check_validation_loss(self.problem, "A network that observes the validation loss needs")
         # What phi learns from; it is validated on the problem as it is.
-        lessons = RandomScaling(self.problem, config.random_scaling) if config.random_scaling else self.problem
+        lessons: Problem = self.problem
+        if config.random_scaling:
+            lessons = RandomScaling(lessons, config.random_scaling)
+        if config.reparameterize:
+            lessons = Reparameterized(lessons, *reparameterization.parsed(config.reparameterize))
         self._curriculum = Curriculum(config, lessons, self.network)
         self._minimize = MetaMinimize(
             lessons,
@@ -145,9 +147,8 @@ class Training:
           ProblemNotFiniteError: so was theta_0 of 25 epochs in a row, or of all validations' draws.
         """
         reason = None
-        with interruption.deferred() as interrupted, self._alone():
-            for folder in (self.folder, self.folder / LAST):
-                files.sweep(folder, _is_of_a_run, seconds=0)
+        with interruption.deferred() as interrupted, self._run_folder.alone():
+            self._run_folder.sweep()
             for event in self._events():
                 report(event)
                 # A resumed run begins with the next epoch: a validation that is due is not left out.
@@ -170,7 +171,7 @@ class Training:
           OSError: a file cannot be written; what was saved before is still whole.
           ValueError: see `run`: another process trains here, or did.
         """
-        with self._alone():
+        with self._run_folder.alone():
             self._save()
 
     def _save(self) -> None:
@@ -187,23 +188,18 @@ class Training:
             "computed_by": computed_by.described(self.problem),
             "left_out": self._left_out.count,
         }
-        checkpoint.write(self.folder, arrays, facts)
-        self._as_found = checkpoint.stamp(self.folder)
-        self._save_optimizer(self.folder, self._best_weights)
-        self._save_optimizer(self.folder / LAST, self._deployed())
+        self._run_folder.write(arrays, facts)
+        metadata = {
+            "problem": self.config.problem,
+            "problem_options": self.config.problem_options,
+            "training": self.config.to_json(),
+            "epochs": self.epoch,
+            "best": self.best._asdict() if self.best else None,
+            **self._metadata,
+        }
+        deployed = self._deployed()
+        self._run_folder.save_optimizers(self.network, self._variables, self._best_weights, deployed, metadata)
         self._saved_at = time.monotonic()
-
-    @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """With the folder to itself, which is as this run has left it."""
-        files.make_folder(self.folder)
-        with locks.training_in(self.folder):
-            if checkpoint.stamp(self.folder) != self._as_found:
-                raise ValueError(
-                    f"Another training has written to {str(self.folder)!r} meanwhile. Resume that one, or choose "
-                    "another --save_path."
-                )
-            yield
 
     def _events(self) -> Iterator[Epoch | Validation]:
         while self.epoch < self.config.num_epochs and not self._out_of_patience():
@@ -299,18 +295,6 @@ class Training:
     def _weights(self, weights: list[np.ndarray]) -> Swapped:
         return Swapped(self._variables, weights)
 
-    def _save_optimizer(self, folder: Path, weights: list[np.ndarray]) -> None:
-        metadata = {
-            "problem": self.config.problem,
-            "problem_options": self.config.problem_options,
-            "training": self.config.to_json(),
-            "epochs": self.epoch,
-            "best": self.best._asdict() if self.best else None,
-            **self._metadata,
-        }
-        with self._weights(weights):
-            saved_optimizer.save(self.network, folder, metadata, overwrite=True)
-
     def _restore(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
         expected = {f"{kind}/{i}": v for kind in ("phi", "best") for i, v in enumerate(self._variables)}
         expected |= {f"outer/{name}": variable for name, variable in self._outer_optimizer.state.items()}
@@ -325,11 +309,6 @@ class Training:
         self._minimize.dropped_members = facts.get("dropped_members", 0)  # Newer than the first checkpoints.
         self._dropped_in_a_row = facts.get("dropped_in_a_row", 0)
         self._left_out.count = facts.get("left_out", 0)
-
-
-def _is_of_a_run(name: str) -> bool:
-    """Whether a training writes a file of that name."""
-    return name in (checkpoint.FILE, saved_optimizer.CONFIG) or saved_optimizer.is_weights(name)
 
 
 def _check_validation_loss(problem: Problem, what_needs: str) -> None:

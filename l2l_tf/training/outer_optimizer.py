@@ -36,6 +36,7 @@ class OuterOptimizer(tf.Module):
       clip_value: largest absolute entry of the gradient; None does not clip.
       average_decay: d of average' = d average + (1 - d) phi, with d smaller over the first steps, so that the
         average forgets where phi began; None keeps no average.
+      weight_decay: w of AdamW: each step also takes `learning_rate` w phi off phi; 0 for Adam.
 
     Attributes:
       averages: of phi, one variable for each; empty without `average_decay`.
@@ -50,10 +51,13 @@ class OuterOptimizer(tf.Module):
         clip_norm: float | None = None,
         clip_value: float | None = None,
         average_decay: float | None = None,
+        weight_decay: float = 0.0,
     ):
         super().__init__(name="outer_optimizer")
         self._variables = list(variables)
-        self._adam = keras.optimizers.Adam(learning_rate=float(learning_rate), epsilon=1e-8)
+        decay = {"weight_decay": float(weight_decay)} if weight_decay else {}
+        kind = keras.optimizers.AdamW if weight_decay else keras.optimizers.Adam
+        self._adam = kind(learning_rate=float(learning_rate), epsilon=1e-8, **decay)
         self._adam.build(self._variables)
         self._clip_norm = clip_norm
         self._clip_value = clip_value

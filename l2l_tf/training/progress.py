@@ -36,7 +36,7 @@ class Progress:
         self._bar = tqdm.tqdm(
             total=num_epochs, initial=begun, unit="epoch", dynamic_ncols=True, file=sys.stderr, disable=None
         )
-        self._summaries = _writer(summary_dir) if summary_dir else None
+        self._summaries = writer(summary_dir) if summary_dir else None
 
     def __call__(self, event: Epoch | Validation) -> None:
         if isinstance(event, Epoch):
@@ -83,7 +83,8 @@ class Progress:
                 tf.summary.scalar(name, value)
 
 
-def _writer(folder: str):
+def writer(folder: str):
+    """Of TensorBoard's events, to that folder."""
     import tensorflow as tf
 
     return tf.summary.create_file_writer(folder)

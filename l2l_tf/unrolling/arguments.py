@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from problems import option_values
+from problems import option_values, reparameterization
 from problems.option_values import (  # `plain` is for wings that see no problems.
     Value,
     above,
@@ -60,11 +60,13 @@ VALUES: dict[str, Value] = {
     "num_steps_curriculum": or_none(list_of(whole(1, _LONGEST_RUN))),
     "optimizees": whole(1),
     "optimizees_per_step": whole(1),
+    "own_draws": flag(),
     "patience": or_none(whole(1)),
     "perturbation_std": above(0, _LARGEST_RATE),
     "perturbations": whole(1),
     "problem_options": dictionary("of the problem's options"),
     "random_scaling": or_none(above(0, largest=40)),  # Of an exponent.
+    "reparameterize": or_none(reparameterization.value()),
     "rewind": or_none(number(1)),
     "second_derivatives": flag(),
     "seed": seed(),

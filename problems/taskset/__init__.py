@@ -4,18 +4,25 @@
     problem = taskset.build(config)        # the Problem that it describes
 
 A task is rebuilt from its configuration, never from its number: a sampler may change, a stored task does not.
+
+    listed = taskset.published_tasks("train")  # name to task of the published list, split once and for good
+    config = listed["mlp_seed0"].config
+    taskset.normaliser("mlp_seed0")              # what brings losses of tasks to one scale; of a config as well
+
 TensorFlow is imported with the first `build`. docs/taskset.md tells what differs from Metz et al. 2020.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from problems.taskset.fixed import FIXED
+from problems.taskset.published import normaliser
+from problems.taskset.published import tasks as published_tasks
 from problems.taskset.registry import FAMILIES, sample
 
 if TYPE_CHECKING:
     from problems.taskset.task import Task
 
-__all__ = ["FAMILIES", "FIXED", "build", "sample"]
+__all__ = ["FAMILIES", "FIXED", "build", "normaliser", "published_tasks", "sample"]
 
 
 def build(config: dict[str, Any], data_dir: str | None = None, download: bool = False) -> "Task":

@@ -7,12 +7,11 @@ import tensorflow as tf
 
 from problems.held_out import mean_over_rows
 from problems.problem import Problem, draw_rows, split_seed
-from problems.taskset import options
+from problems.taskset import options, published
 from problems.taskset.data.images import Images
 from problems.taskset.data.source import Source
 from problems.taskset.data.texts import Texts
 from problems.taskset.families.optimizee import Optimizee
-from problems.taskset.registry import FAMILIES
 
 _HELD_OUT_BATCH = 500
 _HELD_OUT_LOGITS = 2**24  # Of a batch of held-out texts, so that large vocabularies fit.
@@ -32,9 +31,15 @@ class Task(Problem):
     A population that draws for itself, as TensorFlow cannot draw in a vectorised loop, has `draw` and `loss_of`:
     `loss(p, (), seed) == loss_of(p, draw("train", seed))`, and `loss_of` draws nothing.
 
+    Losses of tasks are on scales of their own. A task of the published list has a `normaliser`, by which `normalise`
+    brings them to one: 1 at the start, 0 at the best that Adam found.
+
     Args:
       config: as `sample` gives one.
       data_dir, download: as `datasets.load` takes them.
+
+    Attributes:
+      normaliser: of `published.normaliser`; None where the task has none.
 
     Raises:
       ValueError: no configuration.
@@ -48,7 +53,8 @@ class Task(Problem):
         options.check_config(config)
         self.options = {"config": config, "data_dir": data_dir, "download": download}
         self.config = config
-        module, _, attribute = FAMILIES[config["family"]].home.partition(":")
+        self.normaliser: published.Normaliser | None = published.normaliser(config)
+        module, _, attribute = options.ALL_FAMILIES[config["family"]].home.partition(":")
         family = getattr(importlib.import_module(f"problems.taskset.families.{module}"), attribute)
         try:
             self._optimizee: Optimizee = family(config)
@@ -75,11 +81,32 @@ class Task(Problem):
             return (), self._optimizee.noise((), noise_seed)
         examples = draw_rows(rows_seed, self._source.batch_size, self._source.count(role))
         batch = self._source.batch(role, examples, batch_seed)
-        return batch, self._optimizee.noise(batch, noise_seed)
+        noise = self._optimizee.noise if role == _TRAIN else self._optimizee.evaluation_noise
+        return batch, noise(batch, noise_seed)
 
     def loss_of(self, parameters, drawn: tuple[Any, Any]) -> tf.Tensor:
         """The loss on what `draw` gave."""
         return self._optimizee.loss(parameters, *drawn)
+
+    def normalise(self, loss: tf.Tensor) -> tf.Tensor:
+        """(loss - best) / (initial - best), cut to -2 ... 2, of losses of any shape; what is not finite counts as 2.
+
+        Where it is cut, the gradient is 0.
+
+        Raises:
+          ValueError: the task has no normaliser.
+        """
+        if self.normaliser is None:
+            raise ValueError(
+                "Losses are normalised on tasks of taskset.published_tasks(), whose configurations have a normaliser. "
+                f"Received: a task of the family {self.config['family']} without one."
+            )
+        best, initial = self.normaliser.best, self.normaliser.initial
+        scaled = (loss - tf.cast(best, loss.dtype)) / tf.cast(initial - best, loss.dtype)
+        finite = tf.math.is_finite(scaled)
+        # The inner choice keeps NaN from the gradient of what is not taken.
+        cut = tf.clip_by_value(tf.where(finite, scaled, tf.zeros_like(scaled)), published.LOWEST, published.HIGHEST)
+        return tf.where(finite, cut, tf.cast(published.HIGHEST, loss.dtype))
 
     def held_out_loss(self, parameters, instance, split):
         if split not in self.held_out_splits:
@@ -97,7 +124,7 @@ class Task(Problem):
         def losses(first, end, number):
             seeds = split_seed(tf.stack([number, 0]), 2)
             batch = source.batch(split, tf.range(first, end), seeds[0])
-            mean = self._optimizee.loss(parameters, batch, self._optimizee.noise(batch, seeds[1]))
+            mean = self._optimizee.loss(parameters, batch, self._optimizee.evaluation_noise(batch, seeds[1]))
             return mean * tf.cast(end - first, tf.float32)
 
         batch = max(1, min(_HELD_OUT_BATCH, _HELD_OUT_LOGITS // _logits(self.config)))

@@ -1,17 +1,26 @@
-"""Commands run in this process, without TensorFlow: what they refuse, and how."""
+"""Commands run in this process, without TensorFlow: what they refuse, and how.
+
+`outcomes` runs them in another process, which has never imported TensorFlow: what needs it on the way to a refusal is
+found there.
+"""
 
 import contextlib
 import importlib
 import io
+import json
+import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from experiments import __main__ as experiments
 from experiments.shared import study
 from l2l_tf.commands import command_line, evaluate, train
 
+ROOT = Path(__file__).parents[2]
 # Wrong types, NaN, infinity, negative, zero, huge, None, empty, and what cannot be written down.
 VALUES = (
     *("nan", "inf", "-inf", "-1", "0", "1.5", "1e30", "1" + "0" * 30, "True", "None", "null", "nonesuch"),
@@ -28,12 +37,13 @@ class Outcome(NamedTuple):
 
     Attributes:
       kind: "refused" (exit code 2), "reached" (TensorFlow would be imported next), "done", or what it raised.
-      error: what it wrote to stderr.
+      output, error: what it wrote to stdout and stderr.
       seconds: of this process.
       left: what is new in the folder.
     """
 
     kind: str
+    output: str
     error: str
     seconds: float
     left: list[str]
@@ -59,12 +69,8 @@ def flags_of(command: str):
 
 
 def run(command: str, arguments: list[str], folder: Path, monkeypatch) -> Outcome:
-    """Runs a command with `folder` as the current one."""
-    if command in experiments.NAMES or command in ("train", "evaluate"):
-        known = flags_of(command)
-        for name in known:
-            known[name].unparse()
-        known.unparse_flags()
+    """Runs a command with `folder` as the current one, from the defaults of its flags, which it leaves there."""
+    _reset(command)
     before, out, err = _inside(folder), io.StringIO(), io.StringIO()
     with monkeypatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.chdir(folder)
@@ -85,7 +91,24 @@ def run(command: str, arguments: list[str], folder: Path, monkeypatch) -> Outcom
         except Exception as error:
             kind = repr(error)
         seconds = time.process_time() - began
-    return Outcome(kind, err.getvalue(), seconds, sorted(_inside(folder) - before))
+    _reset(command)
+    return Outcome(kind, out.getvalue(), err.getvalue(), seconds, sorted(_inside(folder) - before))
+
+
+def _reset(command: str) -> None:
+    if command in experiments.NAMES or command in ("train", "evaluate"):
+        known = flags_of(command)
+        for name in known:
+            known[name].unparse()
+        known.unparse_flags()
+
+
+def outcomes(command: str, cases: list[list[str]], folder: Path) -> list[Outcome]:
+    """What comes of each list of arguments, one after the other in one process of its own."""
+    given = json.dumps([command, cases, str(folder)])
+    program = [sys.executable, "-m", "tests.commands.bad_input"]
+    done = subprocess.run(program, input=given, capture_output=True, text=True, cwd=ROOT, check=True)
+    return [Outcome(*outcome) for outcome in json.loads(done.stdout)]
 
 
 def _reach(*_):
@@ -94,3 +117,17 @@ def _reach(*_):
 
 def _inside(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if "__pycache__" not in path.parts}
+
+
+def _answer() -> None:
+    command, cases, folder = json.load(sys.stdin)
+    found = []
+    for arguments in cases:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            found.append(run(command, arguments, Path(folder), monkeypatch))
+    assert "tensorflow" not in sys.modules
+    json.dump(found, sys.stdout)
+
+
+if __name__ == "__main__":
+    _answer()

@@ -19,6 +19,7 @@ from l2l_tf.saving import saved_optimizer
 from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems.quadratic import Quadratic
+from tests.commands import bad_input
 from tests.evaluation import pages
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -68,69 +69,83 @@ def command(capsys):
     return run
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--optimizer=Adm"], "Optimizers are L2L, SGD, Momentum, NAG, RMSprop, Adam. Received: 'Adm'."),
-        (["--optimizer="], "--optimizer is empty: give it a value, or leave the flag out. Received: ''."),
-        (["--problem=quadradic"], "A problem is one of ['cifar', .*. Received: 'quadradic'."),
-        (["--problem=not_there:x"], "There is no module 'not_there' to import. Received: 'not_there:x'."),
-        (
-            ["--problem=simple", '--problem_options={"dims": 2}'],
-            "The problem simple takes the options ['dtype']. Rec.*",
-        ),
-        (["--problem_options={"], 'flag --problem_options={: Must be a JSON object, e.g. {"key": 1}, .*'),
-        (["--num_epochs=0"], "flag --num_epochs=0: 0 is not an integer in the range .*"),
-        (["--num_steps=-1"], "flag --num_steps=-1: -1 is not an integer in the range .*"),
-        (["--learning_rate=-1"], "flag --learning_rate=-1: -1.0 is not a non-negative number .*"),
-        (["--seed=-1"], "flag --seed=-1: -1 is not an integer in the range .*"),
-        (
-            ["--tune", "--learning_rate=1"],
-            "Give --tune or --learning_rate, not both: --tune searches the learning rates.",
-        ),
-        (["--path=nowhere"], "There is no saved optimizer at 'nowhere': no such folder."),
-        (["--path={saved}/empty"], "There is no saved optimizer at '{saved}/empty': the folder has no config.json. .*"),
-        (["--path={saved}/half"], "'{saved}/half/config.json' is not whole JSON .*"),
-        (
-            ["--path={saved}/truncated"],
-            "The weights '{saved}/truncated/cw.*.npz' are not those .*: cut short or changed. .*",
-        ),
-        (["--path=a=x,y"], "--path is a folder, or name=folder,name=folder,... with names of their own .*: 'a=x,y'."),
-        (["--path=adam=x"], "--path is a folder, or name=folder,.* Received: 'adam=x'."),
-        (["--path=nesterov=x,b=y"], "--path is a folder, or name=folder,.* Received: 'nesterov=x,b=y'."),
-        (["--path=A=x,a=y"], "--path is a folder, or name=folder,.* Received: 'A=x,a=y'."),
-        (["--path=l2l=x,b=y"], "--path is a folder, or name=folder,.* Received: 'l2l=x,b=y'."),
-        (
-            ["--path=a={saved}/good,b={saved}/mnist"],
-            "The optimizers of --path were trained on different problems, ['quadratic', 'mnist'], .* --problem.",
-        ),
-        (
-            ["--path={saved}/mnist", "--data_dir={saved}/empty"],
-            "The dataset mnist was looked for in {saved}/empty and is not there: .*",
-        ),
-        (
-            ["--problem=cifar", "--data_dir={saved}/empty"],
-            "The dataset cifar10 was looked for in {saved}/empty and is not there: .*",
-        ),
-        (["--problem=quadratic", "--held_out"], "--held_out: the problem quadratic has no held-out data."),
-        (
-            ["--plot=curves.jpg"],
-            "A figure's file name ends in one of ['.pdf', '.png', '.svg']. Received: 'curves.jpg'.",
-        ),
-        (["--report=page.htm"], "A report's file name ends in '.html'. Received: 'page.htm'."),
-        (["--report={saved}/tuning.json/page.html"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
-        (["--output={saved}/tuning.json"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
-        (["--plot={saved}/tuning.json/curves.png"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
-        (["--tune", "--output={saved}"], "The tuning cache '{saved}/tuning.json' is not whole JSON .*--tuning_cache."),
-        (["--tuning=3"], "Unknown command line flag 'tuning'. .*"),
-        (["quadratic"], "evaluate.py takes flags (--name=value) and nothing else. Received: 'quadratic'."),
-    ],
-)
-def test_bad_input_is_one_line_at_once(arguments, message, saved, tmp_path):
-    done = _run_at_once(*(argument.replace("{saved}", str(saved)) for argument in arguments), cwd=tmp_path)
+BAD = [
+    (["--optimizer=Adm"], "Optimizers are L2L, SGD, Momentum, NAG, RMSprop, Adam. Received: 'Adm'."),
+    (["--optimizer="], "--optimizer is empty: give it a value, or leave the flag out. Received: ''."),
+    (["--problem=quadradic"], "A problem is one of ['cifar', .*. Received: 'quadradic'."),
+    (["--problem=not_there:x"], "There is no module 'not_there' to import. Received: 'not_there:x'."),
+    (
+        ["--problem=simple", '--problem_options={"dims": 2}'],
+        "The problem simple takes the options ['dtype']. Rec.*",
+    ),
+    (["--problem_options={"], 'flag --problem_options={: Must be a JSON object, e.g. {"key": 1}, .*'),
+    (["--num_epochs=0"], "flag --num_epochs=0: 0 is not an integer in the range .*"),
+    (["--num_steps=-1"], "flag --num_steps=-1: -1 is not an integer in the range .*"),
+    (["--learning_rate=-1"], "flag --learning_rate=-1: -1.0 is not a non-negative number .*"),
+    (["--seed=-1"], "flag --seed=-1: -1 is not an integer in the range .*"),
+    (
+        ["--tune", "--learning_rate=1"],
+        "Give --tune or --learning_rate, not both: --tune searches the learning rates.",
+    ),
+    (["--path=nowhere"], "There is no saved optimizer at 'nowhere': no such folder."),
+    (["--path={saved}/empty"], "There is no saved optimizer at '{saved}/empty': the folder has no config.json. .*"),
+    (["--path={saved}/half"], "'{saved}/half/config.json' is not whole JSON .*"),
+    (
+        ["--path={saved}/truncated"],
+        "The weights '{saved}/truncated/cw.*.npz' are not those .*: cut short or changed. .*",
+    ),
+    (["--path=a=x,y"], "--path is a folder, or name=folder,name=folder,... with names of their own .*: 'a=x,y'."),
+    (["--path=adam=x"], "--path is a folder, or name=folder,.* Received: 'adam=x'."),
+    (["--path=nesterov=x,b=y"], "--path is a folder, or name=folder,.* Received: 'nesterov=x,b=y'."),
+    (["--path=A=x,a=y"], "--path is a folder, or name=folder,.* Received: 'A=x,a=y'."),
+    (["--path=l2l=x,b=y"], "--path is a folder, or name=folder,.* Received: 'l2l=x,b=y'."),
+    (
+        ["--path=a={saved}/good,b={saved}/mnist"],
+        "The optimizers of --path were trained on different problems, ['quadratic', 'mnist'], .* --problem.",
+    ),
+    (
+        ["--path={saved}/mnist", "--data_dir={saved}/empty"],
+        "The dataset mnist was looked for in {saved}/empty and is not there: .*",
+    ),
+    (
+        ["--problem=cifar", "--data_dir={saved}/empty"],
+        "The dataset cifar10 was looked for in {saved}/empty and is not there: .*",
+    ),
+    (["--problem=quadratic", "--held_out"], "--held_out: the problem quadratic has no held-out data."),
+    (
+        ["--plot=curves.jpg"],
+        "A figure's file name ends in one of ['.pdf', '.png', '.svg']. Received: 'curves.jpg'.",
+    ),
+    (["--report=page.htm"], "A report's file name ends in '.html'. Received: 'page.htm'."),
+    (["--report={saved}/tuning.json/page.html"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
+    (["--output={saved}/tuning.json"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
+    (["--plot={saved}/tuning.json/curves.png"], "Cannot make the folder (File exists): '{saved}/tuning.json'."),
+    (["--tune", "--output={saved}"], "The tuning cache '{saved}/tuning.json' is not whole JSON .*--tuning_cache."),
+    (["--tuning=3"], "Unknown command line flag 'tuning'. .*"),
+    (["quadratic"], "evaluate.py takes flags (--name=value) and nothing else. Received: 'quadratic'."),
+]
+
+
+@pytest.fixture(scope="module")
+def refused(saved, tmp_path_factory):
+    """The outcomes of all of BAD, in one process."""
+    cases = [[argument.replace("{saved}", str(saved)) for argument in arguments] for arguments, _ in BAD]
+    return bad_input.outcomes("evaluate", cases, tmp_path_factory.mktemp("bad"))
+
+
+@pytest.mark.parametrize("number", range(len(BAD)), ids=[" ".join(arguments) for arguments, _ in BAD])
+def test_bad_input_is_one_line_at_once(number, saved, refused):
+    message, outcome = BAD[number][1], refused[number]
     expected = ".*".join(map(re.escape, message.replace("{saved}", str(saved)).split(".*")))
-    assert re.fullmatch(f"Error: {expected}\n", done.stderr), done.stderr
+    assert re.fullmatch(f"Error: {expected}\n", outcome.error), outcome.error
+    assert not outcome.faults()
+    assert outcome.output == ""
+
+
+def test_bad_input_is_refused_by_the_process_too(tmp_path):
+    done = _run_at_once("--optimizer=Adm", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: Optimizers are L2L, SGD, Momentum, NAG, RMSprop, Adam. Received: 'Adm'.\n"
     assert list(tmp_path.iterdir()) == []
 
 

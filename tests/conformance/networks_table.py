@@ -71,6 +71,9 @@ CASES = {
     "RNNProp": NetworkCase("RNNProp", {"layers": [4, 3], "beta_1": 0.5}, ANY_SHAPES, xla=True),
     "PerParameterMLP": NetworkCase("PerParameterMLP", {"layers": [5], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True),
     "AdafactorMLP": NetworkCase("AdafactorMLP", {"layers": [3, 4], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True),
+    "ControlledMLP": NetworkCase(
+        "ControlledMLP", {"layers": [3], "control_layers": [4], "decays": [0.5, 0.9]}, ANY_SHAPES, xla=True
+    ),
     "HierarchicalLSTM": NetworkCase(
         "HierarchicalLSTM",
         {"layers": [5], "cells": 4, "messages": 2, "decays": [0.5, 0.9], "losses": ["training", "validation"]},

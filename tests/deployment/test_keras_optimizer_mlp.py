@@ -13,6 +13,7 @@ from l2l_tf.unrolling.coordinates import AssignedNetworks
 OPTIONS = {
     "PerParameterMLP": {"layers": [3], "decays": [0.5, 0.9]},
     "AdafactorMLP": {"layers": [3], "decays": [0.5, 0.9]},
+    "ControlledMLP": {"layers": [3], "control_layers": [3], "decays": [0.5, 0.9]},
     "HierarchicalLSTM": {"layers": [3], "decays": [0.5, 0.9], "cells": 2, "messages": 2, "losses": []},
 }
 pytestmark = pytest.mark.filterwarnings(  # Keras 3.15 with NumPy 2, when it reads variables to save them

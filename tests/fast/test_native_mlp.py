@@ -27,6 +27,8 @@ RULES = [
     ("AdafactorMLP", {}),
     ("AdafactorMLP", {"layers": [32, 32], "decays": [0.5, 0.99], "second_moment_decay": 0.95}),
     ("AdafactorMLP", {"layers": [8, 8], "magnitude_scale": 0.1, "scale": 0.3}),
+    ("ControlledMLP", {}),
+    ("ControlledMLP", {"layers": [4], "control_layers": [5, 3], "decays": [0.9, 0.99], "trained_steps": 2}),
 ]
 
 
@@ -85,7 +87,7 @@ def test_steps_are_those_of_the_network(operations, name, options):
         assert all(float(tf.reduce_max(tf.abs(u))) > 0 for u in updates.values() if tf.size(u))
 
 
-@pytest.mark.parametrize("name", ["PerParameterMLP", "AdafactorMLP"])
+@pytest.mark.parametrize("name", ["PerParameterMLP", "AdafactorMLP", "ControlledMLP"])
 def test_members_are_runs_of_their_own(operations, name):
     """With weights, parameters, gradients, states and steps of their own; each to the last bit as if it were alone."""
     random, members = np.random.default_rng(1), 5
@@ -100,10 +102,14 @@ def test_members_are_runs_of_their_own(operations, name):
         observation = tf.nest.map_structure(lambda *own: tf.stack(own), *observations)
         updates, state, _ = step(observation, state, weights, members)
         for m, network in enumerate(networks_of_members):
+            expected, _ = network(observations[m], states[m])
             own_updates, states[m], _ = NativeStep(network, operations)(observations[m], states[m])
             member = tf.nest.map_structure(lambda tensor, m=m: tensor[m], (updates, state))
-            tf.nest.map_structure(np.testing.assert_array_equal, member, (own_updates, states[m]))
-            _assert_close(own_updates, network(observations[m], states[m])[0], tolerance=2)  # of the same order
+            if name == "ControlledMLP":  # Sizes are products of all members' at once.
+                _assert_close(member, (own_updates, states[m]))
+            else:
+                tf.nest.map_structure(np.testing.assert_array_equal, member, (own_updates, states[m]))
+            _assert_close(own_updates, expected)
 
 
 def test_members_of_one_network(operations):
@@ -351,6 +357,7 @@ def test_what_has_native_code():
         ({"magnitudes": tf.zeros([1, 2])}, "what is shared is"),
         ({"shared": tf.zeros([1, 1])}, "what is shared is"),
         ({"lead": 3}, "leading axes"),
+        ({"normalized": True}, "normalised where factored"),
     ],
     ids=str,
 )
@@ -367,6 +374,7 @@ def test_arguments_that_do_not_fit(operations, changed, message):
         "complements": [0.1],
         "scale": 1.0,
         "magnitude_scale": 1.0,
+        "normalized": False,
         "masked": False,
         "waits": False,
         "lead": 0,

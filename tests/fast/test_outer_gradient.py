@@ -48,11 +48,12 @@ def _lstm(name="CoordinateWiseDeepLSTM", seed=0, **options):
 def _assert_agrees(
     network, len_unroll=3, second_derivatives=False, transform="identity", weights="all", loss="training", **options
 ):
-    """The fast path and the tape: meta-loss, losses, gradients, and the run they leave, twice in a row."""
+    """The fast path and the tape: meta-loss, losses, gradients, and the run they leave, twice in a row.
+
+    The tape runs op by op, as for so few steps a graph takes far longer to make."""
     problem = Network()
     objective = trajectory_objective(len_unroll, weights, transform, loss)
 
-    @tf.function(autograph=False)
     def readable(run):
         return unroll.tape(problem, network, run, len_unroll, objective, second_derivatives)
 
@@ -88,7 +89,8 @@ MODES = [
 
 @pytest.mark.parametrize("options", MODES, ids=str)
 def test_blocks_with_a_remainder(options):
-    _assert_agrees(AssignedNetworks({"cw": _lstm()}), rows_per_block=16, **options)
+    """138 coordinates in blocks of 48."""
+    _assert_agrees(AssignedNetworks({"cw": _lstm()}), rows_per_block=48, **options)
 
 
 @pytest.mark.parametrize("options", MODES, ids=str)
@@ -125,7 +127,7 @@ def test_rnnprop(options):
     network = AssignedNetworks(
         {"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3, magnitude=True)}
     )
-    _assert_agrees(network, rows_per_block=16, **options)
+    _assert_agrees(network, rows_per_block=48, **options)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_one_step(options):
 def test_long_unrolls_are_recomputed_in_segments(monkeypatch, len_unroll, length):
     monkeypatch.setattr(recompute, "segment_length", lambda *_: length)
     network = AssignedNetworks({"only": networks.get("RNNProp", layers=(3, 2), scale=0.1, epsilon=1e-3)})
-    _assert_agrees(network, len_unroll, rows_per_block=16, memory="recompute", in_native_code=False)
+    _assert_agrees(network, len_unroll, rows_per_block=48, memory="recompute", in_native_code=False)
 
 
 def test_long_unrolls_in_native_code():
@@ -253,12 +255,11 @@ def test_steps_that_nothing_is_differentiated_through(monkeypatch, loss, in_nati
         ),
     )
     objective = trajectory_objective(3, loss=loss)
-    readable, in_blocks = (
-        tf.function(functools.partial(costs_along, problem, network, num_steps=3, objective=objective), autograph=False)
-        for costs_along in (
-            unroll.costs_along,
-            functools.partial(fast.costs_along, rows_per_block=16, in_native_code=in_native_code),
-        )
+    arguments = {"num_steps": 3, "objective": objective}
+    readable = functools.partial(unroll.costs_along, problem, network, **arguments)
+    blocks = {"rows_per_block": 16, "in_native_code": in_native_code}
+    in_blocks = tf.function(
+        functools.partial(fast.costs_along, problem, network, **arguments, **blocks), autograph=False
     )
     run = unroll.start(problem, network, seeds.root(1))
     for _ in range(2):
@@ -288,12 +289,9 @@ def test_losses_and_statistics_along(monkeypatch):
     )
     run = unroll.start(problem, network, seeds.root(1))
     for along in ("losses_along", "statistics_along"):
-        expected, actual = (
-            tf.function(functools.partial(getattr(module, along), problem, network, num_steps=3), autograph=False)(
-                run=run
-            )
-            for module in (unroll, fast)
-        )
+        expected = getattr(unroll, along)(problem, network, run, 3)
+        in_blocks = functools.partial(getattr(fast, along), problem, network, num_steps=3)
+        actual = tf.function(in_blocks, autograph=False)(run=run)
         tf.nest.assert_same_structure(actual, expected)
         for got, wanted in zip(tf.nest.flatten(actual), tf.nest.flatten(expected)):
             np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)

@@ -23,6 +23,7 @@ COUNT, STEPS = 3, 4
 NETWORKS = {
     "AdafactorMLP": {"layers": [3], "decays": [0.9]},
     "PerParameterMLP": {"layers": [3], "decays": [0.9]},
+    "ControlledMLP": {"layers": [3], "control_layers": [3], "decays": [0.9]},
     "CoordinateWiseDeepLSTM": {"layers": [3], "scale": 0.1},
     "Adam": {"learning_rate": 0.1},
     "Sgd": {"learning_rate": 0.1},
@@ -102,12 +103,11 @@ def assert_members_are_single_runs(got, problem, network, members, num_steps=STE
     objective = objective or trajectory_objective(num_steps)
     losses, outer_losses, ends = got
     kept = [variable.numpy() for variable in members.variables]
-    single = tf.function(lambda run: unroll.costs_along(problem, network, run, num_steps, objective), autograph=False)
     for i in range(members.count):
         own = tf.nest.map_structure(lambda x, i=i: x[i], members.own)
         for variable, value in zip(members.variables, own[1]):
             variable.assign(value)
-        wanted, wanted_outer, end = single(members.run(own))
+        wanted, wanted_outer, end = unroll.costs_along(problem, network, members.run(own), num_steps, objective)
         np.testing.assert_allclose(losses[i], wanted, rtol=1e-5)
         np.testing.assert_allclose(outer_losses[i], wanted_outer, rtol=1e-5)
         ours = tf.nest.map_structure(lambda x, i=i: x[i], (ends["parameters"], ends["state"]))
@@ -120,6 +120,7 @@ def assert_members_are_single_runs(got, problem, network, members, num_steps=STE
 
 CASES = [
     ("AdafactorMLP", different_weights),
+    ("ControlledMLP", different_weights),
     ("PerParameterMLP", different_in_all),
     ("CoordinateWiseDeepLSTM", different_in_all),
     ("Adam", different_places),

@@ -21,6 +21,49 @@ def moment_features(gradient, parameter, state, decays):
     return [(np.ravel(x), epsilon) for x, epsilon in features]
 
 
+def factored(gradient, rows, columns, decay):
+    """R, C and A spread over the tensor, and the averages themselves, entry by entry."""
+    new_rows, new_columns = np.zeros(gradient.shape[:-1]), np.zeros(gradient.shape[:-2] + gradient.shape[-1:])
+    spread = [np.zeros(gradient.shape) for _ in range(3)]
+    for lead in np.ndindex(gradient.shape[:-2]):
+        for i in range(gradient.shape[-2]):
+            new_rows[(*lead, i)] = decay * rows[(*lead, i)] + (1 - decay) * np.mean(gradient[lead][i] ** 2)
+        for j in range(gradient.shape[-1]):
+            square = np.mean(gradient[lead][:, j] ** 2)
+            new_columns[(*lead, j)] = decay * columns[(*lead, j)] + (1 - decay) * square
+        for i, j in np.ndindex(gradient.shape[-2:]):
+            r, c = new_rows[(*lead, i)], new_columns[(*lead, j)]
+            for values, value in zip(spread, (r, c, r * c / np.mean(new_rows[lead]))):
+                values[(*lead, i, j)] = value
+    return spread, new_rows, new_columns
+
+
+def adafactor_features(gradients, parameter, decays, second_decay):
+    """Of every step, the features and their epsilons, and the second moment of each decay's rows."""
+    factors = parameter.ndim >= 2
+    m, v = [np.zeros_like(parameter)] * len(decays), np.zeros_like(parameter)
+    rows = [np.zeros(parameter.shape[:-1] if factors else parameter.shape)] * len(decays)
+    columns = [np.zeros(parameter.shape[:-2] + parameter.shape[-1:])] * len(decays)
+    for g in gradients:
+        m = [decay * x + (1 - decay) * g for x, decay in zip(m, decays)]
+        v = second_decay * v + (1 - second_decay) * g**2
+        spread = []
+        for k, decay in enumerate(decays):
+            if factors:
+                of_decay, rows[k], columns[k] = factored(g, rows[k], columns[k], decay)
+            else:
+                rows[k] = decay * rows[k] + (1 - decay) * g**2
+                of_decay = [rows[k]] * 3
+            spread.append(of_decay)
+        root = inverse_root
+        features = [(g, 1e-16), (parameter, 1e-6), (v * root(v), 1e-16), (root(v), 1e-16)]
+        for k, (row, column, both) in enumerate(spread):
+            features += [(m[k], 1e-16), (m[k] * root(v), 1.0), (g * root(both), 1.0)]
+            features += [(x, 1e-16) for x in (row * root(row), column * root(column), root(row), root(column))]
+            features.append((m[k] * root(both), 1.0))
+        yield [(np.ravel(x), epsilon) for x, epsilon in features], [row.mean() for row in rows]
+
+
 def normalized(features):
     """`[n, k]`."""
     return np.stack([x / np.sqrt(np.mean(x**2) + epsilon) for x, epsilon in features], axis=1)

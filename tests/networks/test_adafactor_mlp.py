@@ -33,46 +33,8 @@ def _run(network, gradients, parameter):
         yield updates["x"].numpy()
 
 
-def _factored(gradient, rows, columns, decay):
-    """R, C and A spread over the tensor, and the averages themselves, entry by entry."""
-    new_rows, new_columns = np.zeros(gradient.shape[:-1]), np.zeros(gradient.shape[:-2] + gradient.shape[-1:])
-    spread = [np.zeros(gradient.shape) for _ in range(3)]
-    for lead in np.ndindex(gradient.shape[:-2]):
-        for i in range(gradient.shape[-2]):
-            new_rows[(*lead, i)] = decay * rows[(*lead, i)] + (1 - decay) * np.mean(gradient[lead][i] ** 2)
-        for j in range(gradient.shape[-1]):
-            square = np.mean(gradient[lead][:, j] ** 2)
-            new_columns[(*lead, j)] = decay * columns[(*lead, j)] + (1 - decay) * square
-        for i, j in np.ndindex(gradient.shape[-2:]):
-            r, c = new_rows[(*lead, i)], new_columns[(*lead, j)]
-            for values, value in zip(spread, (r, c, r * c / np.mean(new_rows[lead]))):
-                values[(*lead, i, j)] = value
-    return spread, new_rows, new_columns
-
-
 def _expected(weights, gradients, parameter, scale, magnitude_scale):
-    factors = parameter.ndim >= 2
-    m, v = [np.zeros_like(parameter)] * 2, np.zeros_like(parameter)
-    rows = [np.zeros(parameter.shape[:-1] if factors else parameter.shape)] * 2
-    columns = [np.zeros(parameter.shape[:-2] + parameter.shape[-1:])] * 2
-    for step, g in enumerate(gradients):
-        m = [decay * x + (1 - decay) * g for x, decay in zip(m, DECAYS)]
-        v = SECOND * v + (1 - SECOND) * g**2
-        spread = []
-        for k, decay in enumerate(DECAYS):
-            if factors:
-                of_decay, rows[k], columns[k] = _factored(g, rows[k], columns[k], decay)
-            else:
-                rows[k] = decay * rows[k] + (1 - decay) * g**2
-                of_decay = [rows[k]] * 3
-            spread.append(of_decay)
-        root = reference.inverse_root
-        features = [(g, 1e-16), (parameter, 1e-6), (v * root(v), 1e-16), (root(v), 1e-16)]
-        for k, (row, column, both) in enumerate(spread):
-            features += [(m[k], 1e-16), (m[k] * root(v), 1.0), (g * root(both), 1.0)]
-            features += [(x, 1e-16) for x in (row * root(row), column * root(column), root(row), root(column))]
-            features.append((m[k] * root(both), 1.0))
-        features = [(np.ravel(x), epsilon) for x, epsilon in features]
+    for step, (features, _) in enumerate(reference.adafactor_features(gradients, parameter, DECAYS, SECOND)):
         inputs = reference.normalized(features)
         time = np.tile(reference.time_features(step), [len(inputs), 1])
         outputs, _ = reference.mlp(weights, np.concatenate([inputs, time], axis=1))

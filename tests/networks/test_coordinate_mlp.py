@@ -11,6 +11,7 @@ from l2l_tf.networks.mlp_layers import COMPILED_FROM
 OPTIONS = {
     "PerParameterMLP": {"layers": [3], "decays": [0.5, 0.9]},
     "AdafactorMLP": {"layers": [3], "decays": [0.5, 0.9]},
+    "ControlledMLP": {"layers": [3], "control_layers": [3], "decays": [0.5, 0.9]},
     "HierarchicalLSTM": {"layers": [3], "decays": [0.5, 0.9], "cells": 2, "messages": 2, "losses": []},
 }
 

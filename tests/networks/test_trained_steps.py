@@ -11,6 +11,7 @@ from tests.networks import mlp_reference as reference
 RULES = {
     "PerParameterMLP": {"layers": (4,), "decays": (0.9,)},
     "AdafactorMLP": {"layers": (4,), "decays": (0.9,)},
+    "ControlledMLP": {"layers": (4,), "control_layers": (4,), "decays": (0.9,)},
     "HierarchicalLSTM": {"layers": (4,), "decays": (0.9,), "cells": 3, "messages": 2, "losses": ()},
 }
 

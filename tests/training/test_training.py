@@ -15,7 +15,8 @@ from l2l_tf.evaluation.evaluator import Evaluator
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.training import checkpoint, learning_rate_search, meta
 from l2l_tf.training.events import Epoch, Validation
-from l2l_tf.training.loop import LAST, Training
+from l2l_tf.training.loop import Training
+from l2l_tf.training.run_folder import LAST
 from l2l_tf.unrolling import seeds
 from tests.training.training_cases import CONFIG
 

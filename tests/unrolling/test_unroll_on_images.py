@@ -29,18 +29,20 @@ def test_replay_is_back_propagation(name, tolerance, second_derivatives, data_di
     )
     objective = trajectory_objective(LEN_UNROLL, [0.5, 1.0, 0.0, 2.0])
 
+    run = unroll.start(problem, network, seeds.root(0))
+
     @tf.function(autograph=False)
-    def gradients(run):
-        arguments = (problem, network)
-        tape = unroll.tape(*arguments, run, LEN_UNROLL, objective, second_derivatives)
-        trajectory = unroll.roll_out(*arguments, run, LEN_UNROLL, record_parameters=second_derivatives)
-        replay = unroll.replay(*arguments, run, trajectory, objective, second_derivatives)
-        blocks = fast.outer_gradient(*arguments, run, LEN_UNROLL, objective, second_derivatives)
-        return tape.gradients, replay.gradients, blocks.gradients
+    def in_blocks(run):
+        return fast.outer_gradient(problem, network, run, LEN_UNROLL, objective, second_derivatives)
 
     def flat(tensors):
         return np.concatenate([tensor.numpy().ravel() for tensor in tensors])
 
-    expected, *others = (flat(tensors) for tensors in gradients(unroll.start(problem, network, seeds.root(0))))
+    # Op by op: a graph of them takes far longer to make than to run.
+    arguments = (problem, network, run)
+    tape = unroll.tape(*arguments, LEN_UNROLL, objective, second_derivatives)
+    trajectory = unroll.roll_out(*arguments, LEN_UNROLL, record_parameters=second_derivatives)
+    replay = unroll.replay(*arguments, trajectory, objective, second_derivatives)
+    expected, *others = (flat(outer.gradients) for outer in (tape, replay, in_blocks(run)))
     for other in others:
         assert np.linalg.norm(other - expected) <= tolerance * np.linalg.norm(expected)

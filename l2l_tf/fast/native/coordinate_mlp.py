@@ -1,4 +1,4 @@
-"""A step of PerParameterMLP or AdafactorMLP in one operation, for all tensors of a model, and for many copies of it.
+"""A step of a rule with an MLP on each coordinate in one operation, for all tensors of a model, and for many copies.
 
     native_step = NativeStep(network, native.operations())                        # once, where `applies(network)`
     updates, next_state, _ = native_step(observation, state)                      # network(observation, state)
@@ -14,6 +14,7 @@ the next slots, and the mean squares of the features; the update. Nothing is wri
 call, and blocks of large ones, are dealt to threads; few coordinates stay on the caller's.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ from l2l_tf.fast.native import library
 from l2l_tf.networks import coordinate_features
 from l2l_tf.networks.adafactor_features import AdafactorFeatures
 from l2l_tf.networks.adafactor_mlp import AdafactorMLP
+from l2l_tf.networks.controlled_mlp import ControlledMLP
+from l2l_tf.networks.coordinate_mlp import is_empty
 from l2l_tf.networks.network import Network, Observation, Tensors
 from l2l_tf.networks.per_parameter_mlp import PerParameterMLP
 
@@ -42,9 +45,14 @@ class Stepped(NamedTuple):
 
 def applies(network: Network) -> bool:
     """Whether there is native code for the network, should this machine have a compiler."""
-    return type(network) in (PerParameterMLP, AdafactorMLP) and all(
+    return type(network) in (PerParameterMLP, AdafactorMLP, ControlledMLP) and all(
         variable.dtype == tf.float32 for variable in network.trainable_variables
     )
+
+
+def has_way_back(network: Network) -> bool:
+    """Whether `weight_gradients` and `backward` are there for it too."""
+    return applies(network) and not isinstance(network, ControlledMLP)
 
 
 class NativeStep:
@@ -69,6 +77,7 @@ class NativeStep:
             "complements": [1 - decay for decay in decays],
             "scale": network.options["scale"],
             "magnitude_scale": network.options["magnitude_scale"],
+            "normalized": self._is_controlled,
             "masked": masked,
             "waits": waits,
             "threads": library.num_threads(),
@@ -87,10 +96,17 @@ class NativeStep:
             return Stepped({}, state, tf.zeros([], tf.int64))
         slots = self._all_slots(observation, state)
         inputs = self._inputs(observation, weights, members)
+        controlled = self._controlled(observation, state, inputs, weights, members)
         result = self._operations.l2l_mlp_forward(slots=slots, **inputs, **self._attributes)
         for after, before in zip(result.next_slots, slots):
             after.set_shape(before.shape)
-        next_state = self._with_slots(state, names, list(result.next_slots))
+        if controlled is None:
+            next_state = self._with_slots(state, names, list(result.next_slots))
+        else:
+            next_state = {
+                "slots": self._with_slots(state["slots"], names, list(result.next_slots)),
+                **self._next_control(result.statistics, controlled, state, observation),
+            }
         return Stepped(self._shaped(result.updates, observation), next_state, result.unusable)
 
     def in_place(self, observation: Observation, variables: Any) -> Stepped:
@@ -104,7 +120,12 @@ class NativeStep:
         if not handles:
             return Stepped({}, (), tf.zeros([], tf.int64))
         inputs = self._inputs(observation, None, None)
+        controlled = self._controlled(observation, variables, inputs, None, None)
         result = self._operations.l2l_mlp_update(slots=handles, **inputs, **self._attributes)
+        if controlled is not None:
+            after = self._next_control(result.statistics, controlled, variables, observation)
+            for name, value in after.items():
+                variables[name].assign(value)
         return Stepped(self._shaped(result.updates, observation), (), result.unusable)
 
     def weight_gradients(self, observation: Observation, state: Any, update_cotangents: Tensors, rows: bool = False):
@@ -165,6 +186,7 @@ class NativeStep:
         return [own[variable.ref()] for variable in self._network.trainable_variables]
 
     def _all_slots(self, observation: Observation, state: Any) -> list[tf.Tensor]:
+        state = state["slots"] if self._is_controlled else state
         return [slot for name in observation.gradients for slot in self._slots(state, name)]
 
     def _inputs(self, observation: Observation, weights: Any, members: int | None) -> dict[str, Any]:
@@ -179,6 +201,41 @@ class NativeStep:
             "lead": (members is not None) + (self._network.options["function_axis"] is not None),
         }
 
+    def _controlled(self, observation, state, inputs, weights, members) -> tf.Tensor | None:
+        """Puts how large updates are to be into the operation's inputs; the next sums, None without a control."""
+        if not self._is_controlled:
+            return None
+        statistics, sums = (tf.convert_to_tensor(state[name]) for name in ("statistics", "sums"))
+        rows = statistics.shape[0] if members is None else math.prod(statistics.shape[:2])
+        steps = tf.reshape(observation.step, [-1])
+        layers = self._network.control.layers
+        in_order = None if weights is None else self._in_order(weights, layers)
+        empty = [name for name, gradient in observation.gradients.items() if is_empty(gradient)]
+        magnitudes, sums = self._network.control(
+            tf.reshape(statistics, [rows, *statistics.shape[-2:]]),
+            tf.reshape(sums, [rows, sums.shape[-1]]),
+            self._network.counts(observation.gradients, inputs["lead"]),
+            steps if steps.shape[0] == 1 else tf.repeat(steps, rows // steps.shape[0]),
+            self._network.options["trained_steps"],
+            None if in_order is None else tuple(zip(in_order[::2], in_order[1::2])),
+        )
+        if empty:
+            columns = iter(tf.unstack(magnitudes, axis=1))
+            zero = tf.zeros([rows])
+            magnitudes = tf.stack([zero if name in empty else next(columns) for name in observation.gradients], 1)
+        inputs["magnitudes"] = magnitudes
+        return sums
+
+    def _next_control(self, statistics: tf.Tensor, sums: tf.Tensor, state, observation) -> dict[str, tf.Tensor]:
+        """What a control keeps, without the tensors that are empty."""
+        own = [i for i, gradient in enumerate(observation.gradients.values()) if not is_empty(gradient)]
+        if len(own) < len(observation.gradients):
+            statistics = tf.gather(statistics, own, axis=1)
+        return {
+            "statistics": tf.reshape(statistics, state["statistics"].shape),
+            "sums": tf.reshape(sums, state["sums"].shape),
+        }
+
     def _shaped(self, updates: Sequence[tf.Tensor], observation: Observation) -> Tensors:
         by_name = {}
         for (name, gradient), update in zip(observation.gradients.items(), updates):
@@ -190,15 +247,21 @@ class NativeStep:
     def _is_factored(self) -> bool:
         return isinstance(self._kind, AdafactorFeatures)
 
+    @property
+    def _is_controlled(self) -> bool:
+        return isinstance(self._network, ControlledMLP)
+
     def _shared(self, step: Any) -> tf.Tensor:
         """`[1, 1, C]` or, of steps `[M]`, `[M, 1, C]`."""
+        if self._is_controlled:
+            return tf.zeros([1, 1, 0])
         trained_steps = self._network.options["trained_steps"]
         step = tf.reshape(step, [-1, 1, 1])
         return coordinate_features.time_features(step, tf.float32, trained_steps)
 
-    def _in_order(self, weights: Sequence[tf.Tensor] | None) -> list[tf.Tensor]:
-        """w and b of each layer."""
-        layers = self._network.layers
+    def _in_order(self, weights: Sequence[tf.Tensor] | None, layers: Sequence[Any] | None = None) -> list[tf.Tensor]:
+        """w and b of each layer, by default of the MLP on coordinates."""
+        layers = self._network.layers if layers is None else layers
         if weights is None:
             return [tf.convert_to_tensor(variable) for layer in layers for variable in (layer.w, layer.b)]
         own = {variable.ref(): weight for variable, weight in zip(self._network.trainable_variables, weights)}

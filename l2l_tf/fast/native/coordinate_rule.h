@@ -21,6 +21,7 @@ struct CoordinateRule {
   int num_decays;
   std::vector<float> decays, complements;  // complements are 1 - decay; where factored, the second moment's come last
   Respond respond;
+  bool normalized;  // whether updates are divided by their root mean square over the tensor, and then sized
   bool masked;  // whether a coordinate whose gradient is not usable gets no update and keeps its slots
   bool waits;   // whether a coordinate whose gradient was 0 in every step so far gets no update
 
@@ -28,6 +29,9 @@ struct CoordinateRule {
   int num_common() const { return factored ? 4 : 2; }
   int num_of_decay() const { return factored ? 8 : 4; }
   int num_features() const { return num_common() + num_of_decay() * num_decays; }
+
+  // What `statistics` tell of a tensor where factored: means of theta^2, of (m r(v))^2 and g^2 for every decay.
+  int num_statistics() const { return 1 + 2 * num_decays; }
 
   float epsilon(int feature) const {
     if (feature == 1) return kParameterEpsilon;

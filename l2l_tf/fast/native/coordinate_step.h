@@ -1,7 +1,8 @@
 // A step of a rule with an MLP on each coordinate of a tensor.
 //
 // Statistics of the whole tensor come first: means of second moments (`look`), then, as features have those in them,
-// means of the features' squares (`measure`, which writes the next slots); then the update (`respond`). Each goes
+// means of the features' squares (`measure`, which writes the next slots); then the update (`respond`), and where it is
+// divided by its root mean square, that (`normalize`). Each goes
 // block by block, so that several threads can share a tensor, and chunk by chunk within a block.
 
 #ifndef L2L_TF_FAST_NATIVE_COORDINATE_STEP_H_
@@ -15,6 +16,7 @@
 
 namespace l2l {
 
+constexpr float kSquareEpsilon = 1e-12f;  // under the root that updates are divided by
 constexpr long kBlock = 16384;  // about how many coordinates are a block
 
 // `count` rows that stay this thread's until it asks again.
@@ -46,6 +48,9 @@ class CoordinateStep {
     chunk_rows_ = arrangement->rule.num_decays + num_seconds_ + num_features_ + std::max(1 + units, num_features_);
     sums_.assign(num_blocks() * std::max(arrangement->num_seconds, num_features_), 0.0f);
     unusable_.assign(num_blocks(), 0);
+    update_squares_.assign(num_blocks(), 0.0);
+    awake_.assign(num_blocks(), 0);
+    mean_gradient_squares_.resize(arrangement->rule.num_decays);
     if (extents.factored) {
       row_sums_.resize(extents.groups * extents.rows);
       column_sums_.assign(num_blocks() * extents.columns, 0.0f);
@@ -91,7 +96,12 @@ class CoordinateStep {
     shares_.resize(num_seconds_);
     for (int s = 0; s < own.num_seconds; ++s)
       shares_[s] = kShare * static_cast<float>(total(s, own.num_seconds) / own.extents.size()) + kGradientEpsilon;
-    if (own.extents.factored) factor();
+    if (own.extents.factored) {
+      factor();
+    } else if (own.rule.factored) {
+      for (int k = 0; k < own.rule.num_decays; ++k)
+        mean_gradient_squares_[k] = static_cast<float>(total(1 + k, own.num_seconds) / own.extents.size());
+    }
     std::fill(sums_.begin(), sums_.end(), 0.0f);
   }
 
@@ -168,6 +178,9 @@ class CoordinateStep {
     Row* x = second + num_seconds_;
     Row* spare = x + num_features_;
     Row* hidden = spare + 1;
+    const float magnitude = own.rule.normalized ? 0.0f : magnitude_;
+    Vector squares = {};
+    long awake_count = 0;
     each_chunk(block, [&](long begin, int lanes, long group, long in_group) {
       Row gradient, parameter, update;
       IntRow is_usable;
@@ -178,18 +191,64 @@ class CoordinateStep {
       load_factored(group, in_group, lanes, second + own.num_seconds);
       own.see(gradient, parameter, first, second, shares_.data(), x);
       first_layer(x, group, in_group, lanes, spare, hidden);
-      const Row* outputs = layers_after_first(*weights_, magnitude_, hidden);
+      const Row* outputs = layers_after_first(*weights_, magnitude, hidden);
+      IntRow moves;
       for (int v = 0; v < kVectors; ++v) {
+        moves.v[v] = ~IntVector{};
         update.v[v] = own.rule.respond(outputs[0].v[v], outputs[1].v[v]);
-        if (own.rule.masked) update.v[v] = is_usable.v[v] ? update.v[v] : Vector{};
-        if (!own.rule.waits) continue;
-        // The slots of a coordinate that has had no gradient yet are 0, before a step and after it.
-        IntVector awake = gradient.v[v] != Vector{};
-        for (int slot = 0; slot < decays + own.num_seconds; ++slot) awake |= first[slot].v[v] != Vector{};
-        update.v[v] = awake ? update.v[v] : Vector{};
+        if (own.rule.masked) moves.v[v] = is_usable.v[v];
+        if (own.rule.waits) {
+          // The slots of a coordinate that has had no gradient yet are 0, before a step and after it.
+          IntVector awake = gradient.v[v] != Vector{};
+          for (int slot = 0; slot < decays + own.num_seconds; ++slot) awake |= first[slot].v[v] != Vector{};
+          moves.v[v] &= awake;
+        }
+        if (own.rule.masked || own.rule.waits) update.v[v] = moves.v[v] ? update.v[v] : Vector{};
       }
       store(update, lanes, update_ + begin);
+      if (!own.rule.normalized) return;
+      if (lanes < kLanes) std::fill(lane(&update) + lanes, lane(&update) + kLanes, 0.0f);
+      for (int v = 0; v < kVectors; ++v) squares += update.v[v] * update.v[v];
+      awake_count += lanes;
+      if (own.rule.masked || own.rule.waits) awake_count -= count_unusable(moves, lanes);
     });
+    update_squares_[block] = sum(squares);
+    awake_[block] = awake_count;
+  }
+
+  // Between `respond` and `normalize`, where the rule normalises: what the updates are multiplied by.
+  void finish_respond() {
+    if (!arrangement_->rule.normalized) return;
+    double squares = 0;
+    long count = 0;
+    for (int block = 0; block < num_blocks(); ++block) {
+      squares += update_squares_[block];
+      count += awake_[block];
+    }
+    const float mean = static_cast<float>(squares / std::max(1L, count));
+    factor_ = arrangement_->rule.respond.scale * std::exp(magnitude_) / std::sqrt(mean + kSquareEpsilon);
+  }
+
+  // The updates of a block, divided by their root mean square over the tensor, and sized.
+  void normalize(int block) {
+    if (!arrangement_->rule.normalized) return;
+    const Extents& extents = arrangement_->extents;
+    const long group = block / blocks_per_group_, row = block % blocks_per_group_ * rows_per_block_;
+    float* from = update_ + (group * extents.rows + row) * extents.columns;
+    const long count = (std::min(row + rows_per_block_, extents.rows) - row) * extents.columns;
+    for (long i = 0; i < count; ++i) from[i] *= factor_;
+  }
+
+  // Writes what `num_statistics` says, after `finish_measure`, of a tensor with Adafactor's statistics.
+  void tell_statistics(float* to) const {
+    const Arrangement& own = *arrangement_;
+    const int decays = own.rule.num_decays;
+    to[0] = static_cast<float>(total(1, num_features_) / own.extents.size());
+    for (int f = 0; f < num_features_; ++f)
+      for (int k = 0; k < decays; ++k)
+        if (own.features[f].number == own.rule.num_common() + k * own.rule.num_of_decay() + 1)
+          to[1 + k] = static_cast<float>(total(f, num_features_) / own.extents.size());
+    for (int k = 0; k < decays; ++k) to[1 + decays + k] = mean_gradient_squares_[k];
   }
 
   // All of it, on this thread.
@@ -200,6 +259,8 @@ class CoordinateStep {
     for (int block = 0; block < blocks; ++block) measure(block);
     finish_measure();
     for (int block = 0; block < blocks; ++block) respond(block);
+    finish_respond();
+    for (int block = 0; block < blocks; ++block) normalize(block);
   }
 
   // How many coordinates had a gradient that is not usable, where that is asked for.
@@ -338,6 +399,7 @@ class CoordinateStep {
         columns_total += of_columns;
         both_total += of_rows * inverse * of_columns;
       }
+      mean_gradient_squares_[k] = static_cast<float>(rows_total / num_rows);
       row_shares_[k] = kShare * static_cast<float>(rows_total / num_rows) + kGradientEpsilon;
       column_shares_[k] = kShare * static_cast<float>(columns_total / num_columns) + kGradientEpsilon;
       shares_[own.num_seconds + k] = kShare * static_cast<float>(both_total / extents.size()) + kGradientEpsilon;
@@ -476,6 +538,10 @@ class CoordinateStep {
   int num_seconds_, num_features_, units_, chunk_rows_;
   std::vector<float> sums_, shares_, scales_, first_, bias_;
   std::vector<int> unusable_;
+  std::vector<double> update_squares_;
+  std::vector<long> awake_;
+  std::vector<float> mean_gradient_squares_;
+  float factor_;
   // Of factored moments.
   std::vector<float> row_sums_, column_sums_, squares_, group_inverses_, normal_rows_, columns_, row_shares_, column_shares_;
   std::vector<float> row_bias_, column_bias_, column_values_, roots_;

@@ -4,6 +4,8 @@
 //     of a population, functions of a batch. Weights are one set for all rows, or [members, ...] with as many
 //     successive rows to each; so are what coordinates share, `shared` [rows, tensors, C], and `magnitudes`
 //     [rows, tensors], of which either axis may be 1.
+//     Where updates are normalised (divided by their root mean square over the tensor, times scale exp(magnitude)), it
+//     tells `statistics`, [rows, tensors, numbers] (`CoordinateRule::num_statistics`), of what it saw; else none.
 //   L2lMlpUpdate: the same with slots in variables, which it changes where they are.
 //   L2lMlpGradients: the gradients of the weights, from a step's inputs and the cotangents of its updates. Rows with
 //     one set of weights add up.
@@ -46,6 +48,7 @@ void* create(TF_OpKernelConstruction* construction) {
   rule.complements = attributes.numbers("complements");
   rule.num_decays = static_cast<int>(rule.decays.size()) - rule.factored;
   rule.respond = {attributes.number("scale"), attributes.number("magnitude_scale")};
+  rule.normalized = attributes.boolean("normalized");
   rule.masked = attributes.boolean("masked");
   rule.waits = attributes.boolean("waits");
   kernel->num_weights = attributes.integer("num_weights");
@@ -90,6 +93,7 @@ class Inputs {
  private:
   bool rule_fits(Call* call) {
     const CoordinateRule& rule = kernel_->rule;
+    if (!call->require(rule.factored || !rule.normalized, "updates are normalised where factored")) return false;
     return call->require(rule.num_decays > 0 && rule.complements.size() == rule.decays.size(),
                          "decays are one or more, and where factored one more; complements are 1 - decay");
   }
@@ -166,7 +170,8 @@ class Inputs {
 
 // All rows of all tensors: the large ones with all threads on one, then the others, one a thread.
 void step_each(int threads, long num_rows, const std::vector<Arrangement>& arrangements,
-               const std::function<void(CoordinateStep*, long, int)>& begin, int64_t* unusable) {
+               const std::function<void(CoordinateStep*, long, int)>& begin,
+               const std::function<void(const CoordinateStep&, long, int)>& end, int64_t* unusable) {
   long coordinates = 0;
   for (const Arrangement& arrangement : arrangements) coordinates += num_rows * arrangement.extents.size();
   if (coordinates <= kAlone) threads = 1;
@@ -188,6 +193,10 @@ void step_each(int threads, long num_rows, const std::vector<Arrangement>& arran
       pool.run(step.num_blocks(), threads, [&](int block) { step.measure(block); });
       step.finish_measure();
       pool.run(step.num_blocks(), threads, [&](int block) { step.respond(block); });
+      step.finish_respond();
+      if (arrangements[i].rule.normalized)
+        pool.run(step.num_blocks(), threads, [&](int block) { step.normalize(block); });
+      end(step, row, static_cast<int>(i));
       count += step.unusable();
     }
   }
@@ -201,6 +210,7 @@ void step_each(int threads, long num_rows, const std::vector<Arrangement>& arran
     for (long row = first; row < std::min(first + rows_at_once, num_rows); ++row) {
       begin(&step, row, tensor);
       step.all();
+      end(step, row, tensor);
       count += step.unusable();
     }
   });
@@ -214,6 +224,7 @@ struct Step {
   std::vector<float*> updates;
   std::vector<const float*> before;
   std::vector<float*> after;
+  float* statistics = nullptr;  // [rows, tensors, num_statistics], where the rule normalises
 
   void run(int64_t* unusable) const {
     std::vector<int> first_slots(1, 0);
@@ -232,11 +243,16 @@ struct Step {
         step->set_slot(s, before[slot] + slot_at, after[slot] + slot_at);
       }
     };
-    step_each(kernel.threads, inputs.num_rows, inputs.arrangements, begin, unusable);
+    const auto end = [&](const CoordinateStep& step, long row, int tensor) {
+      if (statistics)
+        step.tell_statistics(statistics + (row * kernel.num_tensors + tensor) * kernel.rule.num_statistics());
+    };
+    step_each(kernel.threads, inputs.num_rows, inputs.arrangements, begin, end, unusable);
   }
 };
 
-// The updates and the count of gradients that are not usable, which are outputs 0, ..., and `count`.
+// The updates, the count of gradients that are not usable and the statistics, which are outputs 0, ..., `count` and the
+// one after it.
 bool add_outputs(Call* call, int count, std::vector<Tensor>* updates, Step* step, int64_t** unusable) {
   for (int i = 0; i < step->kernel.num_tensors; ++i) {
     updates->push_back(call->output(i, step->inputs.gradients[i].shape()));
@@ -244,7 +260,17 @@ bool add_outputs(Call* call, int count, std::vector<Tensor>* updates, Step* step
     step->updates.push_back(updates->back().floats());
   }
   *unusable = call->count(count);
-  return call->check();
+  if (!call->check()) return false;
+  const Kernel& kernel = step->kernel;
+  const bool tells = kernel.rule.normalized;
+  updates->push_back(call->output(
+      count + 1, {tells ? step->inputs.num_rows : 0, kernel.num_tensors, kernel.rule.num_statistics()}));
+  if (!call->check()) return false;
+  if (tells) {
+    step->statistics = updates->back().floats();
+    std::fill_n(step->statistics, updates->back().size(), 0.0f);
+  }
+  return true;
 }
 
 constexpr char kSlotSizes[] = "slots have the sizes that their tensors say";
@@ -307,6 +333,7 @@ void backward(const Kernel& kernel, TF_OpKernelContext* context, bool everything
   Call call(context);
   Inputs inputs;
   if (!inputs.read(kernel, &call)) return;
+  if (!call.require(!kernel.rule.normalized, "there is no way back through normalised updates")) return;
   const int num_tensors = kernel.num_tensors, num_slots = kernel.num_slots;
   const auto read = [&](int first, int count, std::vector<Tensor>* tensors) {
     for (int i = 0; i < count; ++i) tensors->push_back(call.input(first + i));
@@ -410,7 +437,7 @@ void whole_backward(void* own, TF_OpKernelContext* context) { backward(*static_c
 __attribute__((constructor)) void register_ops() {
   const std::vector<const char*> attributes = {
       "num_weights: int >= 1", "num_tensors: int >= 1", "num_slots: int >= 1", "factored: bool", "decays: list(float)",
-      "complements: list(float)", "scale: float", "magnitude_scale: float", "masked: bool", "waits: bool",
+      "complements: list(float)", "scale: float", "magnitude_scale: float", "normalized: bool", "masked: bool", "waits: bool",
       "lead: int >= 0", "threads: int >= 1"};
   const auto inputs = [](const std::vector<const char*>& more) {
     std::vector<const char*> all{"shared: float", "magnitudes: float", "weights: num_weights * float",
@@ -419,10 +446,10 @@ __attribute__((constructor)) void register_ops() {
     return all;
   };
   l2l::register_op("L2lMlpForward", inputs({"slots: num_slots * float"}),
-                   {"updates: num_tensors * float", "next_slots: num_slots * float", "unusable: int64"}, forward,
+                   {"updates: num_tensors * float", "next_slots: num_slots * float", "unusable: int64", "statistics: float"}, forward,
                    attributes, create, destroy);
   l2l::register_op("L2lMlpUpdate", inputs({"slots: num_slots * resource"}),
-                   {"updates: num_tensors * float", "unusable: int64"}, update, attributes, create, destroy);
+                   {"updates: num_tensors * float", "unusable: int64", "statistics: float"}, update, attributes, create, destroy);
   l2l::register_op("L2lMlpGradients",
                    inputs({"slots: num_slots * float", "update_cotangents: num_tensors * float"}),
                    {"weight_gradients: num_weights * float"}, weight_gradients, attributes, create, destroy);

@@ -1,0 +1,116 @@
+"""Runs of a known length: the updates of a learned optimizer fall linearly to 0 over the last part of it.
+
+    LearnedOptimizer(total_steps=10_000)                            # said by hand
+    model.fit(..., callbacks=[FitLength()])                         # filled in from fit: epochs times steps an epoch
+
+A rule that does not know how long the run is keeps its steps long enough to go on learning, and ends in the noise of
+its minibatches. (Constant, then linear to 0: Haegele et al. 2024, "Scaling laws and compute-optimal training beyond
+fixed training durations"; here it multiplies what the rule makes of its own clock.)
+"""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from l2l_tf.unrolling import arguments
+
+SHARE = 0.3  # of the run in which updates fall
+MOST_STEPS = 2**53  # Beyond it a float64 does not tell one step from the next.
+
+
+class Annealing:
+    """The factor of the updates, (1 - t / T) / 0.3 within [0, 1], at the step t from 0 on; 1 where T is not known.
+
+    Args:
+      total_steps: T, or None.
+
+    Raises:
+      ValueError: T is no whole number of at least 1.
+    """
+
+    def __init__(self, total_steps: Any = None):
+        self._total_steps = checked(total_steps)
+        # Not a Keras variable: the optimizer's own list of variables, and so its files, are those without it.
+        with tf.init_scope():
+            self._variable = tf.Variable(float(self._total_steps or 0), trainable=False, dtype=tf.float64)
+
+    @property
+    def total_steps(self) -> int | None:
+        """T, or None."""
+        return self._total_steps
+
+    @total_steps.setter
+    def total_steps(self, value: Any) -> None:
+        self._total_steps = checked(value)
+        self._variable.assign(float(self._total_steps or 0))
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """The factor, a float32 scalar."""
+        total = tf.convert_to_tensor(self._variable)
+        left = (1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE
+        return tf.cast(tf.where(total > 0, tf.clip_by_value(left, 0, 1), 1), tf.float32)
+
+
+def checked(total_steps: Any) -> int | None:
+    """`total_steps` as Python's own.
+
+    Raises:
+      ValueError: it is no whole number of at least 1.
+    """
+    total_steps = arguments.plain(total_steps)
+    if total_steps is None:
+        return None
+    whole = isinstance(total_steps, int | float) and not isinstance(total_steps, bool)
+    if not whole or not 1 <= total_steps <= MOST_STEPS or total_steps != int(total_steps):
+        raise ValueError(f"total_steps is a whole number of updates of at least 1, or None. Received: {total_steps!r}.")
+    return int(total_steps)
+
+
+class FitLength(keras.callbacks.Callback):
+    """Tells a `LearnedOptimizer` how long `fit` is going to be: `total_steps` becomes what it has done and the rest.
+
+        model.fit(x, y, epochs=10, callbacks=[FitLength()])
+
+    Where `fit` cannot know the number of its steps (a generator without `steps_per_epoch`), the first epoch counts
+    them: the length is known from the second one on. Gradients that are accumulated count as one update.
+    """
+
+    def on_train_begin(self, logs=None) -> None:
+        self._begun = _updates(self._optimizer())
+        self._first_epoch: int | None = None
+        self._fill(self.params.get("steps"), self.params.get("epochs"))
+
+    def on_epoch_begin(self, epoch, logs=None) -> None:
+        if self._first_epoch is None:
+            self._first_epoch = epoch
+            if epoch:  # `initial_epoch` of fit: those before it are not run.
+                self._fill(self.params.get("steps"), self.params["epochs"] - epoch)
+
+    def on_epoch_end(self, epoch, logs=None) -> None:
+        optimizer = self._optimizer()
+        if epoch == self._first_epoch and self.params.get("steps") is None:
+            done = _updates(optimizer) - self._begun
+            optimizer.total_steps = self._begun + done * (self.params["epochs"] - epoch)
+
+    def _fill(self, steps: int | None, epochs: int | None) -> None:
+        if steps and epochs:
+            optimizer = self._optimizer()
+            every = getattr(optimizer, "gradient_accumulation_steps", None) or 1
+            optimizer.total_steps = self._begun + max(1, steps * epochs // every)
+
+    def _optimizer(self) -> Any:
+        """The model's LearnedOptimizer, which loss scaling may be around.
+
+        Raises:
+          ValueError: the model has another optimizer.
+        """
+        optimizer = self.model.optimizer
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if not hasattr(optimizer, "total_steps"):
+            raise ValueError(f"FitLength is for a LearnedOptimizer. Received: a model with {type(optimizer).__name__}.")
+        return optimizer
+
+
+def _updates(optimizer: Any) -> int:
+    return int(optimizer.iterations.numpy())

@@ -1,0 +1,167 @@
+"""Compiled programs of tasks: a start of a run and an unroll of it, kept as long as slots hold the task."""
+
+import gc
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from l2l_tf import estimators
+from l2l_tf.training.tasks_config import TasksConfig
+from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.unrolling.objectives import Objective, trajectory_objective
+from l2l_tf.unrolling.run import Run
+from problems import reparameterization
+from problems.distribution import Distribution, Task
+from problems.problem import Problem
+from problems.scaling import Reparameterized
+
+
+class Estimate(NamedTuple):
+    """What a slot gave to an outer step.
+
+    Attributes:
+      gradient: of the meta-loss for phi, all of phi's variables one after the other, `[P]`.
+      meta_loss: at phi.
+      final_loss: f at the last theta.
+      dropped: members of the estimate that were left out, as they were not finite.
+    """
+
+    gradient: np.ndarray
+    meta_loss: float
+    final_loss: float
+    dropped: int
+
+    @property
+    def finite(self) -> bool:
+        """Whether all of the gradient is; it counts if so."""
+        return bool(np.isfinite(self.gradient).all())
+
+
+class Program:
+    """The functions of one task, traced at their first use.
+
+    Args:
+      problem: what is minimised.
+      network: phi's.
+      config: of the training.
+    """
+
+    def __init__(self, problem: Problem, network: AssignedNetworks, config: TasksConfig):
+        lessons = problem
+        if config.reparameterize:
+            lessons = Reparameterized(problem, *reparameterization.parsed(config.reparameterize))
+        objective = trajectory_objective(
+            config.unroll_length, config.loss_weights, config.loss_transform, config.objective
+        )
+        estimator = estimators.get(
+            config.estimator,
+            lessons,
+            network,
+            config.unroll_length,
+            _normalized(objective, problem),
+            second_derivatives=config.second_derivatives,
+            in_blocks=config.in_blocks,
+            perturbation_std=config.perturbation_std,
+            perturbations=config.perturbations,
+            own_draws=config.own_draws,
+        )
+        kind = tf.as_dtype(np.result_type(*(v.dtype.as_numpy_dtype for v in network.trainable_variables)))
+
+        def start(seed):
+            return estimator.begin(unroll.start(lessons, network, seed))
+
+        def estimate(run):
+            outer = estimator(run, seeds.fold(run.seed, run.step))
+            flat = tf.concat([tf.reshape(tf.cast(g, kind), [-1]) for g in outer.gradients], 0)
+            numbers = tf.stack([tf.cast(x, tf.float64) for x in (outer.meta_loss, outer.losses[-1], outer.dropped)])
+            return flat, numbers, outer.run
+
+        self.concurrent = estimator.concurrent
+        self.traced = False
+        self._start = tf.function(start, autograph=False)
+        self._estimate = tf.function(estimate, autograph=False)
+
+    def start(self, seed: tf.Tensor) -> Run:
+        """A fresh run of that seed, int32 `[2]`."""
+        return self._start(seed)
+
+    def estimate(self, run: Run) -> tuple[Estimate, Run]:
+        """The outer gradient over one unroll, at phi as it is, and the run after it."""
+        gradient, numbers, after = self._estimate(run)
+        self.traced = True
+        meta_loss, final_loss, dropped = numbers.numpy()
+        return Estimate(gradient.numpy(), float(meta_loss), float(final_loss), int(dropped)), after
+
+
+class Programs:
+    """The programs that are in use, by their tasks. Slots with equal tasks share one.
+
+    Args:
+      distribution: builds the problems.
+      network, config: see `Program`.
+      problem_of: in place of `distribution.build`.
+    """
+
+    def __init__(
+        self,
+        distribution: Distribution,
+        network: AssignedNetworks,
+        config: TasksConfig,
+        problem_of: Callable[[Task], Problem] | None = None,
+    ):
+        self._network = network
+        self._config = config
+        self._problem_of = problem_of or distribution.build
+        self._programs: dict[str, Program] = {}
+
+    def __len__(self) -> int:
+        return len(self._programs)
+
+    def get(self, task: Task) -> Program:
+        """The program of a task, made where there is none."""
+        name = key(task)
+        if name not in self._programs:
+            self._programs[name] = Program(self._problem_of(task), self._network, self._config)
+        return self._programs[name]
+
+    def keep_only(self, tasks: Iterable[Task]) -> None:
+        """Lets the programs of other tasks go, and their memory."""
+        names = {key(task) for task in tasks}
+        if gone := set(self._programs) - names:
+            for name in gone:
+                del self._programs[name]
+            gc.collect()  # Functions and graphs refer to each other.
+
+
+def key(task: Task) -> str:
+    """What tasks with the same program have in common."""
+    return json.dumps([task.problem, task.problem_options], sort_keys=True)
+
+
+def flattened(run: Run) -> list[np.ndarray]:
+    """The tensors of a run."""
+    return [np.asarray(x) for x in tf.nest.flatten(run)]
+
+
+def restored(arrays: list[np.ndarray], like: Run) -> Run:
+    """The run of `flattened`, of the structure of another run of the same program.
+
+    Raises:
+      ValueError: they are not of such a run.
+    """
+    expected: list[Any] = tf.nest.flatten(like)
+    kinds = [(tuple(x.shape), x.dtype.as_numpy_dtype) for x in expected]
+    if kinds != [(array.shape, array.dtype.type) for array in arrays]:
+        raise ValueError("the run of a slot has other shapes than its task")
+    return tf.nest.pack_sequence_as(like, [tf.constant(array) for array in arrays])
+
+
+def _normalized(objective: Objective, problem: Problem) -> Objective:
+    """The objective of normalised losses, where the problem has a normaliser."""
+    if problem.normaliser is None:
+        return objective
+    return Objective(lambda losses: objective.reduce(problem.normalise(losses)), objective.loss)

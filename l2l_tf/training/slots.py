@@ -1,0 +1,74 @@
+"""Slots: where each of the tasks of an outer step stands. A function of the seed and of what was finite. No TensorFlow.
+
+A slot holds one task for `task_lifetime` outer steps, and in it one run after the other. Slots begin staggered: their
+first tasks and first runs end early, each at another time, so that neither do all compile at once nor are all runs
+young at once.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from l2l_tf.training.tasks_config import TasksConfig
+from problems.distribution import Distribution, Task
+
+_LENGTHS, _TASKS, _SHARES = 0, 1, 2  # What numbers are drawn for: part of every result.
+_GOLDEN = (math.sqrt(5) - 1) / 2  # Its multiples fill the circle evenly.
+
+
+class Place(NamedTuple):
+    """Where a slot stands between two outer steps.
+
+    Attributes:
+      slot: its number, from 0.
+      generation: how many tasks it held before.
+      stays: outer steps that the task still has.
+      run: how many runs of the task came before.
+      age: steps of the run that are done; a run begins at 0.
+      end: age at which the run ends.
+    """
+
+    slot: int
+    generation: int
+    stays: int
+    run: int
+    age: int
+    end: int
+
+
+def first(config: TasksConfig, slot: int) -> Place:
+    """Where a slot begins."""
+    stays = math.ceil(config.task_lifetime * (slot + 1) / config.tasks_per_step)
+    length = _length(config, slot, 0, 0)
+    unrolls = length // config.unroll_length
+    share = np.random.default_rng([config.seed, _SHARES, slot]).random()
+    return Place(slot, 0, stays, 0, 0, (1 + int(share * unrolls)) * config.unroll_length)
+
+
+def after(config: TasksConfig, place: Place, finite: bool) -> Place:
+    """Where a slot stands after one outer step more. A run of which nothing was finite ends."""
+    if place.stays == 1:
+        generation = place.generation + 1
+        length = _length(config, place.slot, generation, 0)
+        return Place(place.slot, generation, config.task_lifetime, 0, 0, length)
+    age = place.age + config.unroll_length
+    if finite and age < place.end:
+        return place._replace(stays=place.stays - 1, age=age)
+    run = place.run + 1
+    length = _length(config, place.slot, place.generation, run)
+    return place._replace(stays=place.stays - 1, run=run, age=0, end=length)
+
+
+def task(config: TasksConfig, distribution: Distribution, place: Place) -> Task:
+    """The task that a slot holds there. Those in use at once have the distribution's parts by their shares."""
+    seed = int(np.random.default_rng([config.seed, _TASKS, place.slot, place.generation]).integers(2**31))
+    offset = np.random.default_rng([config.seed, _TASKS]).random()
+    return distribution.task(seed, (place.slot / config.tasks_per_step + offset + place.generation * _GOLDEN) % 1)
+
+
+def _length(config: TasksConfig, slot: int, generation: int, run: int) -> int:
+    """Steps of a run: log-uniform from the shortest to the longest, in whole unrolls."""
+    share = np.random.default_rng([config.seed, _LENGTHS, slot, generation, run]).random()
+    length = config.least_run * (config.num_steps / config.least_run) ** share
+    return max(1, round(length / config.unroll_length)) * config.unroll_length

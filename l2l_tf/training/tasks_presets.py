@@ -1,0 +1,58 @@
+"""Settings for training on a distribution of tasks. Needs no TensorFlow."""
+
+from typing import Any
+
+from problems.taskset import small
+
+# The tasks, lengths and scales of Celo2 (2026), as far as they are known, by PES.
+TASKS: dict[str, Any] = {
+    "networks": {"network": {"net": "AdafactorMLP"}},
+    "estimator": "pes",
+    "perturbation_std": 0.01,
+    "perturbations": 8,
+    "tasks_per_step": 3,
+    "task_lifetime": 1_000,
+    "outer_steps": 10_000,
+    "num_steps": 2_000,
+    "shortest_run": 100,
+    "unroll_length": 50,
+    "reparameterize": "whole:0.001:1000",
+    "loss_weights": "mean",
+    "learning_rate": 0.0003,
+    "evaluation_period": 500,
+    "validation_tasks": 6,
+}
+# What `general`, the rule for tasks that it has never seen, learns from: see results/notes/general.md.
+GENERAL: dict[str, Any] = {
+    **TASKS,
+    "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002}}},
+    "tasks_per_step": len(small.TASKS),
+    "task_lifetime": 1_000_000,
+    "outer_steps": 1_200,
+    "num_steps": 3_000,
+    "reparameterize": "whole:0.03:30",
+    "loss_transform": "log",
+    "clip_task_norm": 3.0,
+    "learning_rate": 0.0015,
+    "learning_rate_decay": 0.1,
+    "average_decay": 0.99,
+    "evaluation_period": 200,
+    "validation_tasks": len(small.TASKS),
+}
+FOR_TASKS = {"original": TASKS, "recommended": TASKS, "general": GENERAL}
+
+
+def for_tasks(preset: str, problem: str) -> dict[str, Any]:
+    """The fields of `TasksConfig` that `preset` sets for a distribution of tasks.
+
+    A mixture without problems is of perceptrons on three sets of small images, as Celo2's, or, of the preset "general",
+    of all of `taskset.small`.
+
+    Raises:
+      ValueError: an unknown preset.
+    """
+    if preset not in FOR_TASKS:
+        raise ValueError(f"Presets are {sorted(FOR_TASKS)}. Received: {preset!r}.")
+    if problem != "mixture":
+        return dict(FOR_TASKS[preset])
+    return {**FOR_TASKS[preset], "problem_options": small.mixture(*([] if preset == "general" else [small.IMAGES]))}

@@ -1,0 +1,104 @@
+"""How a training on a distribution of tasks is shown: a progress bar, log lines, and TensorBoard."""
+
+import contextlib
+import math
+import sys
+
+import numpy as np
+import tqdm
+
+from l2l_tf.training.events import Outcome, OuterStep, Validation
+from l2l_tf.training.progress import writer
+from l2l_tf.training.tasks import TasksTraining
+
+
+def follow(training: TasksTraining, log_period: int, summary_dir: str | None = None) -> Outcome:
+    """Runs `training` to its end and shows how it goes."""
+    progress = TasksProgress(training.config.outer_steps, log_period, training.step, summary_dir)
+    try:
+        return training.run(progress)
+    finally:
+        progress.close()
+
+
+class TasksProgress:
+    """Reports events of a training on tasks on the terminal and, with `summary_dir`, to TensorBoard.
+
+    Args:
+      outer_steps: of the whole training.
+      log_period: outer steps between lines.
+      begun: outer steps that were done before, where the training is resumed.
+      summary_dir: folder for TensorBoard; None writes nothing.
+    """
+
+    def __init__(self, outer_steps: int, log_period: int, begun: int = 0, summary_dir: str | None = None):
+        self._log_period = log_period
+        self._steps: list[OuterStep] = []
+        self._bar = tqdm.tqdm(
+            total=outer_steps, initial=begun, unit="step", dynamic_ncols=True, file=sys.stderr, disable=None
+        )
+        self._summaries = writer(summary_dir) if summary_dir else None
+
+    def __call__(self, event: OuterStep | Validation) -> None:
+        if isinstance(event, OuterStep):
+            self._steps.append(event)
+            self._bar.update()
+            self._bar.set_postfix(loss=f"{event.meta_loss:.4g}")
+            if event.step % self._log_period == 0:
+                self._log(event)
+        else:
+            remark = " (best so far)" if event.best else ""
+            self._write(f"Outer step {event.epoch} validation: {event.final_loss:.4f}{remark}")
+            self._summarise(event.epoch, {"validation_loss": event.final_loss})
+
+    def close(self) -> None:
+        """Ends the bar, and the events of TensorBoard."""
+        self._bar.close()
+        if self._summaries:
+            self._summaries.close()
+
+    def _log(self, event: OuterStep) -> None:
+        steps, self._steps = self._steps, []
+        seconds = sum(step.seconds for step in steps)
+        families = sorted({family for step in steps for family in step.by_family})
+        losses = {
+            family: _mean([step.by_family[family] for step in steps if family in step.by_family]) for family in families
+        }
+        norm = _mean([step.gradient_norm for step in steps if math.isfinite(step.gradient_norm)])
+        shown = ", ".join(f"{family} {loss:.4g}" for family, loss in losses.items())
+        dropped = f", {event.dropped} gradients dropped" if event.dropped else ""
+        dropped += f", {event.dropped_members} members dropped" if event.dropped_members else ""
+        self._write(
+            f"Outer step {event.step}: loss {_mean([step.meta_loss for step in steps]):.4g} ({shown}), gradient norm "
+            f"{norm:.3g}, {len(steps) / seconds:.2f} outer and {sum(step.inner_steps for step in steps) / seconds:.0f} "
+            f"inner steps a second{dropped}"
+        )
+        self._summarise(
+            event.step,
+            {f"loss/{family}": loss for family, loss in losses.items()}
+            | {
+                "gradient_norm": norm,
+                "update_norm": _mean([step.update_norm for step in steps]),
+                "dropped": event.dropped,
+                "dropped_members": event.dropped_members,
+                "outer_steps_a_second": len(steps) / seconds,
+            },
+        )
+
+    def _write(self, line: str) -> None:
+        # A reader that left, or a full disk under the log, ends no training.
+        with contextlib.suppress(OSError):
+            self._bar.write(line, file=sys.stdout)
+
+    def _summarise(self, step: int, values: dict[str, float]) -> None:
+        if self._summaries is None:
+            return
+        import tensorflow as tf
+
+        with self._summaries.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(name, value)
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else math.nan

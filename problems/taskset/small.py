@@ -1,0 +1,116 @@
+"""Small tasks of many kinds, to meta-train on: each under a few thousand parameters. Needs no TensorFlow.
+
+Perceptrons on images of 8x8 pixels, as Celo2 (2026) has them, beside deep and narrow ones, some that have few images
+and learn them by heart, autoencoders, recurrent networks and embeddings, so that a rule sees more than one way in which
+gradients come. All of them are configs of the
+families of TaskSet, and take part in populations.
+"""
+
+from typing import Any
+
+from problems.taskset.samplers.parts import CORES, Config
+
+_HE, _GLOROT = {"name": "he_normal"}, {"name": "glorot_uniform"}
+
+
+def _images(dataset: str, batch_size: int = 64, num_train: int | None = None) -> Config:
+    return {
+        "kind": "images",
+        "dataset": dataset,
+        "size": 8,
+        "grey": True,
+        "classes": None,
+        "batch_size": batch_size,
+        "num_train": num_train,
+        "just_train": False,
+        "augmentation": None,
+    }
+
+
+def perceptron(
+    dataset: str,
+    hidden: tuple[int, ...] = (32,),
+    activation: str = "relu",
+    batch_size: int = 64,
+    num_train: int | None = None,
+) -> Config:
+    """A classifier of grey images of 8x8 pixels; of few images, it learns them by heart."""
+    return {
+        "family": "mlp",
+        "hidden": list(hidden),
+        "activation": activation,
+        "initializer": _HE if activation == "relu" else _GLOROT,
+        "center": True,
+        "data": _images(dataset, batch_size, num_train),
+    }
+
+
+def _texts(kind: str, tokens: str, patch: int, batch_size: int) -> Config:
+    return {
+        "kind": kind,
+        "dataset": "imdb_reviews",
+        "label": None,
+        "tokens": tokens,
+        "patch": patch,
+        "batch_size": batch_size,
+        "num_train": None,
+        "just_train": False,
+    }
+
+
+def _core(kind: str, width: int) -> Config:
+    core = {"kind": kind, "width": width, "initializers": dict.fromkeys(CORES[kind], _GLOROT)}
+    return {**core, "activation": "tanh"} if kind == "vanilla" else core
+
+
+TASKS: dict[str, Config] = {
+    "mnist": perceptron("mnist"),
+    "fashion_mnist": perceptron("fashion_mnist"),
+    "cifar10": perceptron("cifar10"),
+    "deep_narrow": perceptron("fashion_mnist", (16,) * 5),
+    "tanh": perceptron("cifar10", (24, 24), "tanh", 32),
+    "few_clothes": perceptron("fashion_mnist", num_train=500),
+    "few_photographs": perceptron("cifar10", (32, 16), "tanh", 32, num_train=300),
+    "autoencoder": {
+        "family": "mlp_ae",
+        "hidden": [24, 12, 24],
+        "activation": "relu",
+        "initializer": _GLOROT,
+        "output": "sigmoid",
+        "loss": "l2",
+        "over_pixels": "mean",
+        "data": _images("fashion_mnist"),
+    },
+    "variational_autoencoder": {
+        "family": "mlp_vae",
+        "encoder": [24],
+        "decoder": [24],
+        "activation": "tanh",
+        "initializer": _GLOROT,
+        "data": _images("mnist"),
+    },
+    "characters": {
+        "family": "char_rnn_language_model",
+        "vocabulary": 64,
+        "embedding": 16,
+        "core": _core("gru", 16),
+        "trainable_initial_state": False,
+        "data": _texts("language", "bytes", 12, 32),
+    },
+    "reviews": {
+        "family": "rnn_text_classification",
+        "vocabulary": 500,
+        "embedding": 8,
+        "core": _core("vanilla", 12),
+        "trainable_initial_state": False,
+        "readout": "max",
+        "data": _texts("text_classification", "words", 16, 32),
+    },
+}
+IMAGES = ("mnist", "fashion_mnist", "cifar10")  # those of Celo2 whose data are at hand
+
+
+def mixture(names: tuple[str, ...] = tuple(TASKS)) -> dict[str, Any]:
+    """The options of the distribution `mixture` that has these tasks, each with the same share."""
+    members = [{"problem": "taskset", "problem_options": {"config": TASKS[name]}, "family": name} for name in names]
+    return {"problems": members}
