@@ -105,7 +105,7 @@ def _run(name, task, families, arguments, records) -> None:
         for seed in range(arguments.seeds):
             key = {"model": name, "optimizer": START, "version": None, "rate": None, "seed": seed, "steps": 0}
             if not records.has(**key):
-                records.add(*racer.start(seed), **key, parameters=racer.num_parameters)
+                records.add(*prepared.start(seed), **key, parameters=prepared.num_parameters)
         for run, seed in todo:
             began = time.perf_counter()
             family.start(run, arguments.steps)
@@ -120,8 +120,9 @@ def _run(name, task, families, arguments, records) -> None:
                 flush=True,
             )
         del racer
-        keras.backend.clear_session()
-        gc.collect()
+    del prepared
+    keras.backend.clear_session()
+    gc.collect()
 
 
 if __name__ == "__main__":
