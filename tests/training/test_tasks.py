@@ -66,16 +66,16 @@ def test_it_reports_what_it_does(undisturbed):
 
 @pytest.mark.parametrize("after", [1, 4])
 def test_it_resumes_bit_for_bit(undisturbed, tmp_path, after):
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(event):
         if isinstance(event, OuterStep) and event.step == after:
             training.save()
-            raise Killed
+            raise KilledError
 
     training = TasksTraining(CONFIG, tmp_path)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         training.run(kill)
     TasksTraining(CONFIG, tmp_path, resume=True).run()
     expected, found = _arrays(undisturbed[0]), _arrays(tmp_path)
@@ -108,9 +108,9 @@ def test_equal_tasks_share_a_program_and_others_are_let_go(tmp_path):
     config = _changed(problem="quadratic", problem_options={"batch_size": 2, "num_dims": 2}, tasks_per_step=3)
     training = TasksTraining(config, tmp_path)
     training._take_step()
-    assert len(training._computer._programs) == 1
-    training._computer._programs.keep_only([])
-    assert len(training._computer._programs) == 0
+    assert len(training._slots._computer.programs) == 1
+    training.close()
+    assert len(training._slots._computer.programs) == 0
 
 
 def test_gradients_that_are_not_finite_are_left_out_of_the_mean():
@@ -136,6 +136,6 @@ def test_configurations_that_are_refused(changes, message):
 
 
 def test_a_run_of_other_settings_is_not_resumed(undisturbed):
-    with pytest.raises(ValueError, match="begun with other settings.*task_lifetime: 4 there, 5 here"):
+    with pytest.raises(ValueError, match=r"begun with other settings.*task_lifetime: 4 there, 5 here"):
         TasksTraining(_changed(task_lifetime=5), undisturbed[0], resume=True)
     assert json.loads((undisturbed[0] / "config.json").read_text())["metadata"]["problem"] == "quadratic"
