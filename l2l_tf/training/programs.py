@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from l2l_tf import estimators
 from l2l_tf.training.tasks_config import TasksConfig
-from l2l_tf.unrolling import fitting, seeds, unroll
+from l2l_tf.unrolling import fitting, seeds, tracing, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective, trajectory_objective
 from l2l_tf.unrolling.run import Run
@@ -87,8 +87,8 @@ class Program:
 
         self.concurrent = estimator.concurrent
         self.traced = False
-        self._start = tf.function(start, autograph=False)
-        self._estimate = tf.function(estimate, autograph=False)
+        self._start = tracing.compiled(start)
+        self._estimate = tracing.compiled(estimate)
 
     def start(self, seed: tf.Tensor) -> Run:
         """A fresh run of that seed, int32 `[2]`."""
