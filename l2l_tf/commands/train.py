@@ -143,6 +143,12 @@ _define(
     "shortest_run",
     "Steps of the shortest run of a task; lengths are log-uniform from it to num_steps.",
 )
+_define(
+    flags.DEFINE_string,
+    "outer_optimizer",
+    "Of the optimizer's weights: adam, or a learned one: a pretrained name, or a folder. --learning_rate then "
+    "multiplies its updates; 1 is what it was trained for.",
+)
 _define(flags.DEFINE_float, "clip_task_norm", "Largest norm of a task's gradient; 0 does not clip.")
 _define(
     flags.DEFINE_boolean,
@@ -221,6 +227,8 @@ def config_from_flags() -> TrainingConfig:
             raise ValueError(f"Give --{one} or --{other}, not both.")
     if FLAGS.learning_rate_trial_epochs and not FLAGS.learning_rate_trials:
         raise ValueError("--learning_rate_trial_epochs goes with --learning_rate_trials.")
+    if FLAGS.outer_optimizer not in (None, "adam"):
+        saved_optimizer.read(pretrained.folder(FLAGS.outer_optimizer))
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
     problem = problems_catalogue.find(FLAGS.problem, warn=True)
     several = FLAGS.tasks_per_step is not None or distribution.is_one(problem, FLAGS.problem_options or {})

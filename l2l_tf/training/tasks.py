@@ -94,6 +94,7 @@ class TasksTraining:
             config.clip_value,
             config.average_decay,
             config.weight_decay,
+            config.outer_optimizer,
         )
         self._apply = tf.function(self._apply_flat, autograph=False)
         self._slots = self._made_slots(distribution, data or {}, workers)
