@@ -78,6 +78,9 @@ def _main(arguments) -> None:
         raise ValueError(f"The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
     tasks = {name: tasks[name] for name in (arguments.models or tasks)}
     families = [*contenders.baselines(), *(contenders.rule(source, arguments.told) for source in arguments.rules)]
+    names = [family.runs[0].optimizer for family in families]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"Rules have names of their own, those of their folders. Received twice: {', '.join(twice)}.")
     records = Records(arguments.output)
     for name, task in tasks.items():
         if not arguments.table_only:

@@ -204,8 +204,9 @@ def test_the_command_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     assert figures["loss"]["scores"]["mnist_adafactor"]["models"] == 1
     assert figures["held_out"]["models"] == {}
     for wrong, message in {
-        "--models=none": "Error: The models of this part are ",
-        "--rules=none": "Error: A learned optimizer is a pretrained name",
+        "--models none": "Error: The models of this part are ",
+        "--rules none": "Error: A learned optimizer is a pretrained name",
+        "--rules mnist mnist": "Error: Rules have names of their own, those of their folders. Received twice: mnist.",
     }.items():
         with pytest.raises(SystemExit, match=message):
-            command.main([*arguments, f"--output={tmp_path}", wrong])
+            command.main([*arguments, f"--output={tmp_path}", *wrong.split()])
