@@ -33,6 +33,7 @@ def arguments_of(argv=None):
         "python -m benchmarks.keras_zoo", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rules", nargs="*", default=[], help="rules to judge; none runs the baselines alone")
+    parser.add_argument("--told", action="store_true", help="run each rule told the number of steps too")
     parser.add_argument("--output", type=Path, required=True, help="folder of runs and tables")
     parser.add_argument("--steps", type=int, default=500, help="of a run; 500 and 5,000 are what is reported")
     parser.add_argument("--seeds", type=int, default=2, help="0, 1, ...: of weights and minibatches")
@@ -76,7 +77,10 @@ def _main(arguments) -> None:
     if unknown := set(arguments.models or ()) - set(tasks):
         raise ValueError(f"The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
     tasks = {name: tasks[name] for name in (arguments.models or tasks)}
-    families = [*contenders.baselines(), *map(contenders.rule, arguments.rules)]
+    families = [*contenders.baselines(), *(contenders.rule(source, arguments.told) for source in arguments.rules)]
+    names = [family.runs[0].optimizer for family in families]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"Rules have names of their own, those of their folders. Received twice: {', '.join(twice)}.")
     records = Records(arguments.output)
     for name, task in tasks.items():
         if not arguments.table_only:

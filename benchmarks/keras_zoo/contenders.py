@@ -5,6 +5,7 @@ Runs that differ in the rate alone share one optimizer, so that it is traced onc
 
 import hashlib
 import math
+import weakref
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -72,8 +73,12 @@ def baselines() -> list[Family]:
     ]
 
 
-def rule(source: str) -> Family:
+def rule(source: str, told: bool = False) -> Family:
     """A learned rule: a pretrained name, the folder of a saved optimizer or its address on the Hub.
+
+    Args:
+      source: it.
+      told: whether it runs another time, told how long the run is (`LearnedOptimizer(total_steps=...)`).
 
     Raises:
       ValueError: it is none of these.
@@ -82,8 +87,19 @@ def rule(source: str) -> Family:
     for name, network in sources.resolve(source).networks.networks.items():
         for key, value in sorted(weights_of(network).items()):
             digest.update(f"{name}/{key}".encode() + np.asarray(value).tobytes())
-    run = Run(source.rstrip("/").rpartition("/")[-1], version=digest.hexdigest()[:8])
-    return Family((run,), lambda: LearnedOptimizer(source), lambda run, steps: None)
+    untold = Run(source.rstrip("/").rpartition("/")[-1], version=digest.hexdigest()[:8])
+    made: weakref.WeakSet[LearnedOptimizer] = weakref.WeakSet()
+
+    def make():
+        optimizer = LearnedOptimizer(source)
+        made.add(optimizer)
+        return optimizer
+
+    def start(run: Run, steps: int) -> None:
+        for optimizer in made:
+            optimizer.total_steps = None if run == untold else steps
+
+    return Family((untold, untold._replace(optimizer=f"{untold.optimizer}, told"))[: 1 + told], make, start)
 
 
 def _scheduled(runs, make) -> Family:

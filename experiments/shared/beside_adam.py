@@ -6,13 +6,14 @@ very draws that it is compared on, which is in its favour. Needs TensorFlow for 
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
 
+from experiments.shared.cells import Cells, version
 from experiments.shared.study import EVALUATION_SEED
 from l2l_tf.evaluation import figures
 from l2l_tf.saving import files
@@ -92,35 +93,69 @@ def output_folder(values: flags.FlagValues) -> Path:
 
 
 def measure(
-    problem: Any, folders: Mapping[str, Path], num_steps: int, num_draws: int, rates: Sequence[float] = RATES
+    make: Callable[[], Any],
+    folders: Mapping[str, Path],
+    num_steps: int,
+    num_draws: int,
+    cells: Cells,
+    case: Any,
+    rates: Sequence[float] = RATES,
 ) -> Measured:
     """Runs each rule, and Adam at each rate, on the same fresh draws of a problem.
 
     Args:
-      problem: a `Problem`.
+      make: the `Problem`; called where something has not been measured yet.
       folders: name to the folder of a saved optimizer.
       num_steps, num_draws: of the runs.
+      cells: what has been measured, and is not measured again.
+      case: JSON-able: what the problem is, for `cells`.
       rates: Adam's.
     """
+    runs = {"case": case, "steps": num_steps, "draws": num_draws}
+    keys = {rate: {**runs, "optimizer": "Adam", "version": f"{rate:g}"} for rate in rates}
+    rule_keys = {name: {**runs, "optimizer": name, "version": version(folder)} for name, folder in folders.items()}
+    if not all(cells.has(key) for key in (*keys.values(), *rule_keys.values())):
+        _fill(make(), folders, keys, rule_keys, cells)
+    adam = {rate: _last_tenths(cells.get(key)) for rate, key in keys.items()}
+    rules = {name: _last_tenths(cells.get(key)) for name, key in rule_keys.items()}
+    start = cells.get(next(iter(keys.values())))["start"]
+    return Measured(rules, {rate: own for rate, own in adam.items() if own is not None}, start)
+
+
+def _fill(problem, folders, keys, rule_keys, cells: Cells) -> None:
+    """Measures what is missing in `cells`."""
     from l2l_tf import networks
     from l2l_tf.evaluation import comparison
     from l2l_tf.evaluation.evaluator import Evaluator
     from l2l_tf.unrolling import seeds
 
     draws = seeds.fold(seeds.root(EVALUATION_SEED), seeds.Purpose.EVALUATION)
+
+    def fill(key, losses):
+        cells.add(key, {"losses": _listed(last_tenth(losses)), "start": float(losses[:, 0].mean())})
+
     adam = networks.get("Adam", learning_rate=DEFAULT_RATE)
+    num_steps, num_draws = next(iter(keys.values()))["steps"], next(iter(keys.values()))["draws"]
     evaluator = Evaluator(problem, adam, num_steps)
-    at_rates = {}
-    for rate in rates:
-        adam.learning_rate.assign(rate)
-        losses = evaluator(draws, num_draws).losses
-        at_rates[float(rate)] = last_tenth(losses)
-    rules: dict[str, np.ndarray | None] = {}
-    for name, folder in folders.items():
-        network = comparison.saved(name, folder, problem).network
-        fits = _fits(network, problem, draws)
-        rules[name] = last_tenth(Evaluator(problem, network, num_steps)(draws, num_draws).losses) if fits else None
-    return Measured(rules, at_rates, float(losses[:, 0].mean()))
+    for rate, key in keys.items():
+        if not cells.has(key):
+            adam.learning_rate.assign(rate)
+            fill(key, evaluator(draws, num_draws).losses)
+    for name, key in rule_keys.items():
+        if cells.has(key):
+            continue
+        network = comparison.saved(name, folders[name], problem).network
+        if _fits(network, problem, draws):
+            fill(key, Evaluator(problem, network, num_steps)(draws, num_draws).losses)
+        else:
+            cells.add(key, {"losses": None})
+
+
+def _last_tenths(cell: Mapping[str, Any]) -> np.ndarray | None:
+    """`[draws]`, or None of a rule that does not fit."""
+    if cell["losses"] is None:
+        return None
+    return np.array([math.inf if loss is None else loss for loss in cell["losses"]])
 
 
 def last_tenth(losses: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Other image sizes, other images and other networks than a rule was trained on, beside Adam at 8 rates."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from experiments.shared import beside_adam, contenders
 from experiments.shared.beside_adam import Measured
+from experiments.shared.cells import Cells
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import figures, report
 from problems import datasets
@@ -66,11 +68,13 @@ def main():
     output = beside_adam.output_folder(FLAGS)
     tf = command_line.import_tensorflow(1)
     tf.get_logger().setLevel("ERROR")  # Every problem has functions of its own to compile, as it must.
+    cells = Cells(output)
     num_steps, num_draws = (10, 1) if FLAGS.quick else (FLAGS.num_steps, FLAGS.num_draws)
     measured: dict[str, dict[str, Measured]] = {}
     for group, cases in groups.items():
         for name, case in cases.items():
-            found = beside_adam.measure(problem(case, FLAGS.data_dir, FLAGS.download), folders, num_steps, num_draws)
+            make = functools.partial(problem, case, FLAGS.data_dir, FLAGS.download)
+            found = beside_adam.measure(make, folders, num_steps, num_draws, cells, case)
             measured.setdefault(group, {})[name] = found
             ratios = ", ".join(f"{rule} {beside_adam.ratio(found.ratio(rule))}" for rule in folders)
             print(f"{name}: of tuned Adam's loss: {ratios}", flush=True)

@@ -1,5 +1,6 @@
 """Widths of a network and batch sizes, far below and above those of the training: rules beside Adam at 8 rates."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from experiments.shared import beside_adam, contenders
 from experiments.shared.beside_adam import Measured
+from experiments.shared.cells import Cells
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import figures, report
 from l2l_tf.saving import saved_optimizer
@@ -43,6 +45,7 @@ def main():
     tf.get_logger().setLevel("ERROR")  # Every problem has functions of its own to compile, as it must.
     import problems
 
+    cells = Cells(output)
     num_steps, num_draws = (10, 1) if FLAGS.quick else (FLAGS.num_steps, FLAGS.num_draws)
     varied = {
         "width": {w: _options(w, BATCH_SIZE) for w in (_QUICK if FLAGS.quick else WIDTHS)},
@@ -51,7 +54,8 @@ def main():
     measured: dict[str, dict[int, Measured]] = {}
     for what, cases in varied.items():
         for size, options in cases.items():
-            found = beside_adam.measure(problems.get("mnist", **options, **data), folders, num_steps, num_draws)
+            make = functools.partial(problems.get, "mnist", **options, **data)
+            found = beside_adam.measure(make, folders, num_steps, num_draws, cells, ["mnist", options])
             measured.setdefault(what, {})[size] = found
             ratios = ", ".join(f"{rule} {beside_adam.ratio(found.ratio(rule))}" for rule in folders)
             print(f"{what} {size}: of tuned Adam's loss: {ratios}", flush=True)

@@ -1,5 +1,6 @@
 """Every pretrained rule on every kind of problem: final losses over tuned Adam's, as a table and a heat map."""
 
+import functools
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ import numpy as np
 
 from experiments.shared import beside_adam, contenders
 from experiments.shared.beside_adam import Measured
+from experiments.shared.cells import Cells
 from l2l_tf import pretrained
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import report
@@ -71,11 +73,12 @@ def main():
     tf.get_logger().setLevel("ERROR")  # Every rule has functions of its own to compile, as it must.
     import problems
 
+    cells = Cells(output)
     num_steps, num_draws = (10, 1) if FLAGS.quick else (FLAGS.num_steps, FLAGS.num_draws)
     measured = {}
     for name, case in cases.items():
-        problem = problems.get(case.problem, **case.options, **data[name])
-        measured[name] = beside_adam.measure(problem, folders, num_steps, num_draws)
+        make = functools.partial(problems.get, case.problem, **case.options, **data[name])
+        measured[name] = beside_adam.measure(make, folders, num_steps, num_draws, cells, case)
         ratios = ", ".join(f"{rule} {beside_adam.ratio(measured[name].ratio(rule))}" for rule in folders)
         print(f"{name}: {ratios}", flush=True)
     how = (
@@ -120,7 +123,7 @@ def heat_map(measured: Mapping[str, Measured], title: str) -> Any:
         axes.text(column, row, text, ha="center", va="center", fontsize=8)
     bar = plot.colorbar(image, ticks=[-1, -0.301, 0, 0.301, 1], label="loss / tuned Adam's")
     bar.ax.set_yticklabels(["0.1", "0.5", "1", "2", "10"])
-    axes.set_title(title)
+    axes.set_title(title.replace(": ", "\n"), fontsize=10)
     return plot
 
 

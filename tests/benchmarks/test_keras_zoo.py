@@ -79,6 +79,20 @@ def test_a_rule_runs_and_is_known_by_its_weights():
     assert losses[-5:].mean() < losses[:5].mean()
 
 
+def test_a_rule_that_is_told_how_long_the_run_is_ends_with_smaller_steps():
+    family = contenders.rule("mnist_adafactor", told=True)
+    racer = Racer(PREPARED, family.make)
+    curves = []
+    for run in (*family.runs, family.runs[0]):
+        family.start(run, 20)
+        curves.append(racer.run(0, 20).losses)
+    untold, told, again = curves
+    assert [run.optimizer for run in family.runs] == ["mnist_adafactor", "mnist_adafactor, told"]
+    np.testing.assert_array_equal(untold, again)
+    np.testing.assert_allclose(told[:15], untold[:15], rtol=1e-5)  # Updates are smaller from the 15th on.
+    assert not np.allclose(told[17:], untold[17:], rtol=1e-3)
+
+
 def test_two_models_are_trained_each_on_its_own_loss():
     def build():
         return [keras.Sequential([keras.Input((3,)), layers.Dense(1, use_bias=False)]) for _ in range(2)]
@@ -190,8 +204,9 @@ def test_the_command_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     assert figures["loss"]["scores"]["mnist_adafactor"]["models"] == 1
     assert figures["held_out"]["models"] == {}
     for wrong, message in {
-        "--models=none": "Error: The models of this part are ",
-        "--rules=none": "Error: A learned optimizer is a pretrained name",
+        "--models none": "Error: The models of this part are ",
+        "--rules none": "Error: A learned optimizer is a pretrained name",
+        "--rules mnist mnist": "Error: Rules have names of their own, those of their folders. Received twice: mnist.",
     }.items():
         with pytest.raises(SystemExit, match=message):
-            command.main([*arguments, f"--output={tmp_path}", wrong])
+            command.main([*arguments, f"--output={tmp_path}", *wrong.split()])

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from experiments.shared import beside_adam
 from experiments.shared.beside_adam import Measured
+from experiments.shared.cells import FILE, Cells, version
 from experiments.talk import implicit_regularisation, out_of_distribution, widths, zoo
 from l2l_tf import networks, pretrained
 from l2l_tf.evaluation import comparison
@@ -35,10 +36,15 @@ def test_ratios_are_to_adams_best_rate():
     )
 
 
-def test_every_optimizer_has_the_same_draws():
+def test_every_optimizer_has_the_same_draws_and_nothing_is_measured_twice(tmp_path):
     problem = Quadratic(batch_size=2, num_dims=3)
     folders = {"quadratic": pretrained.path("quadratic"), "cifar": pretrained.path("cifar")}
-    found = beside_adam.measure(problem, folders, num_steps=20, num_draws=2, rates=(0.001, 0.03))
+    arguments = {"folders": folders, "num_steps": 20, "num_draws": 2, "case": ["a", {"b": 1}], "rates": (0.001, 0.03)}
+    found = beside_adam.measure(lambda: problem, cells=Cells(tmp_path), **arguments)
+    with open(tmp_path / FILE, "a") as file:
+        file.write('{"key": {"ca')  # A line that was being written when the process was killed.
+    again = beside_adam.measure(lambda: pytest.fail("measured again"), cells=Cells(tmp_path), **arguments)
+    assert again.as_json() == found.as_json()
     for rate, losses in found.adam.items():
         adam = comparison.classic("Adam", "Adam", rate)
         curves = comparison.run(problem, adam, 20, 2, beside_adam.EVALUATION_SEED).curves
@@ -94,3 +100,10 @@ def test_the_zoo_has_a_cell_for_every_rule_and_problem():
     texts = [text.get_text() for text in zoo.heat_map(measured, "").axes[0].texts]
     assert texts == ["0.75", "-", "2.00", "diverged", "-", "2.00"]
     assert networks.get("Adam", learning_rate=beside_adam.DEFAULT_RATE).learning_rate.numpy() == np.float32(0.001)
+
+
+def test_cells_tell_rules_apart_by_their_weights(tmp_path):
+    assert version(pretrained.path("mnist")) != version(pretrained.path("quadratic"))
+    (tmp_path / FILE).write_text("{}\n")
+    with pytest.raises(ValueError, match=r"remove what is not\. Received: line 1\."):
+        Cells(tmp_path)
