@@ -19,6 +19,7 @@ NAMES = {
     "sweep": ("paper", "final losses by hidden units and layers (figure 6)"),
     "horizons": ("talk", "rules on MNIST after 100, 1,000 and 10,000 steps (beyond the paper)"),
     "convnet": ("talk", "the same rules trained on a small convolutional network (beyond the paper)"),
+    "taskset": ("talk", "rules and tuned optimizers by budget on TaskSet's published tasks"),
     "taskset_normalise": ("talk", "initial and best losses of TaskSet's published tasks, by Adam at 14 rates"),
     "aids": ("analysis", "training aids, one at a time, on quadratics (beyond the paper)"),
     "objectives": (

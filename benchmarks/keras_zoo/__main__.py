@@ -37,7 +37,7 @@ def arguments_of(argv=None):
     parser.add_argument("--steps", type=int, default=500, help="of a run; 500 and 5,000 are what is reported")
     parser.add_argument("--seeds", type=int, default=2, help="0, 1, ...: of weights and minibatches")
     parser.add_argument("--part", choices=["choose", "report", "all"], default="all", help="choose: to develop with")
-    parser.add_argument("--models", nargs="+", help="of the part; by default all")
+    parser.add_argument("--models", nargs="+", help="of the part, in this order; by default all")
     parser.add_argument("--data_dir", help="of TFDS; by default L2L_DATA_DIR")
     parser.add_argument("--table_only", action="store_true", help="run nothing")
     arguments = parser.parse_args(argv)
@@ -75,7 +75,7 @@ def _main(arguments) -> None:
     tasks = catalogue.of_part(arguments.part)
     if unknown := set(arguments.models or ()) - set(tasks):
         raise ValueError(f"The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
-    tasks = {name: task for name, task in tasks.items() if name in (arguments.models or tasks)}
+    tasks = {name: tasks[name] for name in (arguments.models or tasks)}
     families = [*contenders.baselines(), *map(contenders.rule, arguments.rules)]
     records = Records(arguments.output)
     for name, task in tasks.items():
@@ -105,7 +105,7 @@ def _run(name, task, families, arguments, records) -> None:
         for seed in range(arguments.seeds):
             key = {"model": name, "optimizer": START, "version": None, "rate": None, "seed": seed, "steps": 0}
             if not records.has(**key):
-                records.add(*racer.start(seed), **key, parameters=racer.num_parameters)
+                records.add(*prepared.start(seed), **key, parameters=prepared.num_parameters)
         for run, seed in todo:
             began = time.perf_counter()
             family.start(run, arguments.steps)
@@ -120,8 +120,9 @@ def _run(name, task, families, arguments, records) -> None:
                 flush=True,
             )
         del racer
-        keras.backend.clear_session()
-        gc.collect()
+    del prepared
+    keras.backend.clear_session()
+    gc.collect()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ def write(tasks: Mapping[str, Any], families: Sequence[Any], arguments: Any, lin
         shown = [judgement.ADAM, *rules]
         scores[loss] = {name: judgement.score(rows, name) for name in shown} if rows else {}
         about = {row.model: f"{tasks[row.model].kind} ({parameters[row.model]:,})" for row in rows}
-        sections.append(f"## {table.TITLES[loss]}\n\n{table.models(rows, rules, about)}\n")
+        duels = f"\n{table.duels(rows, rules)}\n" if len(rules) > 1 else ""
+        sections.append(f"## {table.TITLES[loss]}\n\n{table.models(rows, rules, about)}\n{duels}")
         figures[loss] = {
             "scores": {name: score._asdict() for name, score in scores[loss].items()},
             "models": {

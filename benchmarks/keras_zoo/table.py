@@ -31,6 +31,17 @@ def scores(by_loss: Mapping[str, Mapping[str, Score]]) -> str:
     return report.aligned(cells)
 
 
+def duels(rows: Sequence[Row], rules: Sequence[str]) -> str:
+    """On how many models the rule of a row is below that of a column."""
+    cells = [["below", *rules]]
+    for rule in rules:
+        counts = [
+            str(sum(row.means[rule] < row.means[other] for row in rows)) if other != rule else "" for other in rules
+        ]
+        cells.append([rule, *counts])
+    return report.aligned(cells)
+
+
 def models(rows: Sequence[Row], rules: Sequence[str], about: Mapping[str, str]) -> str:
     """A row for each model: losses, the rates of the tuned ones, and in bold what is at or below tuned Adam.
 

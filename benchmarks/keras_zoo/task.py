@@ -35,6 +35,7 @@ class Task(NamedTuple):
       losses: models, a minibatch, noise and whether it is training, to a scalar for each model, which that model
         minimises. The noise is a stateless seed `[2]`, another at every step.
       batch_size: examples of a minibatch; None takes all at every step.
+      compiled: whether XLA compiles the gradients: faster where layers loop over a sequence.
       measure: models, a minibatch and noise to the scalar that is judged, where the first loss says little.
     """
 
@@ -44,6 +45,7 @@ class Task(NamedTuple):
     data: Callable[[str | None], Data]
     losses: Callable[[Sequence[keras.Model], Arrays, tf.Tensor, bool], Sequence[tf.Tensor]]
     batch_size: int | None = 32
+    compiled: bool = False
     measure: Callable[[Sequence[keras.Model], Arrays, tf.Tensor], tf.Tensor] | None = None
 
 

@@ -40,8 +40,9 @@ def main():
         print(f"{name}: followed", flush=True)
     how = (
         f"From {len(starts)} starts in [-{_SIDE:g}, {_SIDE:g}]², {num_steps} steps. Shrinkage: 1 - |x + y| at the end "
-        "over |x + y| at the start, the mean over starts where that is at least 0.5: 0 keeps to the nearest minimum, 1 "
-        "goes to the origin, below 0 goes away from it. Norm: of the end over that of the nearest minimum, the median."
+        "over |x + y| at the start, the mean over starts where that is at least 0.5 and that are no minima themselves: "
+        "0 keeps to the nearest minimum, 1 goes to the origin, below 0 goes away from it. Norm: of the end over that "
+        "of the nearest minimum, the median over the same starts."
     )
     results = {
         "num_steps": num_steps,
@@ -92,7 +93,7 @@ def figures_of(path: np.ndarray) -> dict[str, float]:
     """Of `[steps + 1, starts, 2]`: the final loss, the shrinkage, and the norm over the nearest minimum's."""
     first, last = path[0].astype(np.float64), path[-1].astype(np.float64)
     sums, ends = np.abs(first.sum(1)), np.abs(last.sum(1))
-    counted = sums >= 0.5
+    counted = (sums >= 0.5) & (first[:, 0] != first[:, 1])
     return {
         "loss": float(np.median((last[:, 0] - last[:, 1]) ** 2 / 2)),
         "shrinkage": float(np.mean(1 - ends[counted] / sums[counted])),
@@ -116,7 +117,7 @@ def figure(paths: Mapping[str, np.ndarray]) -> Any:
     columns = min(len(paths), 4)
     rows = -(-len(paths) // columns)
     plot = Figure(figsize=(3.2 * columns, 3.4 * rows), layout="constrained")
-    panels = plot.subplots(rows, columns, squeeze=False).flat
+    panels = list(plot.subplots(rows, columns, squeeze=False).flat)
     for axes, (name, path) in zip(panels, paths.items()):
         side = 1.25 * _SIDE
         axes.plot([-side, side], [-side, side], color="0.7", lw=4, zorder=0)
@@ -124,6 +125,6 @@ def figure(paths: Mapping[str, np.ndarray]) -> Any:
         axes.scatter(*path[0].T, s=8, facecolors="none", edgecolors="0.4")
         axes.scatter(*path[-1].T, s=10, color="tab:red", zorder=3)
         axes.set(title=name, xlabel="x", ylabel="y", xlim=(-side, side), ylim=(-side, side), aspect="equal")
-    for axes in panels:
+    for axes in panels[len(paths) :]:
         axes.set_axis_off()
     return plot

@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,16 @@ def main() -> None:
     # Of every task TensorFlow warns that it is a function of its own, and of some that they cannot be vectorised.
     tf.get_logger().setLevel("FATAL")
     logging.getLogger("l2l_tf.fast.vectorization").setLevel("ERROR")
-    progress = Progress(len(tasks))
+    run_all(tasks, output, FLAGS.num_steps, FLAGS.jobs or provenance.machine()["cpus"] or 1, FLAGS.data_dir)
+
+
+def run_all(
+    tasks: Sequence[published.Published], output: Path, num_steps: int, jobs: int, data_dir: str | None = None
+) -> None:
+    """Writes the file of each task that has none in `output`, `jobs` at a time, with a line for each."""
+
+    def size(task):
+        return task.milliseconds * num_steps + _MILLISECONDS_OF_TRACING
 
     def run(task):
         path = output / f"{task.name}.json"
@@ -67,19 +77,21 @@ def main() -> None:
             progress.done(task.name, "is there", 0.0, 0.0)
             return
         began = time.perf_counter()
-        record = normalise(task.name, task.config, FLAGS.num_steps, FLAGS.data_dir)
+        record = normalise(task.name, task.config, num_steps, data_dir)
         seconds = time.perf_counter() - began
         origin = {"command": provenance.command(), "date": provenance.date(), "versions": provenance.versions()}
         files.write(path, json.dumps({**record, "seconds": round(seconds, 1), **origin}) + "\n")
         told = record["fault"] or f"initial {record['initial']:.4g}, best {record['best']:.4g}"
         progress.done(task.name, told, seconds, size(task))
 
-    def size(task):
-        return task.milliseconds * FLAGS.num_steps + _MILLISECONDS_OF_TRACING
-
-    progress.expect([size(task) for task in tasks if not (output / f"{task.name}.json").exists()])
-    with ThreadPoolExecutor(FLAGS.jobs or provenance.machine()["cpus"] or 1) as pool:
-        list(pool.map(run, tasks))
+    progress = Progress(len(tasks))
+    progress.expect(size(task) for task in tasks if not (output / f"{task.name}.json").exists())
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            list(pool.map(run, tasks))
+        except BaseException:  # Ctrl-C waits for the tasks at work, not for all.
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def normalise(name: str, config: dict[str, Any], num_steps: int, data_dir: str | None = None) -> dict[str, Any]:

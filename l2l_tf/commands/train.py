@@ -12,7 +12,7 @@ from l2l_tf.evaluation import report
 from l2l_tf.networks import catalogue
 from l2l_tf.saving import files, hub, locks, saved_optimizer
 from l2l_tf.saving.provenance import provenance
-from l2l_tf.training import checkpoint, tasks_presets, unroll_schedule
+from l2l_tf.training import checkpoint, status, tasks_presets, unroll_schedule
 from l2l_tf.training import config as training_config
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.tasks_config import TasksConfig
@@ -143,6 +143,12 @@ _define(
     "shortest_run",
     "Steps of the shortest run of a task; lengths are log-uniform from it to num_steps.",
 )
+_define(
+    flags.DEFINE_string,
+    "outer_optimizer",
+    "Of the optimizer's weights: adam, or a learned one: a pretrained name, or a folder. --learning_rate then "
+    "multiplies its updates; 1 is what it was trained for.",
+)
 _define(flags.DEFINE_float, "clip_task_norm", "Largest norm of a task's gradient; 0 does not clip.")
 _define(
     flags.DEFINE_boolean,
@@ -151,6 +157,30 @@ _define(
 )
 _define(flags.DEFINE_float, "weight_decay", "Of AdamW on the optimizer's weights, on a distribution of tasks.")
 _define(flags.DEFINE_integer, "validation_tasks", "Held-out tasks that a validation of a distribution averages.")
+_define(
+    flags.DEFINE_integer,
+    "workers",
+    "Processes that compute the gradients of a distribution's tasks, by Ray; 0 computes them in this one.",
+    0,
+    lower_bound=0,
+    upper_bound=100_000,
+)
+_define(flags.DEFINE_string, "cluster", "Ray cluster for the workers: auto or an address; by default this machine.")
+_define(
+    flags.DEFINE_float,
+    "worker_seconds",
+    "That a worker may take for a task, its compilation included.",
+    600.0,
+    lower_bound=1.0,
+)
+_define(
+    flags.DEFINE_integer,
+    "staleness",
+    "Updates of the weights that a gradient may be old, where workers do not wait for each other; such a training "
+    "cannot be repeated bit for bit. By default they wait.",
+    lower_bound=0,
+)
+_define(flags.DEFINE_string, "status", "Prints where the run in this folder stands, and does nothing else.")
 _define(
     flags.DEFINE_integer,
     "log_period",
@@ -197,6 +227,8 @@ def config_from_flags() -> TrainingConfig:
             raise ValueError(f"Give --{one} or --{other}, not both.")
     if FLAGS.learning_rate_trial_epochs and not FLAGS.learning_rate_trials:
         raise ValueError("--learning_rate_trial_epochs goes with --learning_rate_trials.")
+    if FLAGS.outer_optimizer not in (None, "adam"):
+        saved_optimizer.read(pretrained.folder(FLAGS.outer_optimizer))
     network = catalogue.find(FLAGS.network) if FLAGS.network else None
     problem = problems_catalogue.find(FLAGS.problem, warn=True)
     several = FLAGS.tasks_per_step is not None or distribution.is_one(problem, FLAGS.problem_options or {})
@@ -272,6 +304,9 @@ def _curriculum(words):
 
 
 def main():
+    if FLAGS.status:
+        print(status.of(FLAGS.status))
+        return
     if not FLAGS.save_path:
         raise ValueError("--save_path is needed: the folder for the optimizer. (train.py --help lists the flags.)")
     if hub.is_address(FLAGS.save_path):
@@ -283,6 +318,11 @@ def main():
     if not any(catalogue.has_weights(network["net"]) for network in config.networks.values()):
         raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
     several = isinstance(config, TasksConfig)
+    if FLAGS.workers and not several:
+        raise ValueError(f"--workers are for a distribution of tasks: {_DISTRIBUTIONS}.")
+    for flag in ("cluster", "staleness"):
+        if FLAGS[flag].value is not None and not FLAGS.workers:
+            raise ValueError(f"--{flag} goes with --workers.")
     check = command_line.check_distribution if several else command_line.check_problem
     options, data = check(config.problem, config.problem_options, FLAGS.data_dir, FLAGS.download)
     config = dataclasses.replace(config, problem_options=options)
@@ -365,14 +405,19 @@ def train(config, data, resume):
 def train_on_tasks(config, data, resume):
     from l2l_tf.training import tasks_progress
     from l2l_tf.training.tasks import TasksTraining
+    from l2l_tf.training.workers import Workers
 
     if FLAGS.resume and not resume:
         print(f"There is no {checkpoint.FILE} in {FLAGS.save_path} yet: training begins.")
     metadata = {"provenance": provenance(config.seed)}
+    workers = Workers(FLAGS.workers, FLAGS.cluster, FLAGS.worker_seconds, FLAGS.staleness) if FLAGS.workers else None
     training = TasksTraining(
-        config, FLAGS.save_path, resume, FLAGS.overwrite, data, metadata, accept_changes=FLAGS.accept_changes
+        config, FLAGS.save_path, resume, FLAGS.overwrite, data, metadata, FLAGS.accept_changes, workers
     )
-    outcome = tasks_progress.follow(training, FLAGS.log_period, FLAGS.summary_dir)
+    try:
+        outcome = tasks_progress.follow(training, FLAGS.log_period, FLAGS.summary_dir)
+    finally:
+        training.close()
     where = os.path.normpath(FLAGS.save_path)
     if outcome.reason == "interrupted":
         raise KeyboardInterrupt(

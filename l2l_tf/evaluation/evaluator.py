@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from l2l_tf import fast
 from l2l_tf.networks.network import Network
-from l2l_tf.unrolling import arguments, seeds, unroll
+from l2l_tf.unrolling import arguments, seeds, tracing, unroll
 from l2l_tf.unrolling.objectives import Objective
 from l2l_tf.unrolling.population import Members
 from l2l_tf.unrolling.run import Run
@@ -100,14 +100,14 @@ class Evaluator:
         self._held_out_splits = tuple(held_out_splits)
         averaged = any(split in problem.averaged_splits for split in held_out_splits)
 
-        @tf.function(autograph=False)
+        @tracing.compiled
         def start(seed):
             run = unroll.start(problem, network, seed)
             f = run.parameters, run.instance
             averages = _Averages.none(calling.call(problem.statistics, *f, seed)) if averaged else None
             return run, averages
 
-        @tf.function(autograph=False)
+        @tracing.compiled
         def held_out(run, averages):
             f = run.parameters, run.instance
             # All at once: a function of the split would be traced for each, of which TensorFlow warns.
@@ -118,7 +118,7 @@ class Evaluator:
                 for split in held_out_splits
             }
 
-        @tf.function(autograph=False)
+        @tracing.compiled
         def advance(run, num_steps, averages):
             if not averaged:
                 return (*fast.losses_along(problem, network, run, num_steps), averages)
@@ -127,7 +127,7 @@ class Evaluator:
 
         objective = Objective(lambda losses: losses[-1])  # The losses themselves are what is asked for.
 
-        @tf.function(autograph=False)
+        @tracing.compiled
         def advance_all(shared, fields, num_steps):
             members = Members(shared, fields)
             losses, _, ends = fast.population_costs_along(problem, network, members, num_steps, objective)

@@ -44,6 +44,8 @@ def costs_along(
     objective: Objective,
     in_blocks: bool = True,
     memory_budget: int = DEFAULT_BUDGET,
+    largest: int = LARGEST,
+    compiles: bool = True,
 ) -> tuple[tf.Tensor, tf.Tensor, dict[str, Any]]:
     """`population.costs_along`, in the way that suits the members. Call it from a `tf.function`.
 
@@ -52,6 +54,8 @@ def costs_along(
       in_blocks: False takes the readable path everywhere. The two agree to rounding.
       memory_budget: bytes that the steps of all members at work may take; the others wait for their turn. What members
         are given and where they end is not part of it.
+      largest: coordinates of a member, beyond which members run one by one. On one core more pay than on all.
+      compiles: whether XLA may compile steps. What is not compiled is one group, for one core.
     """
     one_by_one = functools.partial(
         population.costs_along,
@@ -62,7 +66,7 @@ def costs_along(
         return one_by_one(*arguments)
     first, coordinates = _first(members), _coordinates(members)
     operations = native_for(network)
-    if coordinates > LARGEST or (operations is None and applies(network, first.parameters)):
+    if coordinates > largest or (operations is None and applies(network, first.parameters)):
         return one_by_one(*arguments)
     if members.count > _MOST_IN_TURN and operations is not None and any_in_turn(network):
         return one_by_one(*arguments)
@@ -70,10 +74,10 @@ def costs_along(
     if not way.vectorises:
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
-    compiled = way.compiles and large
+    compiled = compiles and way.compiles and large
     size = _GROUP // coordinates if compiled and operations is None else members.count
     bytes_each = way.bytes + bytes_of((first.parameters, first.state)) * _COPIES
-    bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large else 1)
+    bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large and compiles else 1)
     recipe = _Recipe(problem, network, tuple(v.ref() for v in members.variables), objective.of_validation, compiled)
     results: list[Any] = []
     for begin, end in itertools.pairwise(bounds):

@@ -17,6 +17,7 @@ _VALUES = arguments.VALUES | {
     "estimator": option_values.one_of(*ESTIMATORS),
     "objective": option_values.one_of(*OBJECTIVES),
     "loss_transform": arguments.VALUES["transform"],
+    "outer_optimizer": option_values.text(),
     "unroll_schedule": option_values.one_of(*unroll_schedule.SCHEDULES),
 }
 
@@ -53,7 +54,8 @@ class TrainingConfig:
       objective: of which losses the outer objective is, "training" or "validation".
       loss_weights: "all", "mean", "final", "best", "last:N", or (with a fixed schedule) unroll_length + 1 numbers.
       loss_transform: "identity" or "log", applied to each loss before weighting.
-      learning_rate: of Adam on phi at the start.
+      outer_optimizer: of phi: "adam", or a learned optimizer: a pretrained name, or the folder of a saved one.
+      learning_rate: of Adam on phi at the start; of a learned outer optimizer, what multiplies its updates.
       learning_rate_decay: the learning rate at the end over that at the start; cosine in between.
       clip_norm, clip_value: limits of the outer gradient; None for none.
       average_decay: of the moving average of phi, which is then what is validated and saved; None for none.
@@ -88,6 +90,7 @@ class TrainingConfig:
     objective: str = "training"
     loss_weights: str | list[float] = "all"
     loss_transform: str = "identity"
+    outer_optimizer: str = "adam"
     learning_rate: float = 0.001
     learning_rate_decay: float = 1.0
     clip_norm: float | None = None

@@ -41,6 +41,11 @@ class OuterStep(NamedTuple):
       dropped_members: members of estimates left out so far.
       inner_steps: steps of optimizees that it took, of all members.
       seconds: wall-clock time.
+      workers: processes at work beside this one.
+      compiled: tasks that were compiled in it.
+      failed_tasks: tasks left out so far, as they raised or ran out of memory.
+      stale: gradients dropped so far, as they were older than `--staleness`.
+      staleness: updates of phi since the phi that a gradient is of, in the mean; 0 unless asynchronous.
     """
 
     step: int
@@ -52,6 +57,11 @@ class OuterStep(NamedTuple):
     dropped_members: int
     inner_steps: int
     seconds: float
+    workers: int = 0
+    compiled: int = 0
+    failed_tasks: int = 0
+    stale: int = 0
+    staleness: float = 0.0
 
 
 class Validation(NamedTuple):

@@ -1,91 +1,101 @@
-"""The slots of an outer step in this process."""
+"""The slots of outer steps, computed in this process."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import tensorflow as tf
 
 from l2l_tf.training import slots
-from l2l_tf.training.programs import Estimate, Programs, flattened, restored
+from l2l_tf.training.programs import Estimate
+from l2l_tf.training.slot_computer import SlotComputer
 from l2l_tf.training.slots import Place
 from l2l_tf.training.tasks_config import TasksConfig
-from l2l_tf.unrolling import seeds
-from l2l_tf.unrolling.run import Run
-from problems.distribution import Distribution
 
 _AT_ONCE = 2  # One estimate fills what another leaves of the cores.
 
 
-class Slot(NamedTuple):
-    """A slot between two outer steps: where it stands, and its run, None where one is about to begin."""
+class Given(NamedTuple):
+    """What a slot gave to an outer step.
+
+    Attributes:
+      place: where it stood.
+      estimate: what it gave.
+      age: updates of phi since the phi that it is of.
+    """
 
     place: Place
-    run: Run | None = None
+    estimate: Estimate
+    age: int = 0
 
 
-def run_seed(config: TasksConfig, place: Place) -> tf.Tensor:
-    """The seed of the run that is, or is about to be, in a slot: int32 `[2]`."""
-    numbers = place.slot, place.generation, place.run
-    return seeds.fold(seeds.root(config.seed), seeds.Purpose.TRAINING, *numbers)
+class Slots(Protocol):
+    """All slots of a training, wherever they are computed."""
+
+    def step(self, phi: np.ndarray) -> Sequence[Given]:
+        """What slots give to the outer step from phi, `[P]`, in the order in which it is summed."""
+
+    def state(self) -> list[tuple[Place, list[np.ndarray]]]:
+        """Where each slot stands, and its run: all that `restore` needs."""
+
+    def restore(self, state: list[tuple[Place, list[np.ndarray]]]) -> None:
+        """Goes on from there.
+
+        Raises:
+          ValueError: it is of other slots.
+        """
+
+    def close(self) -> None:
+        """Ends what was begun for it."""
+
+    @property
+    def workers(self) -> int:
+        """Processes at work beside this one."""
 
 
 class LocalSlots:
-    """Estimates of slots, one after the other or two at a time, by the network's weights as they are.
-
-    An estimate and the slot after it are a function of phi, the slot and the config: the same wherever it is computed.
+    """`Slots` of this process.
 
     Args:
       config: of the training.
-      distribution: of the tasks.
-      programs: of the tasks.
+      computer: of estimates, whose network has phi already: it is not assigned.
     """
 
-    def __init__(self, config: TasksConfig, distribution: Distribution, programs: Programs):
-        self._config = config
-        self._distribution = distribution
-        self._programs = programs
+    workers = 0
 
-    def estimate(self, slot: Slot) -> tuple[Estimate, Slot]:
-        """What a slot gives to an outer step, and the slot after it."""
-        config, place = self._config, slot.place
-        program = self._programs.get(slots.task(config, self._distribution, place))
-        run = slot.run if slot.run is not None else program.start(run_seed(config, place))
-        estimate, run = program.estimate(run)
-        after = slots.after(config, place, estimate.finite)
-        goes_on = (after.generation, after.run) == (place.generation, place.run)
-        return estimate, Slot(after, run if goes_on else None)
+    def __init__(self, config: TasksConfig, computer: SlotComputer):
+        self._computer = computer
+        self._slots = [computer.slot_of(slots.first(config, i), []) for i in range(config.tasks_per_step)]
 
-    def estimate_all(self, of: Sequence[Slot]) -> list[tuple[Estimate, Slot]]:
-        """`estimate` of each, in their order."""
-        tasks = [slots.task(self._config, self._distribution, slot.place) for slot in of]
-        self._programs.keep_only(tasks)
-        programs = [self._programs.get(task) for task in tasks]
-        # What is traced is not traced twice at once.
+    def step(self, phi):
+        of, computer = self._slots, self._computer
+        computer.keep_only([slot.place for slot in of])
         results = {}
-        for i, (slot, program) in enumerate(zip(of, programs)):
-            if not (program.traced and program.concurrent):
-                results[i] = self.estimate(slot)
+        # What is traced is not traced twice at once.
+        waiting = [i for i, slot in enumerate(of) if not self._may_run_beside_others(slot.place)]
+        for i in waiting:
+            results[i] = computer.estimate(of[i])
         rest = [i for i in range(len(of)) if i not in results]
         if len(rest) > 1:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                results |= zip(rest, pool.map(lambda i: self.estimate(of[i]), rest), strict=True)
+                results |= zip(rest, pool.map(lambda i: computer.estimate(of[i]), rest), strict=True)
         elif rest:
-            results[rest[0]] = self.estimate(of[rest[0]])
-        return [results[i] for i in range(len(of))]
+            results[rest[0]] = computer.estimate(of[rest[0]])
+        given = [Given(slot.place, results[i][0]) for i, slot in enumerate(of)]
+        self._slots = [results[i][1] for i in range(len(of))]
+        return given
 
-    def arrays_of(self, slot: Slot) -> list[np.ndarray]:
-        """The run of a slot, to be kept."""
-        return [] if slot.run is None else flattened(slot.run)
+    def _may_run_beside_others(self, place: Place) -> bool:
+        program = self._computer.programs.known(self._computer.task(place))
+        return program is not None and program.traced and program.concurrent
 
-    def slot_of(self, place: Place, arrays: list[np.ndarray]) -> Slot:
-        """A slot that was kept.
+    def state(self):
+        return [(slot.place, self._computer.arrays_of(slot)) for slot in self._slots]
 
-        Raises:
-          ValueError: the arrays are not of a run there.
-        """
-        if not arrays:
-            return Slot(place)
-        program = self._programs.get(slots.task(self._config, self._distribution, place))
-        return Slot(place, restored(arrays, program.start(run_seed(self._config, place))))
+    def restore(self, state):
+        if [place.slot for place, _ in state] != list(range(len(self._slots))):
+            raise ValueError("it has other slots")
+        self._slots = [self._computer.slot_of(place, arrays) for place, arrays in state]
+
+    def close(self):
+        self._computer.keep_only([])

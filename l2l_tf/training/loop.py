@@ -91,7 +91,12 @@ class Training:
             saved_optimizer.assign_weights(self.network, pretrained.folder(config.start_from))
         self._variables = list(self.network.trainable_variables)
         self._outer_optimizer = OuterOptimizer(
-            self._variables, config.learning_rate, config.clip_norm, config.clip_value, config.average_decay
+            self._variables,
+            config.learning_rate,
+            config.clip_norm,
+            config.clip_value,
+            config.average_decay,
+            kind=config.outer_optimizer,
         )
         if config.objective == "validation":
             _check_validation_loss(self.problem, "objective='validation' needs")

@@ -1,13 +1,14 @@
-"""The optimizer of phi: Adam, with what keeps meta-training stable around it."""
+"""The optimizer of phi: Adam or a learned one, with what keeps meta-training stable around it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from l2l_tf.networks.dtypes import all_finite
+from l2l_tf.training.outer_rule import ADAM, OuterRule
 from l2l_tf.unrolling import arguments
 
 
@@ -24,19 +25,20 @@ _LARGEST_NORM = 1e18
 
 
 class OuterOptimizer(tf.Module):
-    """Adam on phi, after clipping; an exponential moving average of phi beside it.
+    """Adam, or a learned optimizer, on phi, after clipping; an exponential moving average of phi beside it.
 
     A gradient with an infinite or NaN entry is dropped and counted: phi, its moments and its average stay. One whose
     entries are finite is taken however large it is.
 
     Args:
       variables: phi.
-      learning_rate: of Adam; see `set_learning_rate`.
+      learning_rate: of Adam, or what multiplies a learned optimizer's updates; see `set_learning_rate`.
       clip_norm: largest global norm of the gradient; None does not clip.
       clip_value: largest absolute entry of the gradient; None does not clip.
       average_decay: d of average' = d average + (1 - d) phi, with d smaller over the first steps, so that the
         average forgets where phi began; None keeps no average.
       weight_decay: w of AdamW: each step also takes `learning_rate` w phi off phi; 0 for Adam.
+      kind: "adam", or a learned optimizer, see `OuterRule`.
 
     Attributes:
       averages: of phi, one variable for each; empty without `average_decay`.
@@ -52,13 +54,20 @@ class OuterOptimizer(tf.Module):
         clip_value: float | None = None,
         average_decay: float | None = None,
         weight_decay: float = 0.0,
+        kind: str = ADAM,
     ):
         super().__init__(name="outer_optimizer")
         self._variables = list(variables)
-        decay = {"weight_decay": float(weight_decay)} if weight_decay else {}
-        kind = keras.optimizers.AdamW if weight_decay else keras.optimizers.Adam
-        self._adam = kind(learning_rate=float(learning_rate), epsilon=1e-8, **decay)
-        self._adam.build(self._variables)
+        if kind != ADAM and weight_decay:
+            raise ValueError(f"weight_decay is of the outer optimizer adam. Received: {weight_decay!r} with {kind!r}.")
+        self._optimizer: Any
+        if kind == ADAM:
+            decay = {"weight_decay": float(weight_decay)} if weight_decay else {}
+            adam = keras.optimizers.AdamW if weight_decay else keras.optimizers.Adam
+            self._optimizer = adam(learning_rate=float(learning_rate), epsilon=1e-8, **decay)
+            self._optimizer.build(self._variables)
+        else:
+            self._optimizer = OuterRule(kind, self._variables, learning_rate)
         self._clip_norm = clip_norm
         self._clip_value = clip_value
         self._average_decay = average_decay
@@ -67,21 +76,24 @@ class OuterOptimizer(tf.Module):
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Of the steps from now on."""
-        self._adam.learning_rate = learning_rate
+        self._optimizer.learning_rate = learning_rate
 
     @property
     def state(self) -> dict[str, tf.Variable]:
         """All that a resumed run needs, by name, phi not included."""
-        adam = {f"adam/{i}": variable.value for i, variable in enumerate(self._adam.variables)}
+        if isinstance(self._optimizer, OuterRule):
+            own = {f"rule/{i}": variable for i, variable in enumerate(self._optimizer.kept)}
+        else:
+            own = {f"adam/{i}": variable.value for i, variable in enumerate(self._optimizer.variables)}
         averages = {f"average/{i}": variable for i, variable in enumerate(self.averages)}
-        return {**adam, **averages, "dropped": self.dropped}
+        return {**own, **averages, "dropped": self.dropped}
 
     def go_back(self, weights: Sequence[np.ndarray]) -> None:
         """Puts phi and its averages to `weights`. Adam forgets where it was going, not how large gradients are."""
         for variables in filter(None, (self._variables, self.averages)):
             for variable, weight in zip(variables, weights, strict=True):
                 variable.assign(weight)
-        for variable in self._adam.variables:
+        for variable in self._optimizer.variables:
             if variable.name.endswith("_momentum"):
                 variable.assign(tf.zeros_like(variable.value))
 
@@ -101,8 +113,8 @@ class OuterOptimizer(tf.Module):
         gradients, norm = _with_a_norm(gradients, norm)
         if self._clip_norm is not None:
             gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm, use_norm=norm)
-        self._adam.apply(gradients, self._variables)
-        steps = tf.cast(self._adam.iterations, tf.float32)
+        self._optimizer.apply(gradients, self._variables)
+        steps = tf.cast(self._optimizer.iterations, tf.float32)
         for average, variable in zip(self.averages, self._variables):
             decay = tf.cast(tf.minimum(self._average_decay, (1 + steps) / (10 + steps)), variable.dtype)
             average.assign(decay * average + (1 - decay) * variable)

@@ -2,7 +2,7 @@
 
 import gc
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from l2l_tf import estimators
 from l2l_tf.training.tasks_config import TasksConfig
-from l2l_tf.unrolling import seeds, unroll
+from l2l_tf.unrolling import fitting, seeds, tracing, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective, trajectory_objective
 from l2l_tf.unrolling.run import Run
@@ -28,12 +28,16 @@ class Estimate(NamedTuple):
       meta_loss: at phi.
       final_loss: f at the last theta.
       dropped: members of the estimate that were left out, as they were not finite.
+      traced: whether its program was made for it.
+      error: in one line, where its task failed.
     """
 
     gradient: np.ndarray
     meta_loss: float
     final_loss: float
     dropped: int
+    traced: bool = False
+    error: str = ""
 
     @property
     def finite(self) -> bool:
@@ -51,6 +55,7 @@ class Program:
     """
 
     def __init__(self, problem: Problem, network: AssignedNetworks, config: TasksConfig):
+        network = fitted(network, problem, config)
         lessons = problem
         if config.reparameterize:
             lessons = Reparameterized(problem, *reparameterization.parsed(config.reparameterize))
@@ -82,8 +87,8 @@ class Program:
 
         self.concurrent = estimator.concurrent
         self.traced = False
-        self._start = tf.function(start, autograph=False)
-        self._estimate = tf.function(estimate, autograph=False)
+        self._start = tracing.compiled(start)
+        self._estimate = tracing.compiled(estimate)
 
     def start(self, seed: tf.Tensor) -> Run:
         """A fresh run of that seed, int32 `[2]`."""
@@ -103,19 +108,12 @@ class Programs:
     Args:
       distribution: builds the problems.
       network, config: see `Program`.
-      problem_of: in place of `distribution.build`.
     """
 
-    def __init__(
-        self,
-        distribution: Distribution,
-        network: AssignedNetworks,
-        config: TasksConfig,
-        problem_of: Callable[[Task], Problem] | None = None,
-    ):
+    def __init__(self, distribution: Distribution, network: AssignedNetworks, config: TasksConfig):
         self._network = network
         self._config = config
-        self._problem_of = problem_of or distribution.build
+        self._distribution = distribution
         self._programs: dict[str, Program] = {}
 
     def __len__(self) -> int:
@@ -125,8 +123,12 @@ class Programs:
         """The program of a task, made where there is none."""
         name = key(task)
         if name not in self._programs:
-            self._programs[name] = Program(self._problem_of(task), self._network, self._config)
+            self._programs[name] = Program(self._distribution.build(task), self._network, self._config)
         return self._programs[name]
+
+    def known(self, task: Task) -> Program | None:
+        """The program of a task, where there is one."""
+        return self._programs.get(key(task))
 
     def keep_only(self, tasks: Iterable[Task]) -> None:
         """Lets the programs of other tasks go, and their memory."""
@@ -140,6 +142,17 @@ class Programs:
 def key(task: Task) -> str:
     """What tasks with the same program have in common."""
     return json.dumps([task.problem, task.problem_options], sort_keys=True)
+
+
+def fitted(network: AssignedNetworks, problem: Problem, config: TasksConfig) -> AssignedNetworks:
+    """The networks, of the same variables, with the problem's `function_axis` where their options do not give one."""
+    nets = {
+        name: fitting.fitted(net, problem)
+        if fitting.asks_problem(config.networks[name]["net"], config.networks[name].get("net_options", {}))
+        else net
+        for name, net in network.networks.items()
+    }
+    return AssignedNetworks(nets, config.net_assignments)
 
 
 def flattened(run: Run) -> list[np.ndarray]:

@@ -49,15 +49,19 @@ def first(config: TasksConfig, slot: int) -> Place:
 def after(config: TasksConfig, place: Place, finite: bool) -> Place:
     """Where a slot stands after one outer step more. A run of which nothing was finite ends."""
     if place.stays == 1:
-        generation = place.generation + 1
-        length = _length(config, place.slot, generation, 0)
-        return Place(place.slot, generation, config.task_lifetime, 0, 0, length)
+        return given_up(config, place)
     age = place.age + config.unroll_length
     if finite and age < place.end:
         return place._replace(stays=place.stays - 1, age=age)
     run = place.run + 1
     length = _length(config, place.slot, place.generation, run)
     return place._replace(stays=place.stays - 1, run=run, age=0, end=length)
+
+
+def given_up(config: TasksConfig, place: Place) -> Place:
+    """Where a slot begins with its next task."""
+    generation = place.generation + 1
+    return Place(place.slot, generation, config.task_lifetime, 0, 0, _length(config, place.slot, generation, 0))
 
 
 def task(config: TasksConfig, distribution: Distribution, place: Place) -> Task:

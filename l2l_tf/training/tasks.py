@@ -1,5 +1,7 @@
 """Meta-training on a distribution of tasks: outer steps, validation on held-out tasks, checkpoints."""
 
+import json
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -9,21 +11,25 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import networks, pretrained
-from l2l_tf.saving import saved_optimizer
+from l2l_tf import pretrained
+from l2l_tf.saving import provenance, saved_optimizer
 from l2l_tf.training import checkpoint, computed_by, interruption, schedules, slots
 from l2l_tf.training.events import Outcome, OuterStep, Validation
-from l2l_tf.training.local_slots import LocalSlots, Slot
+from l2l_tf.training.local_slots import Given, LocalSlots, Slots
 from l2l_tf.training.loop import TrainingDivergedError
 from l2l_tf.training.outer_optimizer import OuterOptimizer
-from l2l_tf.training.programs import Estimate, Programs
+from l2l_tf.training.programs import Estimate
 from l2l_tf.training.run_folder import RunFolder
+from l2l_tf.training.slot_computer import SlotComputer, joined, network_of
 from l2l_tf.training.swapped import Swapped
 from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.training.tasks_validation import TasksValidation
-from l2l_tf.unrolling import fitting, seeds
-from l2l_tf.unrolling.coordinates import AssignedNetworks
+from l2l_tf.training.workers import Workers, computer_factory
+from l2l_tf.unrolling import seeds
 from problems import distribution as distributions
+from problems.distribution import Distribution
+
+logger = logging.getLogger(__name__)
 
 _CHECKPOINT_SECONDS = 60.0
 _DROPPED_IN_A_ROW = 25
@@ -43,6 +49,7 @@ class TasksTraining:
       data: keyword arguments for problems that are not part of their identity (`data_dir`, `download`).
       metadata: JSON-able facts to keep with the saved optimizers, e.g. the command.
       accept_changes: resume although what computes it is not what did before (`computed_by`).
+      workers: processes that compute the estimates; None for this one. They change nothing of what comes out.
 
     Raises:
       ValueError: a configuration that does not fit, a folder that holds an earlier run (without `resume` or
@@ -59,6 +66,7 @@ class TasksTraining:
         data: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
         accept_changes: bool = False,
+        workers: Workers | None = None,
     ):
         self.config = config
         self.folder = Path(folder)
@@ -73,10 +81,7 @@ class TasksTraining:
         self._distribution = distribution
         self._validation = TasksValidation(config, distribution.validation())
         self._problem = self._validation.problems[0]
-        self.network = AssignedNetworks(
-            {name: _build(net, self._problem, config.num_steps) for name, net in config.networks.items()},
-            config.net_assignments,
-        )
+        self.network = network_of(config)
         if not self.network.trainable_variables:
             raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
         if config.start_from and stored is None:
@@ -89,10 +94,10 @@ class TasksTraining:
             config.clip_value,
             config.average_decay,
             config.weight_decay,
+            config.outer_optimizer,
         )
         self._apply = tf.function(self._apply_flat, autograph=False)
-        self._computer = LocalSlots(config, distribution, Programs(distribution, self.network, config))
-        self._slots = [Slot(slots.first(config, i)) for i in range(config.tasks_per_step)]
+        self._slots = self._made_slots(distribution, data or {}, workers)
         self._root = seeds.root(config.seed)
         self.step = 0
         self.best: Validation | None = None
@@ -101,6 +106,9 @@ class TasksTraining:
         self._dropped_in_a_row = 0
         self._dropped_members = 0
         self._dropped_estimates = 0
+        self.failed_tasks = 0
+        self.stale = 0
+        self._status: dict[str, Any] = {}
         self._saved_at = time.monotonic()
         if stored is not None:
             if not accept_changes:
@@ -138,6 +146,17 @@ class TasksTraining:
         reason = reason or ("stopped early" if self._out_of_patience() else "finished")
         return Outcome(reason, self.step, self.best)
 
+    def close(self) -> None:
+        """Ends the workers."""
+        self._slots.close()
+
+    def _made_slots(self, distribution: Distribution, data: dict[str, Any], workers: Workers | None) -> Slots:
+        if workers is None:
+            return LocalSlots(self.config, SlotComputer(self.config, distribution, self.network))
+        from l2l_tf.training.remote_slots import RemoteSlots
+
+        return RemoteSlots(self.config, computer_factory(self.config, data), workers)
+
     def save(self) -> None:
         """Writes the checkpoint and both optimizers.
 
@@ -166,25 +185,62 @@ class TasksTraining:
         began = time.perf_counter()
         rate = schedules.cosine(self.step / config.outer_steps, config.learning_rate, config.learning_rate_decay)
         self._outer_optimizer.set_learning_rate(rate)
-        families = [slots.task(config, self._distribution, slot.place).family for slot in self._slots]
-        estimates, self._slots = zip(*self._computer.estimate_all(self._slots), strict=True)
+        given = self._slots.step(joined(self._variables))
+        self._tell_failures(given)
+        estimates = [each.estimate for each in given]
         outer = self._apply(mean_of_finite(estimates, config.clip_task_norm))
         self.step += 1
         lost = sum(not estimate.finite for estimate in estimates)
         self._dropped_members += sum(estimate.dropped for estimate in estimates)
         self._dropped_estimates += lost
         self._count_dropped(lost < len(estimates))
+        self.stale = getattr(self._slots, "stale", 0)
+        seconds = time.perf_counter() - began
+        inner_steps = len(estimates) * config.unroll_length * config.members
+        self._status = {"outer_steps_a_second": 1 / seconds, "inner_steps_a_second": inner_steps / seconds}
         return OuterStep(
             self.step,
             _mean([estimate.meta_loss for estimate in estimates if estimate.finite]),
-            _by_family(families, estimates),
+            self._by_family(given),
             float(outer.gradient_norm),
             float(outer.update_norm),
             self._dropped_estimates,
             self._dropped_members,
-            len(estimates) * config.unroll_length * config.members,
-            time.perf_counter() - began,
+            inner_steps,
+            seconds,
+            self._slots.workers,
+            sum(estimate.traced for estimate in estimates),
+            self.failed_tasks,
+            self.stale,
+            _mean([each.age for each in given]),
         )
+
+    def _tell_failures(self, given: Sequence[Given]) -> None:
+        """Says once of each task that failed what it is, and counts it.
+
+        Raises:
+          ValueError: all failed.
+        """
+        failed = [each for each in given if each.estimate.error]
+        for each in failed:
+            task = slots.task(self.config, self._distribution, each.place)
+            self.failed_tasks += 1
+            logger.warning(
+                "The task %s failed, and training goes on without it: %s",
+                json.dumps([task.problem, task.problem_options]),
+                each.estimate.error,
+            )
+        if len(failed) == len(given):
+            raise ValueError(f"All tasks of outer step {self.step + 1} failed. The first: {failed[0].estimate.error}")
+
+    def _by_family(self, given: Sequence[Given]) -> dict[str, float]:
+        """The mean meta-loss of each family's finite estimates."""
+        losses = defaultdict(list)
+        for each in given:
+            if each.estimate.finite:
+                family = slots.task(self.config, self._distribution, each.place).family
+                losses[family].append(each.estimate.meta_loss)
+        return {family: _mean(of) for family, of in sorted(losses.items())}
 
     def _apply_flat(self, flat: tf.Tensor):
         gradients, begin = [], 0
@@ -226,8 +282,9 @@ class TasksTraining:
         arrays = {f"phi/{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         arrays |= {f"outer/{name}": np.asarray(value) for name, value in self._outer_optimizer.state.items()}
         arrays |= {f"best/{i}": weights for i, weights in enumerate(self._best_weights)}
-        for i, slot in enumerate(self._slots):
-            arrays |= {f"slot/{i}/{j}": x for j, x in enumerate(self._computer.arrays_of(slot))}
+        state = self._slots.state()
+        for i, (_, of_run) in enumerate(state):
+            arrays |= {f"slot/{i}/{j}": x for j, x in enumerate(of_run)}
         facts = {
             "config": self.config.to_json(),
             "epoch": self.step,
@@ -237,7 +294,10 @@ class TasksTraining:
             "dropped_estimates": self._dropped_estimates,
             "dropped_in_a_row": self._dropped_in_a_row,
             "computed_by": computed_by.described(self._problem),
-            "slots": [slot.place for slot in self._slots],
+            "failed_tasks": self.failed_tasks,
+            "stale": self.stale,
+            "slots": [place for place, _ in state],
+            "status": {**self._status, "date": provenance.date(), "workers": self._slots.workers},
         }
         self._folder.write(arrays, facts)
         task = self._validation.tasks[0]
@@ -266,17 +326,19 @@ class TasksTraining:
         self._dropped_members = facts["dropped_members"]
         self._dropped_estimates = facts["dropped_estimates"]
         self._dropped_in_a_row = facts["dropped_in_a_row"]
-        places = [slots.Place(*place) for place in facts["slots"]]
-        if [place.slot for place in places] != list(range(self.config.tasks_per_step)):
-            raise ValueError("it has other slots")
+        self.failed_tasks = facts["failed_tasks"]
+        self.stale = facts["stale"]
         of_slots: dict[int, dict[int, np.ndarray]] = defaultdict(dict)
         for name, array in arrays.items():
             if name.startswith("slot/"):
                 _, i, j = name.split("/")
                 of_slots[int(i)][int(j)] = array
-        self._slots = [
-            self._computer.slot_of(place, [x for _, x in sorted(of_slots[place.slot].items())]) for place in places
-        ]
+        self._slots.restore(
+            [
+                (slots.Place(*place), [x for _, x in sorted(of_slots[i].items())])
+                for i, place in enumerate(facts["slots"])
+            ]
+        )
 
 
 def mean_of_finite(estimates: Sequence[Estimate], largest_norm: float | None = None) -> np.ndarray:
@@ -295,15 +357,6 @@ def mean_of_finite(estimates: Sequence[Estimate], largest_norm: float | None = N
     return total / total.dtype.type(len(finite))
 
 
-def _by_family(families: Sequence[str], estimates: Sequence[Estimate]) -> dict[str, float]:
-    """The mean meta-loss of each family's finite estimates."""
-    losses = defaultdict(list)
-    for family, estimate in zip(families, estimates, strict=True):
-        if estimate.finite:
-            losses[family].append(estimate.meta_loss)
-    return {family: _mean(of) for family, of in sorted(losses.items())}
-
-
 def _clipped(gradient: np.ndarray, largest_norm: float | None) -> np.ndarray:
     norm = float(np.linalg.norm(gradient.astype(np.float64)))
     if largest_norm is None or norm <= largest_norm:
@@ -313,8 +366,3 @@ def _clipped(gradient: np.ndarray, largest_norm: float | None) -> np.ndarray:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def _build(net: dict[str, Any], problem: Any, longest_run: int) -> networks.Network:
-    options = fitting.options_for(net["net"], net.get("net_options", {}), problem, longest_run)
-    return networks.get(net["net"], **options)

@@ -68,6 +68,11 @@ class TasksProgress:
         shown = ", ".join(f"{family} {loss:.4g}" for family, loss in losses.items())
         dropped = f", {event.dropped} gradients dropped" if event.dropped else ""
         dropped += f", {event.dropped_members} members dropped" if event.dropped_members else ""
+        dropped += f", {event.failed_tasks} tasks failed" if event.failed_tasks else ""
+        dropped += f", {event.stale} gradients too old" if event.stale else ""
+        compiled = sum(step.compiled for step in steps)
+        dropped += f", {compiled} tasks compiled" if compiled else ""
+        dropped += f", {event.workers} workers" if event.workers else ""
         self._write(
             f"Outer step {event.step}: loss {_mean([step.meta_loss for step in steps]):.4g} ({shown}), gradient norm "
             f"{norm:.3g}, {len(steps) / seconds:.2f} outer and {sum(step.inner_steps for step in steps) / seconds:.0f} "
@@ -81,6 +86,10 @@ class TasksProgress:
                 "update_norm": _mean([step.update_norm for step in steps]),
                 "dropped": event.dropped,
                 "dropped_members": event.dropped_members,
+                "failed_tasks": event.failed_tasks,
+                "stale": event.stale,
+                "staleness": _mean([step.staleness for step in steps]),
+                "workers": event.workers,
                 "outer_steps_a_second": len(steps) / seconds,
             },
         )

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from l2l_tf.evaluation.evaluator import Evaluator
-from l2l_tf.training.programs import key
+from l2l_tf.training.programs import fitted, key
 from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -35,7 +35,7 @@ class TasksValidation:
     """
 
     def __init__(self, config: TasksConfig, distribution: Distribution):
-        self._num_steps = config.num_steps
+        self._config = config
         found: dict[str, Task] = {}
         self._draws: dict[str, int] = {}
         for i in range(config.validation_tasks):
@@ -67,7 +67,8 @@ class TasksValidation:
 
     def _evaluator(self, problem: Problem, network: AssignedNetworks) -> tuple[Evaluator, str | None]:
         split = next((split for split in _SPLITS if split in problem.held_out_splits), None)
-        return Evaluator(problem, network, self._num_steps, [split] if split else []), split
+        network = fitted(network, problem, self._config)
+        return Evaluator(problem, network, self._config.num_steps, [split] if split else []), split
 
 
 def _value(problem: Problem, loss: float) -> float:

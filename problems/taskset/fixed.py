@@ -5,6 +5,8 @@ from typing import Any
 from problems.taskset.samplers.parts import CORES, Config
 
 _BATCH = 128
+_HIDDEN = ((32,), (64,), (128,), (32, 32), (64, 64), (128, 128), (128, 128, 128))
+_CHANNELS = ((16, 32), (32, 64), (16, 32, 64), (32, 64, 64))
 _HE = {"name": "he_normal"}
 _GLOROT = {"name": "glorot_uniform"}
 
@@ -64,7 +66,7 @@ def _perceptrons() -> dict[str, Config]:
             "data": _images(dataset),
         }
         for dataset in ("mnist", "cifar10")
-        for hidden in ((32,), (64,), (128,), (32, 32), (64, 64), (128, 128), (128, 128, 128))
+        for hidden in _HIDDEN
     }
 
 
@@ -92,18 +94,20 @@ def _autoencoders() -> dict[str, Config]:
     return tasks
 
 
+def _stack(channels: tuple[int, ...]) -> Config:
+    return {
+        "strides": "two_one",  # The first of 2, the others by turns.
+        "channels": list(channels),
+        "padding": ["SAME"] * len(channels),
+        "bias": True,
+        "activation": "relu",
+    }
+
+
 def _convolutions() -> dict[str, Config]:
     tasks: dict[str, Config] = {}
-    for channels in ((16, 32), (32, 64), (16, 32, 64), (32, 64, 64)):
-        # The first with a stride of 2, the others by turns.
-        convolutions = {
-            "strides": "two_one",
-            "channels": list(channels),
-            "padding": ["SAME"] * len(channels),
-            "bias": True,
-            "activation": "relu",
-        }
-        shared = {"convolutions": convolutions, "initializer": _HE, "center": False, "data": _images("cifar10")}
+    for channels in _CHANNELS:
+        shared = {"convolutions": _stack(channels), "initializer": _HE, "center": False, "data": _images("cifar10")}
         name = "_".join(map(str, channels))
         tasks[f"conv_pooling_cifar10_{name}"] = {"family": "conv_pooling", "pool": "mean", **shared}
         tasks[f"conv_fc_cifar10_{name}"] = {"family": "conv_fc", "hidden": [64], **shared}
@@ -157,6 +161,60 @@ def _recurrent() -> dict[str, Config]:
     return tasks
 
 
+def _regularised() -> dict[str, Config]:
+    tasks: dict[str, Config] = {}
+
+    def add(name: str, dataset: str, hidden: tuple[int, ...], **changes: Any) -> None:
+        tasks[f"mlp_{dataset}_{'_'.join(map(str, hidden))}_{name}"] = {
+            "family": "mlp_regularised",
+            "hidden": list(hidden),
+            "activation": "relu",
+            "initializer": _HE,
+            "center": False,
+            "loss": "cross_entropy",
+            "normalisation": None,
+            "dropout": None,
+            **changes,
+            "data": _images(dataset),
+        }
+
+    for dataset in ("mnist", "cifar10"):
+        for hidden in _HIDDEN:
+            add("bounded_mse", dataset, hidden, loss="bounded_mse")
+        for rate in (0.2, 0.5, 0.8):
+            add(f"dropout_{rate}", dataset, (128, 128), dropout=rate)
+        for kind in ("layer", "batch"):
+            add(f"{kind}_norm", dataset, (128, 128), normalisation=kind)
+    return tasks
+
+
+def _conv_autoencoders() -> dict[str, Config]:
+    tasks: dict[str, Config] = {}
+    for channels in _CHANNELS:
+        shared = {"convolutions": _stack(channels), "initializer": _GLOROT, "data": _images("cifar10")}
+        name = "_".join(map(str, channels))
+        tasks[f"conv_ae_cifar10_{name}"] = {"family": "conv_ae", **shared}
+        tasks[f"conv_vae_cifar10_{name}"] = {"family": "conv_vae", "latent": 32, **shared}
+    return tasks
+
+
+def _sequences() -> dict[str, Config]:
+    return {
+        f"{task}_{kind}_{width}": {
+            "family": "sequence",
+            "task": task,
+            "tokens": 8,
+            "length": length,
+            "core": _core(kind, width),
+            "trainable_initial_state": True,
+            "batch_size": _BATCH,
+        }
+        for task, length in (("copy", 10), ("associative_recall", 6))
+        for kind in CORES
+        for width in (128, 256)
+    }
+
+
 FIXED: dict[str, Config] = {
     **_in_two_dimensions(),
     **_perceptrons(),
@@ -164,4 +222,7 @@ FIXED: dict[str, Config] = {
     **_convolutions(),
     **_flows(),
     **_recurrent(),
+    **_regularised(),
+    **_conv_autoencoders(),
+    **_sequences(),
 }

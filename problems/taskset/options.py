@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from problems.taskset.data.tables import IMAGES, SYNTHETIC, TEXTS
-from problems.taskset.registry import FAMILIES, sample
+from problems.taskset.fixed import FIXED
+from problems.taskset.registry import FAMILIES, FIXED_FAMILIES, Family, FixedFamily, sample
+
+ALL_FAMILIES: dict[str, Family | FixedFamily] = {**FAMILIES, **FIXED_FAMILIES}
 
 
 def resolve(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,7 +37,7 @@ def needed_datasets(options: Mapping[str, Any]) -> list[str]:
 
 def is_convolutional(options: Mapping[str, Any]) -> bool:
     """Whether its time goes into convolutions."""
-    return FAMILIES[resolve(options)["config"]["family"]].convolutional
+    return ALL_FAMILIES[resolve(options)["config"]["family"]].convolutional
 
 
 def check_config(config: Any) -> None:
@@ -43,13 +46,14 @@ def check_config(config: Any) -> None:
     Raises:
       ValueError: it does not.
     """
-    if not isinstance(config, Mapping) or config.get("family") not in FAMILIES:
+    if not isinstance(config, Mapping) or config.get("family") not in ALL_FAMILIES:
         raise ValueError(
-            f"A taskset config is a dictionary with a family of {sorted(FAMILIES)}, as taskset.sample gives one. "
+            f"A taskset config is a dictionary with a family of {sorted(ALL_FAMILIES)}, as taskset.sample or "
+            "taskset.FIXED gives one. "
             f"Received: {config!r}."
         )
     family = config["family"]
-    example = sample(family, 0)
+    example = sample(family, 0) if family in FAMILIES else _pattern(family)
     _check_fields(f"A config of the taskset family {family}", config, example)
     if "data" in config:
         data, kind = config["data"], example["data"]["kind"]
@@ -60,7 +64,7 @@ def check_config(config: Any) -> None:
         if data["dataset"] not in known:
             raise ValueError(f"taskset has {kind} of the data sets {sorted(known)}. Received: {data['dataset']!r}.")
     try:
-        fault = FAMILIES[family].fault(dict(config))
+        fault = ALL_FAMILIES[family].fault(dict(config))
     except (KeyError, TypeError) as error:
         raise unknown_field(config, error) from error
     if fault:
@@ -73,6 +77,11 @@ def unknown_field(config: Mapping[str, Any], error: Exception) -> ValueError:
         f"A taskset config has a field or value that is unknown or missing: {error}. Take one of taskset.sample as a "
         f"pattern. Received: {dict(config)}."
     )
+
+
+def _pattern(family: str) -> dict[str, Any]:
+    """The first of the fixed tasks of a family that is not sampled."""
+    return next(config for config in FIXED.values() if config["family"] == family)
 
 
 def _check_fields(what: str, received: Mapping[str, Any], example: Mapping[str, Any]) -> None:

@@ -51,6 +51,26 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+class FixedFamily(NamedTuple):
+    """A family whose tasks are not sampled: those of `FIXED`, and what is written after their pattern.
+
+    Attributes:
+      home, fault, convolutional: as of a `Family`.
+    """
+
+    home: str
+    fault: Callable[[Config], str | None] = lambda config: None
+    convolutional: bool = False
+
+
+FIXED_FAMILIES: dict[str, FixedFamily] = {
+    "mlp_regularised": FixedFamily("mlp_regularised:MlpRegularised"),
+    "conv_ae": FixedFamily("conv_autoencoders:ConvAe", image_models.fault, True),
+    "conv_vae": FixedFamily("conv_autoencoders:ConvVae", image_models.fault, True),
+    "sequence": FixedFamily("sequence:Sequence", recurrent.sequence_fault),
+}
+
+
 def sample(family: str, seed: int, data: str = "prepared") -> dict[str, Any]:
     """A task's configuration: a nested plain dictionary, as JSON has them.
 

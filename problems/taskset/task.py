@@ -12,7 +12,6 @@ from problems.taskset.data.images import Images
 from problems.taskset.data.source import Source
 from problems.taskset.data.texts import Texts
 from problems.taskset.families.optimizee import Optimizee
-from problems.taskset.registry import FAMILIES
 
 _HELD_OUT_BATCH = 500
 _HELD_OUT_LOGITS = 2**24  # Of a batch of held-out texts, so that large vocabularies fit.
@@ -55,7 +54,7 @@ class Task(Problem):
         self.options = {"config": config, "data_dir": data_dir, "download": download}
         self.config = config
         self.normaliser: published.Normaliser | None = published.normaliser(config)
-        module, _, attribute = FAMILIES[config["family"]].home.partition(":")
+        module, _, attribute = options.ALL_FAMILIES[config["family"]].home.partition(":")
         family = getattr(importlib.import_module(f"problems.taskset.families.{module}"), attribute)
         try:
             self._optimizee: Optimizee = family(config)
@@ -82,7 +81,8 @@ class Task(Problem):
             return (), self._optimizee.noise((), noise_seed)
         examples = draw_rows(rows_seed, self._source.batch_size, self._source.count(role))
         batch = self._source.batch(role, examples, batch_seed)
-        return batch, self._optimizee.noise(batch, noise_seed)
+        noise = self._optimizee.noise if role == _TRAIN else self._optimizee.evaluation_noise
+        return batch, noise(batch, noise_seed)
 
     def loss_of(self, parameters, drawn: tuple[Any, Any]) -> tf.Tensor:
         """The loss on what `draw` gave."""
@@ -124,7 +124,7 @@ class Task(Problem):
         def losses(first, end, number):
             seeds = split_seed(tf.stack([number, 0]), 2)
             batch = source.batch(split, tf.range(first, end), seeds[0])
-            mean = self._optimizee.loss(parameters, batch, self._optimizee.noise(batch, seeds[1]))
+            mean = self._optimizee.loss(parameters, batch, self._optimizee.evaluation_noise(batch, seeds[1]))
             return mean * tf.cast(end - first, tf.float32)
 
         batch = max(1, min(_HELD_OUT_BATCH, _HELD_OUT_LOGITS // _logits(self.config)))

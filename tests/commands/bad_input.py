@@ -69,12 +69,8 @@ def flags_of(command: str):
 
 
 def run(command: str, arguments: list[str], folder: Path, monkeypatch) -> Outcome:
-    """Runs a command with `folder` as the current one."""
-    if command in experiments.NAMES or command in ("train", "evaluate"):
-        known = flags_of(command)
-        for name in known:
-            known[name].unparse()
-        known.unparse_flags()
+    """Runs a command with `folder` as the current one, from the defaults of its flags, which it leaves there."""
+    _reset(command)
     before, out, err = _inside(folder), io.StringIO(), io.StringIO()
     with monkeypatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         patch.chdir(folder)
@@ -95,7 +91,16 @@ def run(command: str, arguments: list[str], folder: Path, monkeypatch) -> Outcom
         except Exception as error:
             kind = repr(error)
         seconds = time.process_time() - began
+    _reset(command)
     return Outcome(kind, out.getvalue(), err.getvalue(), seconds, sorted(_inside(folder) - before))
+
+
+def _reset(command: str) -> None:
+    if command in experiments.NAMES or command in ("train", "evaluate"):
+        known = flags_of(command)
+        for name in known:
+            known[name].unparse()
+        known.unparse_flags()
 
 
 def outcomes(command: str, cases: list[list[str]], folder: Path) -> list[Outcome]:

@@ -13,6 +13,8 @@ import pytest
 
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.training import checkpoint
+from tests.commands import bad_input
+from tests.commands.in_process import run_train
 
 ROOT = Path(__file__).parents[2]
 # A second is what is promised; the rest is for a machine that does something else beside.
@@ -125,32 +127,30 @@ AIDS = [
 ]
 
 
-def test_a_killed_run_with_every_aid_resumes_to_the_same_weights(tmp_path):
-    flags = [*SMALL, *AIDS, "--num_epochs=4"]
-    code, _, errors = train(*flags, f"--save_path={tmp_path / 'whole'}")
-    assert code == 0, errors
+def test_a_killed_run_with_every_aid_resumes_to_the_same_weights(tmp_path, monkeypatch):
+    """In another process, which has done other things before."""
+    flags = [*SMALL, *AIDS, "--num_epochs=4", "--threads=default"]
+    run_train(monkeypatch, *flags, f"--save_path={tmp_path / 'whole'}")
     process = start(*flags, f"--save_path={tmp_path / 'killed'}")
     read_until(process, "Epoch 2 validation")
     process.kill()
     process.communicate(timeout=60)
-    code, _, errors = train(*flags, f"--save_path={tmp_path / 'killed'}", "--resume")
-    assert code == 0, errors
+    run_train(monkeypatch, *flags, f"--save_path={tmp_path / 'killed'}", "--resume")
     assert same_weights(tmp_path / "whole", tmp_path / "killed")
     training = checkpoint.read(tmp_path / "whole")[1]["config"]
     assert (training["estimator"], training["num_steps_curriculum"], training["random_scaling"]) == ("pes", [3, 6], 1.0)
 
 
-def test_learning_rate_trials_choose_the_best(tmp_path):
+def test_learning_rate_trials_choose_the_best(tmp_path, monkeypatch, capsys):
     flags = ["--num_epochs=2", "--learning_rate_trials=2", "--learning_rate_trial_epochs=2", f"--save_path={tmp_path}"]
-    code, output, errors = train(*SMALL, *flags)
-    assert code == 0, errors
+    run_train(monkeypatch, *SMALL, *flags)
     losses = {}
     for i in range(2):
         facts = checkpoint.read(tmp_path / "learning_rate_trials" / str(i))[1]
         losses[facts["config"]["learning_rate"]] = facts["best"][1]
     best = min(losses, key=losses.get)
     assert len(losses) == 2
-    assert f"Chosen: learning rate {best:g}" in output
+    assert f"Chosen: learning rate {best:g}" in capsys.readouterr().out
     assert checkpoint.read(tmp_path)[1]["config"]["learning_rate"] == best
 
 
@@ -194,24 +194,28 @@ BAD = {
 }
 
 
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory):
+    """Name to outcome, of all of BAD in one process."""
+    folder = tmp_path_factory.mktemp("bad")
+    cases = [
+        [f"--save_path={folder / 'run'}", *(flag.replace("{folder}", str(folder)) for flag in flags)]
+        for flags, _ in BAD.values()
+    ]
+    return dict(zip(BAD, bad_input.outcomes("train", cases, folder), strict=True))
+
+
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_clear_error_at_once(name, tmp_path):
-    flags, message = BAD[name]
-    flags = [flag.replace("{folder}", str(tmp_path)) for flag in flags]
-    began = time.monotonic()
-    code, output, errors = train(f"--save_path={tmp_path / 'run'}", *flags)
-    seconds = time.monotonic() - began
-    assert code == 2
-    assert output == ""
-    assert errors.startswith("Error: ")
-    assert errors.count("\n") == 1
-    assert message in errors
-    assert seconds < QUICK_ANSWER
-    assert not (tmp_path / "run").exists()
+def test_bad_input_is_one_clear_error_at_once(name, refused):
+    assert not refused[name].faults()
+    assert refused[name].output == ""
+    assert BAD[name][1] in refused[name].error
 
 
 def test_an_earlier_run_and_half_a_checkpoint_are_answered_at_once(undisturbed, tmp_path):
+    began = time.monotonic()
     code, _, errors = train(*SMALL, f"--save_path={undisturbed[0]}")
+    assert time.monotonic() - began < QUICK_ANSWER
     assert (code, "holds an earlier run" in errors) == (2, True)
     code, _, errors = train(*SMALL, "--num_epochs=7", f"--save_path={undisturbed[0]}", "--resume")
     assert (code, "num_epochs: 6 there, 7 here" in errors) == (2, True)
@@ -229,7 +233,7 @@ def test_help_lists_the_flags_at_once():
         assert flag in output
 
 
-def test_flags_change_the_preset(tmp_path):
+def test_flags_change_the_preset(tmp_path, monkeypatch):
     flags = [
         '--networks={"a": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [], "scale": 0.01}}, '
         '"b": {"net": "Adam"}}',
@@ -241,34 +245,35 @@ def test_flags_change_the_preset(tmp_path):
         "--nosecond_derivatives",
         f"--save_path={tmp_path}",
     ]
-    code, _, errors = train(*flags)
-    assert code == 0, errors
+    run_train(monkeypatch, *flags)
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["net_assignments"] == [["a", ["x_0"]], ["b", ["x_1"]]]
     training = config["metadata"]["training"]
     assert (training["clip_norm"], training["loss_weights"], training["second_derivatives"]) == (None, "final", False)
 
 
-def test_an_export_goes_nowhere_where_files_are(tmp_path):
+def test_an_export_goes_nowhere_where_files_are(tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "thesis.tex").write_text("...")
-    code, _, errors = train(*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}/work")
-    assert code == 2
-    assert errors.startswith("Error: An export goes to a new or an empty folder, or replaces an earlier export; ")
-    assert not (tmp_path / "run").exists()
+    flags = [*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}/work"]
+    outcome = bad_input.run("train", flags, tmp_path, monkeypatch)
+    assert not outcome.faults()
+    assert outcome.error.startswith(
+        "Error: An export goes to a new or an empty folder, or replaces an earlier export; "
+    )
 
 
-def test_names_of_networks_are_names_of_files(tmp_path):
+def test_names_of_networks_are_names_of_files(tmp_path, monkeypatch):
     networks = '{"a/b": {"net": "CoordinateWiseDeepLSTM"}}'
-    code, _, errors = train("--problem=simple", f"--networks={networks}", f"--save_path={tmp_path}/run")
-    assert code == 2
-    assert errors.endswith("as files are named after them. Received: ['a/b'].\n")
+    flags = ["--problem=simple", f"--networks={networks}", f"--save_path={tmp_path}/run"]
+    outcome = bad_input.run("train", flags, tmp_path, monkeypatch)
+    assert not outcome.faults()
+    assert outcome.error.endswith("as files are named after them. Received: ['a/b'].\n")
 
 
-def test_train_exports_what_it_trained(tmp_path):
-    code, output, errors = train(*SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}/model")
-    assert code == 0, errors
-    assert f"SavedModel: {tmp_path}/model" in output
+def test_train_exports_what_it_trained(tmp_path, monkeypatch, capsys):
+    run_train(monkeypatch, *SMALL, "--num_epochs=1", f"--save_path={tmp_path}/run", f"--export={tmp_path}/model")
+    assert f"SavedModel: {tmp_path}/model" in capsys.readouterr().out
     assert (tmp_path / "model" / "saved_model.pb").exists()
 
 
@@ -285,11 +290,11 @@ def test_train_exports_what_it_trained(tmp_path):
     ],
     ids=str,
 )
-def test_settings_that_cannot_be(flags, message, tmp_path):
-    code, _, errors = train("--problem=quadratic", *flags, f"--save_path={tmp_path}/run")
-    assert code == 2
-    assert message in errors
-    assert not (tmp_path / "run").exists()
+def test_settings_that_cannot_be(flags, message, tmp_path, monkeypatch):
+    flags = ["--problem=quadratic", *flags, f"--save_path={tmp_path}/run"]
+    outcome = bad_input.run("train", flags, tmp_path, monkeypatch)
+    assert not outcome.faults()
+    assert message in outcome.error
 
 
 def test_a_reader_that_leaves_ends_no_training(tmp_path):

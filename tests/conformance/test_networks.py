@@ -182,13 +182,12 @@ def test_members_side_by_side_are_the_network_at_their_weights(case):
         update, now = side_by_side(observation, now)
         updates.append(update)
     end = both.leave(now, {"net": _stacked([state, state])})
-    call = tf.function(network.__call__, autograph=False)
     for i in range(2):
         for variable, values in zip(variables, weights):
             variable.assign(values[i])
         now = state
         for step in range(2):
-            wanted, now = call(observations[step][i], now)
+            wanted, now = network(observations[step][i], now)
             for name in case.parameters:
                 np.testing.assert_allclose(updates[step][name][i], wanted[name], rtol=1e-4, atol=1e-6)
         for ours, theirs in zip(tf.nest.flatten(end["net"]), tf.nest.flatten(now), strict=True):

@@ -32,7 +32,7 @@ def test_members_in_blocks_give_what_the_readable_path_gives(quadratic, monkeypa
 
     def two_unrolls(in_blocks):
         estimator = estimators.get(name, problem, network, 2, trajectory_objective(2), in_blocks=in_blocks, **options)
-        call = tf.function(estimator.__call__, autograph=False)
+        call = tf.function(estimator.__call__, autograph=False) if in_blocks else estimator
         first = call(estimator.begin(unroll.start(problem, network, seeds.root(1))), seeds.root(2))
         return first, call(first.run, seeds.root(3))
 

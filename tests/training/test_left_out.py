@@ -56,7 +56,6 @@ def test_a_tenth_of_the_draws_is_left_out_and_the_rest_is_learned_from_and_saved
 
 def test_a_validation_is_the_mean_of_the_others(trained):
     _, training, events = trained
-    curves = training._evaluator(seeds.fold(seeds.root(0), seeds.Purpose.VALIDATION), 20)
     sound = [i for i in range(20) if not unsound(seeds.Purpose.VALIDATION, i)]
     last = [event for event in events if isinstance(event, Validation)][-1]
     with training._weights(training._deployed()):

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
-from l2l_tf.commands import command_line, train
 from l2l_tf.fast import native
 from l2l_tf.saving import locks, provenance, saved_optimizer
 from l2l_tf.training import checkpoint, computed_by, interruption
 from l2l_tf.training.checkpoint import CheckpointError
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.loop import Training
+from tests.commands.in_process import run_train
 from tests.training.training_cases import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -250,23 +249,15 @@ def test_what_killed_runs_left_is_swept_up_and_nothing_else(folder):
     assert all((folder / name).exists() for name in mine)
 
 
-@contextlib.contextmanager
 def _train(monkeypatch, *words):
-    monkeypatch.setattr(command_line, "import_tensorflow", lambda threads: None)
     small = ["--problem=quadratic", '--problem_options={"batch_size": 2, "num_dims": 3}', "--num_epochs=1"]
     small += ["--num_steps=3", "--unroll_length=3", "--evaluation_epochs=1", '--network_options={"layers": [4]}']
-    saved = flagsaver.save_flag_values(train.FLAGS)
-    try:
-        train.FLAGS(["train.py", *small, *words])
-        yield
-    finally:
-        flagsaver.restore_flag_values(saved, train.FLAGS)
+    run_train(monkeypatch, *small, *words)
 
 
 def test_resuming_a_run_that_was_killed_before_its_first_save_begins_it(tmp_path, monkeypatch, capsys):
     (tmp_path / ".checkpoint.npz.abcd_012").write_bytes(b"half")
-    with _train(monkeypatch, "--resume", f"--save_path={tmp_path}"):
-        train.main()
+    _train(monkeypatch, "--resume", f"--save_path={tmp_path}")
     assert f"There is no checkpoint.npz in {tmp_path} yet: training begins." in capsys.readouterr().out
     assert checkpoint.read(tmp_path)[1]["epoch"] == 1
     assert {file.name for file in tmp_path.glob(".*")} == set()
@@ -274,11 +265,8 @@ def test_resuming_a_run_that_was_killed_before_its_first_save_begins_it(tmp_path
 
 def test_resuming_where_another_optimizer_is_saved_is_refused(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text("{}")
-    with (
-        _train(monkeypatch, "--resume", f"--save_path={tmp_path}"),
-        pytest.raises(CheckpointError, match="There is no"),
-    ):
-        train.main()
+    with pytest.raises(CheckpointError, match="There is no"):
+        _train(monkeypatch, "--resume", f"--save_path={tmp_path}")
 
 
 def test_a_fresh_run_replaces_no_optimizer_in_the_folder_of_the_last(tmp_path):

@@ -20,7 +20,10 @@ from tests.unrolling.unroll_cases import (
 
 
 class Case:
-    """A problem and a network, with everything the tests compare computed by one traced function."""
+    """A problem and a network, with everything the tests compare.
+
+    Tape and replay run op by op, as a graph of them takes far longer to make; `continued` and the tests of estimators
+    have graphs of these steps. What differences call again and again is a graph."""
 
     def __init__(self, problem, network, second_derivatives, objectives=("list",)):
         self.problem = problem
@@ -31,7 +34,6 @@ class Case:
         self.run = unroll.start(problem, network, seeds.root(3))
         self.tape, self.replay, self.trajectory = self._both(self.run)
 
-    @tf.function
     def _both(self, run):
         trajectory = unroll.roll_out(self.problem, self.network, run, LEN_UNROLL, self.second_derivatives)
         arguments = (self.problem, self.network, run)

@@ -24,18 +24,17 @@ def test_replay_is_the_tape(second_derivatives):
     problem, network = Neuron(), Onlooker()
 
     @tf.function(autograph=False)
-    def both(run):
-        pairs = {}
-        for name, objective in OBJECTIVES.items():
-            backpropagation = estimators.truncated_backpropagation(
-                problem, network, LEN_UNROLL, objective, second_derivatives
+    def replays(run):
+        return {
+            name: estimators.truncated_backpropagation(problem, network, LEN_UNROLL, objective, second_derivatives)(
+                run, run.seed
             )
-            tape = unroll.tape(problem, network, run, LEN_UNROLL, objective, second_derivatives)
-            pairs[name] = tape, backpropagation(run, run.seed)
-        return pairs
+            for name, objective in OBJECTIVES.items()
+        }
 
     run = unroll.start(problem, network, seeds.root(3))
-    for tape, replay in both(run).values():
+    for name, replay in replays(run).items():
+        tape = unroll.tape(problem, network, run, LEN_UNROLL, OBJECTIVES[name], second_derivatives)
         np.testing.assert_allclose(_flat(replay.gradients), _flat(tape.gradients), rtol=1e-11)
         np.testing.assert_allclose(replay.meta_loss, tape.meta_loss, rtol=1e-13)
         np.testing.assert_allclose(replay.losses, tape.losses, rtol=1e-13)

@@ -29,8 +29,11 @@ TASKS = {
         _lstm_regression,
         generated.oscillations,
         supervised(squared_error),
+        compiled=True,
     ),
-    "adding_rnn": Task("simple RNN, adding problem", "choose", _adding, generated.sums, supervised(squared_error)),
+    "adding_rnn": Task(
+        "simple RNN, adding problem", "choose", _adding, generated.sums, supervised(squared_error), compiled=True
+    ),
     "timeseries_convnet": Task(
         "convnet on time series",
         "report",

@@ -78,8 +78,8 @@ def _lstm_sentiment():
     return [
         keras.Sequential(
             [
-                keras.Input((32,), dtype="int32"),
-                layers.Embedding(1_000, 16, mask_zero=False),
+                keras.Input((24,), dtype="int32"),
+                layers.Embedding(1_000, 16),
                 layers.Bidirectional(layers.LSTM(16)),
                 layers.Dense(1),
             ]
@@ -98,7 +98,9 @@ TASKS = {
     "character_transformer": Task(
         "transformer, characters", "choose", _character_transformer, texts.characters(24), _next_character, 16
     ),
-    "character_gru": Task("GRU, characters", "report", _character_gru, texts.characters(24), _next_character, 16),
+    "character_gru": Task(
+        "GRU, characters", "report", _character_gru, texts.characters(24), _next_character, 16, compiled=True
+    ),
     "bag_of_words": Task("bag of words, IMDB", "choose", _bag_of_words, texts.reviews(2_000, 120), _SENTIMENT),
     "text_transformer": Task(
         "transformer, embedding of 2,000 words, IMDB",
@@ -108,5 +110,13 @@ TASKS = {
         _SENTIMENT,
         16,
     ),
-    "lstm_sentiment": Task("bidirectional LSTM, IMDB", "report", _lstm_sentiment, texts.reviews(1_000, 32), _SENTIMENT),
+    "lstm_sentiment": Task(
+        "bidirectional LSTM, IMDB",
+        "report",
+        _lstm_sentiment,
+        texts.reviews(1_000, 24),
+        _SENTIMENT,
+        16,
+        compiled=True,
+    ),
 }

@@ -13,8 +13,8 @@ from problems.taskset.parts.activations import ACTIVATIONS
 from problems.taskset.parts.dense import dense, dense_weights
 from problems.taskset.parts.gaussian import divergence_from_standard, log_density
 
-_BIN = 1 / 255
-_CLIP = 10.0
+BIN = 1 / 255
+CLIP = 10.0
 
 # From an input to the mean and the logarithm of the standard deviation of a diagonal normal distribution.
 Conditional = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
@@ -54,10 +54,10 @@ class MlpVae(Optimizee):
 
         def decode(z):
             outputs = dense("decoder", self._counts[1], parameters, z, self._activation)
-            return tf.split(tf.clip_by_value(outputs, -_CLIP, _CLIP), 2, 1)
+            return tf.split(tf.clip_by_value(outputs, -CLIP, CLIP), 2, 1)
 
-        x = flat(batch[0]) + _BIN * noise["spread"]
-        return -tf.reduce_mean(bound(x, encode, decode, noise["latent"]) + self._pixels * math.log(_BIN))
+        x = flat(batch[0]) + BIN * noise["spread"]
+        return -tf.reduce_mean(bound(x, encode, decode, noise["latent"]) + self._pixels * math.log(BIN))
 
 
 def bound(x: tf.Tensor, encode: Conditional, decode: Conditional, noise: tf.Tensor) -> tf.Tensor:

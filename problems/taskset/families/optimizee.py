@@ -35,6 +35,10 @@ class Optimizee(abc.ABC):
         del batch, seed
         return ()
 
+    def evaluation_noise(self, batch: Any, seed: tf.Tensor) -> Any:
+        """As `noise`, for a batch that is not trained on: without what is there for the sake of training."""
+        return self.noise(batch, seed)
+
     @abc.abstractmethod
     def loss(self, parameters: Parameters, batch: Any, noise: Any) -> tf.Tensor:
         """The scalar loss."""

@@ -11,6 +11,7 @@ from problems.problem import Parameters, split_seed
 # Of a normal distribution that is cut at two standard deviations, to the standard deviation that it had before.
 _TRUNCATED = 0.87962566103423978
 ZEROS: dict[str, Any] = {"name": "zeros"}
+ONES: dict[str, Any] = {"name": "ones"}
 
 
 class Weight(NamedTuple):
@@ -44,6 +45,8 @@ def initial(shape: tuple[int, ...], initializer: Mapping[str, Any], seed: tf.Ten
     fan_in, fan_out = (shape[-2] * positions, shape[-1] * positions) if len(shape) > 1 else (shape[0], shape[0])
     if kind == "zeros":
         return tf.zeros(shape)
+    if kind == "ones":
+        return tf.ones(shape)
     if kind == "he_normal":
         return _truncated(shape, math.sqrt(2 / fan_in) / _TRUNCATED, seed)
     if kind == "he_uniform":

@@ -6,6 +6,7 @@ from problems.taskset.samplers import parts
 from problems.taskset.samplers.distributions import choice, coin, log_integer
 from problems.taskset.samplers.parts import Config
 
+SEQUENCE_TASKS = ("copy", "associative_recall")
 _MOST_LOGITS = 2**26  # 256 MiB, of which a gradient needs several.
 
 
@@ -37,6 +38,15 @@ def text_classification(generator: np.random.Generator, source: str) -> Config:
         "readout": choice(generator, ("last", "mean", "max")),
         "data": parts.text_classification(generator, source),
     }
+
+
+def sequence_fault(config: Config) -> str | None:
+    """Why a task of copying or recalling cannot be built, or None."""
+    if config["task"] not in SEQUENCE_TASKS:
+        return f"its task is none of {list(SEQUENCE_TASKS)}"
+    if config["task"] == "associative_recall" and config["length"] > config["tokens"]:
+        return f"it has {config['length']} keys and only {config['tokens']} tokens"
+    return None
 
 
 def fault(config: Config) -> str | None:

@@ -171,8 +171,8 @@ def test_fixed_tasks():
     for name, config in taskset.FIXED.items():
         assert json.loads(json.dumps(config)) == config, name
         options.check_config(config)
-    assert len(taskset.FIXED) == 53
-    assert len({json.dumps(config) for config in taskset.FIXED.values()}) == 53
+    assert len(taskset.FIXED) == 97
+    assert len({json.dumps(config) for config in taskset.FIXED.values()}) == 97
     bowl = taskset.build(taskset.FIXED["bowl_100"])
     assert float(bowl.loss({"x": tf.constant([1.0, 2.0])}, (), SEED)) == 0.5 * (100 + 4)
 
