@@ -52,9 +52,13 @@ def from_function(
 ) -> Problem:
     """A problem from a plain function.
 
-        rosenbrock = from_function(
-            lambda p: (1 - p["x"]) ** 2 + 100 * (p["y"] - p["x"] ** 2) ** 2, {"x": -1.0, "y": 1.0}
-        )
+    >>> import l2l_tf, problems
+    >>> rosenbrock = problems.from_function(
+    ...     lambda p: (1 - p["x"]) ** 2 + 100 * (p["y"] - p["x"] ** 2) ** 2, {"x": -1.0, "y": 1.0}
+    ... )
+    >>> curves = l2l_tf.evaluate(l2l_tf.networks.get("Adam"), rosenbrock, num_steps=3, num_draws=1)
+    >>> float(curves.losses[0, 0])
+    4.0
 
     Args:
       loss: `loss(parameters)`, `loss(parameters, instance)` or `loss(parameters, instance, seed)`, to a scalar.

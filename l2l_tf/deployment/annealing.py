@@ -1,7 +1,9 @@
 """Runs of a known length: the updates of a learned optimizer fall linearly to 0 over the last part of it.
 
-    LearnedOptimizer(total_steps=10_000)                            # said by hand
-    model.fit(..., callbacks=[FitLength()])                         # filled in from fit: epochs times steps an epoch
+>>> from l2l_tf import LearnedOptimizer
+>>> optimizer = LearnedOptimizer("mnist_adafactor", total_steps=10_000)
+
+says so by hand; `FitLength` fills it in from `fit`: epochs times steps an epoch.
 
 A rule that does not know how long the run is keeps its steps long enough to go on learning, and ends in the noise of
 its minibatches. (Constant, then linear to 0: Haegele et al. 2024, "Scaling laws and compute-optimal training beyond
@@ -70,7 +72,14 @@ def checked(total_steps: Any) -> int | None:
 class FitLength(keras.callbacks.Callback):
     """Tells a `LearnedOptimizer` how long `fit` is going to be: `total_steps` becomes what it has done and the rest.
 
-        model.fit(x, y, epochs=10, callbacks=[FitLength()])
+    >>> import keras, numpy as np
+    >>> from l2l_tf import FitLength, LearnedOptimizer
+    >>> x, y = np.ones([64, 4]), np.ones([64, 1])
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=LearnedOptimizer("mnist_adafactor"), loss="mse")
+    >>> history = model.fit(x, y, epochs=10, verbose=0, callbacks=[FitLength()])
+    >>> model.optimizer.total_steps
+    20
 
     Where `fit` cannot know the number of its steps (a generator without `steps_per_epoch`), the first epoch counts
     them: the length is known from the second one on. Gradients that are accumulated count as one update.

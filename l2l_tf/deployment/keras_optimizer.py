@@ -30,7 +30,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
     u is what `network(observation, state)` gives on all variables at once, the function that was meta-trained. There
     is nothing to tune: `learning_rate` multiplies the update, and 1 is what the rule was trained for.
 
-        model.compile(optimizer=LearnedOptimizer("mnist"), loss=...)
+    >>> import keras
+    >>> from l2l_tf import LearnedOptimizer
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+    >>> model.compile(optimizer=LearnedOptimizer("mnist"), loss="mse")
 
     What it observes: gradients, in float32 where the model's are narrower, after Keras has unscaled, accumulated and
     clipped them; the parameters, after weight decay; the number of updates so far. Clipped or accumulated gradients

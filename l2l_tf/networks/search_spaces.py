@@ -44,6 +44,7 @@ class Space(NamedTuple):
 def configuration(space: str, number: int, total_steps: int) -> tuple[str, dict[str, Any]]:
     """The network and the options of configuration `number` of a space, for runs of `total_steps`.
 
+    >>> from l2l_tf.networks.search_spaces import configuration
     >>> network, options = configuration("opt_list", 0, 1_000)
     >>> network, round(options["learning_rate"], 7), options["total_steps"]
     ('NAdamW', 0.0011948, 1000)

@@ -1,13 +1,14 @@
 """TaskSet: families of tasks, each a distribution of configurations that are plain data.
 
-    config = taskset.sample("mlp", 3)      # a nested dictionary, as JSON has them
-    problem = taskset.build(config)        # the Problem that it describes
+>>> from problems import taskset
+>>> config = taskset.sample("quadratic", 3)  # a nested dictionary, as JSON has them
+>>> problem = taskset.build(config)  # the Problem that it describes
 
 A task is rebuilt from its configuration, never from its number: a sampler may change, a stored task does not.
 
-    listed = taskset.published_tasks("train")  # name to task of the published list, split once and for good
-    config = listed["mlp_seed0"].config
-    taskset.normaliser("mlp_seed0")              # what brings losses of tasks to one scale; of a config as well
+>>> listed = taskset.published_tasks("train")  # name to task of the published list, split once and for good
+>>> config = listed["mlp_seed0"].config
+>>> normaliser = taskset.normaliser("mlp_seed0")  # what brings losses of tasks to one scale; of a config as well
 
 TensorFlow is imported with the first `build`. docs/taskset.md tells what differs from Metz et al. 2020.
 """

@@ -8,12 +8,17 @@ import pytest
 EXTENSION = Path(__file__).parents[2] / "docs" / "_extensions" / "docstrings.py"
 
 
-@pytest.fixture(scope="module")
-def with_literal_blocks():
-    spec = importlib.util.spec_from_file_location("docstrings", EXTENSION)
+def loaded(file):
+    """The module of a file, of an extension of Sphinx's."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.with_literal_blocks
+    return module
+
+
+@pytest.fixture(scope="module")
+def with_literal_blocks():
+    return loaded(EXTENSION).with_literal_blocks
 
 
 def test_an_indented_block_after_a_blank_line_is_code(with_literal_blocks):

@@ -1,73 +1,19 @@
-"""The Python of the site's pages runs as it stands, page by page, and its links lead somewhere.
-
-`% shortened: OLD -> NEW` in the line above a block says what the test runs in its place, as the block takes long.
-What notebooks hold runs when the site is built (`make docs`).
-"""
+"""The commands of the site's pages name flags that there are, and its links lead somewhere."""
 
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import keras
-import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-_BLOCK = re.compile(r"(?:^% shortened: (.+?) -> (.+?)\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from tests.site import blocks
+from tests.site.blocks import DOCS, ROOT
+
 _COMMAND = re.compile(r"^(?:python (train|evaluate)\.py|l2l-(train|evaluate)) ((?:.*\\\n)*.*)$", re.MULTILINE)
 
 
-def pages():
-    """Those of git: what the build mirrors is not there."""
-    mirrored = (DOCS / "use" / "cards", DOCS / "understand" / "claims.md")
-    found = sorted(page for page in DOCS.rglob("*.md") if not any(page.is_relative_to(other) for other in mirrored))
-    return {page.relative_to(DOCS).as_posix(): page for page in found}
-
-
-PAGES = pages()
-# Fragments of programs, which examples/ has whole and other tests run.
-FRAGMENTS = {"using.md", "from_learning_to_learn.md", "neural_art.md", "taskset.md", "safety.md"}
-RUNNABLE = [name for name, page in PAGES.items() if _BLOCK.search(page.read_text()) and name not in FRAGMENTS]
-
-
-def program(text):
-    """The blocks of a page, one below the other."""
-    blocks = []
-    for old, new, block in _BLOCK.findall(text):
-        assert not old or old in block, f"{old!r} is not in the block that it shortens"
-        blocks.append(block.replace(old, new) if old else block)
-    return "\n".join(blocks)
-
-
-def few_images():
-    """A data set as Keras gives them, 1,024 images large."""
-    generator = np.random.default_rng(0)
-    images = generator.integers(0, 256, [1024, 28, 28], dtype=np.uint8)
-    labels = generator.integers(0, 10, [1024], dtype=np.uint8)
-    return (images, labels), (images, labels)
-
-
-# Keras's own, where it reads an optimizer's variables back.
-@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning")
-@pytest.mark.parametrize("name", RUNNABLE)
-def test_a_page_runs(name, tmp_path, monkeypatch):
-    text = program(PAGES[name].read_text())
-    if "tf2onnx" in text:
-        pytest.importorskip("tf2onnx", reason="needs the extra: pip install l2l_tf[onnx]")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(keras.datasets.mnist, "load_data", few_images)
-    monkeypatch.setattr(keras.datasets.fashion_mnist, "load_data", few_images)
-    exec(compile(text, name, "exec"), {"__name__": "__main__"})
-
-
-def test_the_pages_that_promise_code_have_it():
-    promised = {"index.md", "use/keras.md", "use/custom_loops.md", "use/export.md", "use/sharing.md"}
-    assert promised | {"train/first.md", "train/own_problem.md", "train/estimators.md"} <= set(RUNNABLE)
-
-
+PAGES = {name: page for name, page in blocks.pages().items() if name != "README.md"}
 COMMANDS = [(name, *found.groups()) for name, page in PAGES.items() for found in _COMMAND.finditer(page.read_text())]
 
 
