@@ -283,7 +283,7 @@ def simulate(count: list[int], seconds: float, size: int) -> None:
         wall, own = time.time() - began, time.process_time() - own
         estimates = steps * settings.tasks_per_step
         print(
-            f"{processes} workers: {estimates / wall:.0f} estimates a second (asked {seconds:g}); driver {own / wall:.1%} "
+            f"{processes} workers: {estimates / wall:.0f} estimates a second ({seconds:g} asked), driver {own / wall:.1%} "
             f"of a core, {own / estimates * 1e6:.0f} microseconds an estimate; load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
