@@ -249,7 +249,7 @@ class Sleeper:
         return place
 
     def estimate(self, place):
-        from l2l_tf.training.programs import Estimate
+        from l2l_tf.training.estimate import Estimate
 
         time.sleep(self._seconds)
         after = _Stays(place)
@@ -261,11 +261,19 @@ class _Stays:
         self.place = getattr(place, "place", place)
 
 
+def sum_of(gradients):
+    """As the driver sums them, in their order."""
+    total = np.zeros_like(gradients[0])
+    for gradient in gradients:
+        if np.isfinite(gradient).all():
+            total += gradient
+    return total
+
+
 def simulate(count: list[int], seconds: float, size: int) -> None:
     import functools
 
     from l2l_tf.training.remote_slots import RemoteSlots
-    from l2l_tf.training.tasks import mean_of_finite
 
     for processes in count:
         per_worker = 16
@@ -278,13 +286,14 @@ def simulate(count: list[int], seconds: float, size: int) -> None:
         slots.step(phi)
         began, own, steps = time.time(), time.process_time(), 0
         while time.time() - began < 10 or steps < 3:
-            mean_of_finite([each.estimate for each in slots.step(phi)])
+            sum_of([each.estimate.gradient for each in slots.step(phi)])
             steps += 1
         wall, own = time.time() - began, time.process_time() - own
         estimates = steps * settings.tasks_per_step
         print(
-            f"{processes} workers: {estimates / wall:.0f} estimates a second ({seconds:g} asked), driver {own / wall:.1%} "
-            f"of a core, {own / estimates * 1e6:.0f} microseconds an estimate; load {os.getloadavg()[0]:.1f}",
+            f"{processes} workers: {estimates / wall:.0f} estimates a second ({seconds:g} asked), driver "
+            f"{own / wall:.1%} of a core, {own / estimates * 1e6:.0f} microseconds an estimate; "
+            f"load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
         slots.close()

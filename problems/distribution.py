@@ -108,11 +108,7 @@ class TaskSetFamilies(Distribution):
         data: Mapping[str, Any] | None = None,
     ):
         super().__init__(data)
-        if (
-            not isinstance(families, list | tuple)
-            or not families
-            or not all(family in list(FAMILIES) for family in families)
-        ):
+        if not isinstance(families, list | tuple) or not families or not all(f in list(FAMILIES) for f in families):
             raise ValueError(f"families is a list of {sorted(FAMILIES)}. Received: {families!r}.")
         if split not in SPLITS:
             raise ValueError(f"split is one of {list(SPLITS)}. Received: {split!r}.")

@@ -8,19 +8,31 @@ import functools
 import random
 import sys
 import types
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from l2l_tf.training import remote_slots, slots
-from l2l_tf.training.programs import Estimate
+from l2l_tf.training.estimate import Estimate
 from l2l_tf.training.remote_slots import RemoteSlots
-from l2l_tf.training.slot_computer import Slot
+from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.training.worker_pool import Result
 from l2l_tf.training.workers import Worker, Workers
-from tests.training.test_tasks import _changed
 
-CONFIG = _changed(tasks_per_step=5, task_lifetime=7, num_steps=20, shortest_run=4)
+CONFIG = TasksConfig(
+    networks={"cw": {"net": "RNNProp"}},
+    tasks_per_step=5,
+    task_lifetime=7,
+    num_steps=20,
+    shortest_run=4,
+    unroll_length=2,
+)
+
+
+class Slot(NamedTuple):
+    place: slots.Place
+    run: float | None = None
 
 
 class LostError(Exception):
