@@ -1,9 +1,9 @@
 """Workers against one process: `python -m benchmarks.workers equal|kill|driver|node|speed|simulate|memory`.
 
-equal: the weights after 30 outer steps of four tasks with 0, 1, 2 and 3 workers. kill: the same with two workers, one of
-them killed at random moments. driver: the process killed at random moments, then `--resume`. node: a node of a cluster of
-two taken away. speed: outer steps a second with one and two workers. simulate: the driver's share with workers that only
-sleep. memory: of one process over many outer steps with tasks that come and go.
+equal: the weights after 30 outer steps of four tasks with 0, 1, 2 and 3 workers. kill: the same with two workers, one
+of them killed at random moments. driver: the process killed at random moments, then `--resume`. node: a node of a
+cluster of two taken away. speed: outer steps a second with one and two workers. simulate: the driver's share with
+workers that only sleep. memory: of one process over many outer steps with tasks that come and go.
 """
 
 import argparse
@@ -33,27 +33,24 @@ def config(**changes: Any) -> TasksConfig:
     """A mix of four small tasks."""
     items = [
         {"problem": "quadratic", "problem_options": {"batch_size": 2, "num_dims": n}, "family": f"quadratic {n}"}
-        for n in (3, 5)
+        for n in (2, 3, 4, 5)
     ]
-    digits = {"config": _digits(16)}
-    more = {"config": _digits(8)}
-    items += [{"problem": "taskset", "problem_options": each, "family": "mlp"} for each in (digits, more)]
     settings = {
         "problem": "mixture",
         "problem_options": {"problems": items},
-        "networks": {"network": {"net": "AdafactorMLP"}},
+        "networks": {"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [], "scale": 0.1}}},
         "estimator": "pes",
         "perturbations": 4,
         "outer_steps": _STEPS,
         "tasks_per_step": 4,
         "task_lifetime": 12,
-        "num_steps": 200,
-        "shortest_run": 20,
-        "unroll_length": 10,
+        "num_steps": 40,
+        "shortest_run": 4,
+        "unroll_length": 4,
         "reparameterize": "whole:0.001:1000",
         "loss_weights": "mean",
         "evaluation_period": _STEPS,
-        "validation_tasks": 4,
+        "validation_tasks": 1,
     }
     return TasksConfig(**{**settings, **changes})
 
@@ -94,18 +91,6 @@ def train(
     for name in sorted(arrays):
         digest.update(name.encode() + arrays[name].tobytes())
     return digest.hexdigest()[:16]
-
-
-def _worker_ids() -> list[int]:
-    """The processes of workers, children of this process's Ray."""
-    found = []
-    for line in subprocess.run(
-        ["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True
-    ).stdout.splitlines():
-        pid, _, name = line.strip().partition(" ")
-        if name.startswith("ray::Worker"):
-            found.append(int(pid))
-    return found
 
 
 def equal(folder: str) -> None:
@@ -215,6 +200,7 @@ def speed(folder: str, steps: int) -> None:
             num_steps=2000,
             shortest_run=100,
             perturbations=8,
+            networks={"network": {"net": "AdafactorMLP"}},
             problem_options={
                 "problems": [{"problem": "taskset", "problem_options": {"config": _digits(32)}, "family": "mlp"}]
             },
@@ -263,7 +249,7 @@ class Sleeper:
         return place
 
     def estimate(self, place):
-        from l2l_tf.training.programs import Estimate
+        from l2l_tf.training.estimate import Estimate
 
         time.sleep(self._seconds)
         after = _Stays(place)
@@ -275,11 +261,19 @@ class _Stays:
         self.place = getattr(place, "place", place)
 
 
+def sum_of(gradients):
+    """As the driver sums them, in their order."""
+    total = np.zeros_like(gradients[0])
+    for gradient in gradients:
+        if np.isfinite(gradient).all():
+            total += gradient
+    return total
+
+
 def simulate(count: list[int], seconds: float, size: int) -> None:
     import functools
 
     from l2l_tf.training.remote_slots import RemoteSlots
-    from l2l_tf.training.tasks import mean_of_finite
 
     for processes in count:
         per_worker = 16
@@ -292,13 +286,14 @@ def simulate(count: list[int], seconds: float, size: int) -> None:
         slots.step(phi)
         began, own, steps = time.time(), time.process_time(), 0
         while time.time() - began < 10 or steps < 3:
-            mean_of_finite([each.estimate for each in slots.step(phi)])
+            sum_of([each.estimate.gradient for each in slots.step(phi)])
             steps += 1
         wall, own = time.time() - began, time.process_time() - own
         estimates = steps * settings.tasks_per_step
         print(
-            f"{processes} workers: {estimates / wall:.0f} estimates a second (asked {seconds:g}); driver {own / wall:.1%} of "
-            f"the time of one core, {own / estimates * 1e6:.0f} microseconds an estimate; load {os.getloadavg()[0]:.1f}",
+            f"{processes} workers: {estimates / wall:.0f} estimates a second ({seconds:g} asked), driver "
+            f"{own / wall:.1%} of a core, {own / estimates * 1e6:.0f} microseconds an estimate; "
+            f"load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
         slots.close()

@@ -14,6 +14,7 @@ import numpy as np
 from problems import catalogue, option_values
 from problems.taskset.registry import FAMILIES
 from problems.taskset.registry import sample as sample_of_taskset
+from problems.taskset.samplers.parts import SOURCES
 
 if TYPE_CHECKING:
     from problems.problem import Problem
@@ -107,10 +108,12 @@ class TaskSetFamilies(Distribution):
         data: Mapping[str, Any] | None = None,
     ):
         super().__init__(data)
-        if not isinstance(families, list | tuple) or not families or set(families) - set(FAMILIES):
+        if not isinstance(families, list | tuple) or not families or not all(f in list(FAMILIES) for f in families):
             raise ValueError(f"families is a list of {sorted(FAMILIES)}. Received: {families!r}.")
         if split not in SPLITS:
             raise ValueError(f"split is one of {list(SPLITS)}. Received: {split!r}.")
+        if source not in SOURCES:
+            raise ValueError(f"source is one of {list(SOURCES)}. Received: {source!r}.")
         self._families = list(families)
         self._split = split
         self._source = source
@@ -193,9 +196,9 @@ def get(name: str, options: Mapping[str, Any], data: Mapping[str, Any] | None = 
                 f"The distribution {name} takes the options {[option for option in taken if option != 'data']}. "
                 f"Received: {unknown}."
             )
-        return TaskSetFamilies(**options, data=data) if name == TASKSET else Mixture(**options, data=data)
-    if name == MIXTURE:
-        raise ValueError("A mixture has the option problems, a list of one or more. Received: none.")
+        if name == MIXTURE:
+            return Mixture(options.get("problems", ()), data)
+        return TaskSetFamilies(**options, data=data)
     if ":" in name:
         catalogue.check(name, options)
         return OfFunction(name, options, data)

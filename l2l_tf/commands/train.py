@@ -403,10 +403,13 @@ def train(config, data, resume):
 
 
 def train_on_tasks(config, data, resume):
+    import tensorflow as tf
+
     from l2l_tf.training import tasks_progress
     from l2l_tf.training.tasks import TasksTraining
     from l2l_tf.training.workers import Workers
 
+    tf.get_logger().setLevel("ERROR")  # Every task is functions of its own, and TensorFlow warns of many.
     if FLAGS.resume and not resume:
         print(f"There is no {checkpoint.FILE} in {FLAGS.save_path} yet: training begins.")
     metadata = {"provenance": provenance(config.seed)}

@@ -2,31 +2,17 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from l2l_tf.training import slots
-from l2l_tf.training.programs import Estimate
+from l2l_tf.training.estimate import Given
 from l2l_tf.training.slot_computer import SlotComputer
 from l2l_tf.training.slots import Place
 from l2l_tf.training.tasks_config import TasksConfig
 
 _AT_ONCE = 2  # One estimate fills what another leaves of the cores.
-
-
-class Given(NamedTuple):
-    """What a slot gave to an outer step.
-
-    Attributes:
-      place: where it stood.
-      estimate: what it gave.
-      age: updates of phi since the phi that it is of.
-    """
-
-    place: Place
-    estimate: Estimate
-    age: int = 0
 
 
 class Slots(Protocol):

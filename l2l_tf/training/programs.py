@@ -3,12 +3,13 @@
 import gc
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from l2l_tf import estimators
+from l2l_tf.training.estimate import Estimate
 from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.unrolling import fitting, seeds, tracing, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -18,31 +19,6 @@ from problems import reparameterization
 from problems.distribution import Distribution, Task
 from problems.problem import Problem
 from problems.scaling import Reparameterized
-
-
-class Estimate(NamedTuple):
-    """What a slot gave to an outer step.
-
-    Attributes:
-      gradient: of the meta-loss for phi, all of phi's variables one after the other, `[P]`.
-      meta_loss: at phi.
-      final_loss: f at the last theta.
-      dropped: members of the estimate that were left out, as they were not finite.
-      traced: whether its program was made for it.
-      error: in one line, where its task failed.
-    """
-
-    gradient: np.ndarray
-    meta_loss: float
-    final_loss: float
-    dropped: int
-    traced: bool = False
-    error: str = ""
-
-    @property
-    def finite(self) -> bool:
-        """Whether all of the gradient is; it counts if so."""
-        return bool(np.isfinite(self.gradient).all())
 
 
 class Program:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from l2l_tf.training import slots
-from l2l_tf.training.local_slots import Given
-from l2l_tf.training.programs import Estimate
+from l2l_tf.training.estimate import Estimate, Given
 from l2l_tf.training.slots import Place
 from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.training.worker_pool import Pool

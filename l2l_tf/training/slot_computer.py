@@ -1,6 +1,5 @@
 """What a slot gives to an outer step, and the slot after it: a function of phi, the slot and the config."""
 
-import traceback
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -10,7 +9,8 @@ import tensorflow as tf
 from l2l_tf import networks
 from l2l_tf.networks import catalogue
 from l2l_tf.training import slots
-from l2l_tf.training.programs import Estimate, Program, Programs, flattened, restored
+from l2l_tf.training.estimate import Estimate, described
+from l2l_tf.training.programs import Program, Programs, flattened, restored
 from l2l_tf.training.slots import Place
 from l2l_tf.training.tasks_config import TasksConfig
 from l2l_tf.unrolling import fitting, seeds
@@ -130,8 +130,3 @@ def split(flat: np.ndarray, variables: list[tf.Variable]) -> list[np.ndarray]:
         piece.reshape(variable.shape).astype(variable.dtype.as_numpy_dtype)
         for piece, variable in zip(np.split(flat, ends[:-1]), variables)
     ]
-
-
-def described(error: BaseException) -> str:
-    """An error in one line."""
-    return " ".join("".join(traceback.format_exception_only(error)).split())[:500]

@@ -14,11 +14,11 @@ import tensorflow as tf
 from l2l_tf import pretrained
 from l2l_tf.saving import provenance, saved_optimizer
 from l2l_tf.training import checkpoint, computed_by, interruption, schedules, slots
+from l2l_tf.training.estimate import Estimate, Given
 from l2l_tf.training.events import Outcome, OuterStep, Validation
-from l2l_tf.training.local_slots import Given, LocalSlots, Slots
+from l2l_tf.training.local_slots import LocalSlots, Slots
 from l2l_tf.training.loop import TrainingDivergedError
 from l2l_tf.training.outer_optimizer import OuterOptimizer
-from l2l_tf.training.programs import Estimate
 from l2l_tf.training.run_folder import RunFolder
 from l2l_tf.training.slot_computer import SlotComputer, joined, network_of
 from l2l_tf.training.swapped import Swapped

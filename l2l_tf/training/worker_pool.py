@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from l2l_tf.training.slot_computer import described
+from l2l_tf.training.estimate import described
 from l2l_tf.training.workers import Done, Job, Worker, Workers
 
 logger = logging.getLogger(__name__)

@@ -162,6 +162,7 @@ def _make_computer(config_json: dict[str, Any], data: dict[str, Any]) -> "SlotCo
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     import tensorflow as tf
 
+    tf.get_logger().setLevel("ERROR")  # Every task is functions of its own, and TensorFlow warns of many.
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     from l2l_tf.training.slot_computer import SlotComputer, network_of

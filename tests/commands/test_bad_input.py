@@ -41,6 +41,9 @@ TAKEN = {
         **dict.fromkeys(("imitation_learning_rate",), SIZES),
         **dict.fromkeys(("clip_norm", "clip_value", "random_scaling", "rewind"), ("0", *SIZES)),
         "num_steps_curriculum": ("",),
+        "reparameterize": ("0",),
+        "worker_seconds": SIZES,
+        "workers": ("0",),
         "resume": ("0",),  # There is nothing to resume.
     },
     "evaluate": {

@@ -32,6 +32,8 @@ MEANS_SOMETHING = {
     "average_decay": {"none", "zero"},
     "rewind": NUMBER | {"none"},
     "random_scaling": NUMBER | {"none"},
+    "reparameterize": {"none"},
+    "own_draws": FLAG,
     "imitation_share": {"zero"},
     "patience": {"none"},
     "num_steps_curriculum": {"none", "empty list"},

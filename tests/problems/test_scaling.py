@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 import problems
-from problems.scaling import RandomScaling
+from problems import reparameterization
+from problems.scaling import RandomScaling, Reparameterized
 
 SEED = tf.constant([3, 4])
 
@@ -28,6 +29,38 @@ def test_every_draw_has_other_scales():
     problem = RandomScaling(problems.get("simple-multi", num_dims=3))
     first, second = (problem.sample(tf.constant([0, i]))["scales"] for i in (1, 2))
     assert len({float(c) for c in [*first.values(), *second.values()]}) == 6
+
+
+@pytest.mark.parametrize(("how", "count"), [("whole", 1), ("tensor", 2), ("parameter", 8)])
+def test_a_reparameterized_problem_starts_where_it_would_in_other_units(how, count):
+    inner = problems.from_function(
+        lambda p: tf.reduce_sum(p["w"] ** 2) + tf.reduce_sum(p["b"]), {"w": tf.ones([3, 2]), "b": tf.ones([2])}
+    )
+    problem = Reparameterized(inner, how, low=0.01, high=100.0)
+    scales = []
+    for i in range(40):
+        instance = problem.sample(tf.constant([5, i]))
+        theta = problem.initial_parameters(instance, SEED)
+        c = instance["scales"]
+        assert float(problem.loss(theta, instance, SEED)) == pytest.approx(8.0, rel=1e-5)
+        np.testing.assert_allclose(theta["w"] * c["w"], tf.ones([3, 2]), rtol=1e-6)
+        drawn = np.concatenate([np.ravel(c["w"]), np.ravel(c["b"])])
+        assert len(set(drawn.tolist())) == count
+        scales += drawn.tolist()
+    assert 0.01 <= min(scales) < 0.1 and 10 < max(scales) <= 100
+    assert np.mean(np.log10(scales)) == pytest.approx(0, abs=0.6)
+
+
+def test_how_a_command_says_it():
+    assert reparameterization.parsed("tensor:0.001:1000") == ("tensor", 0.001, 1000.0)
+    for wrong in ("tensor", "all:1:2", "whole:2:1", "whole:0:1", "whole:a:b", "whole:1:2:3", "whole:1:inf", 3):
+        with pytest.raises(ValueError, match=r"^reparameterize is whole or tensor or parameter, .* Received: "):
+            reparameterization.parsed(wrong)
+
+
+def test_ends_the_wrong_way_round():
+    with pytest.raises(ValueError, match=r"low is at most high\. Received: low=2\.0, high=1\.0"):
+        problems.get("reparameterized", problem={"name": "simple"}, low=2.0, high=1.0)
 
 
 @pytest.mark.parametrize(

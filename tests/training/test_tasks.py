@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from l2l_tf.training import checkpoint, slots
+from l2l_tf.training.estimate import Estimate
 from l2l_tf.training.events import OuterStep, Validation
-from l2l_tf.training.programs import Estimate
 from l2l_tf.training.tasks import TasksTraining, mean_of_finite
 from l2l_tf.training.tasks_config import TasksConfig
 from problems import distribution
