@@ -80,7 +80,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        source: "sources.Source | dict[str, Any]" = "mnist",
+        source: "sources.Source | dict[str, Any]" = "general",
         learning_rate: Any = 1.0,
         net_assignments: Assignments | None = None,
         state_dtype: str = "float32",

@@ -196,7 +196,7 @@ def test_a_gradient_of_another_shape_is_refused_and_moves_nothing():
         np.testing.assert_array_equal(now.numpy(), then)
 
 
-@pytest.mark.parametrize("rule", ["mnist", "mnist_adafactor", "mnist_per_parameter"])
+@pytest.mark.parametrize("rule", ["general", "mnist", "mnist_adafactor", "mnist_per_parameter"])
 def test_a_gradient_of_unknown_shape(rule):
     optimizer, variable = LearnedOptimizer(rule), keras.Variable(np.zeros([3, 2]))
     other, twin = LearnedOptimizer(rule), keras.Variable(np.zeros([3, 2]))
@@ -211,7 +211,9 @@ def test_a_gradient_of_unknown_shape(rule):
     np.testing.assert_allclose(variable.numpy(), twin.numpy(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("rule", ["mnist", "mnist_momentum", "mnist_adafactor", "mnist_per_parameter", "quadratic"])
+@pytest.mark.parametrize(
+    "rule", ["general", "mnist", "mnist_momentum", "mnist_adafactor", "mnist_per_parameter", "quadratic"]
+)
 def test_a_gradient_whose_square_is_no_float_spoils_nothing(rule):
     optimizer, variable = LearnedOptimizer(rule), keras.Variable([1.0, 2.0])
     for gradient in ([1.0, 1.0], [1e25, 1.0], [1.0, 1.0]):

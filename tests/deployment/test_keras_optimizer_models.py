@@ -43,7 +43,7 @@ def test_an_embedding():
     np.testing.assert_allclose(after, before - 2 * uses * before / 12, rtol=1e-5)
 
 
-@pytest.mark.parametrize("rule", ["mnist", "mnist_adafactor", "mnist_per_parameter"])
+@pytest.mark.parametrize("rule", ["general", "mnist", "mnist_adafactor", "mnist_per_parameter"])
 def test_an_embedding_under_loss_scaling(rule):
     def losses(optimizer):
         keras.utils.set_random_seed(0)
