@@ -16,7 +16,7 @@ BLOCKS = {name: found for name, text in PAGES.items() if (found := blocks.blocks
 # All that nothing runs, and why.
 NOT_RUN = {("use/sharing.md", "needs a network, and an account on the Hugging Face Hub")}
 # What a fence may be beside Python: commands, what they print, and Sphinx's.
-FENCES = {"", "sh", "{code-cell} python", "{toctree}", "{eval-rst}"}
+FENCES = {"", "sh", "yaml", "dockerfile", "{code-cell} python", "{toctree}", "{eval-rst}"}
 
 
 def few_images():
