@@ -7,8 +7,8 @@
 A task is rebuilt from its configuration, never from its number: a sampler may change, a stored task does not.
 
 >>> listed = taskset.published_tasks("train")  # name to task of the published list, split once and for good
->>> config = listed["mlp_seed0"].config
->>> normaliser = taskset.normaliser("mlp_seed0")  # what brings losses of tasks to one scale; of a config as well
+>>> config = listed["mlp_seed3"].config
+>>> normaliser = taskset.normaliser("mlp_seed3")  # what brings losses of tasks to one scale; of a config as well
 
 TensorFlow is imported with the first `build`. docs/taskset.md tells what differs from Metz et al. 2020.
 """
