@@ -2,7 +2,8 @@
 
 "original" are the networks and constants of the 2016 code. "recommended" differ where those fail: on MNIST the
 original's preprocessing (k = 5) hides nearly all gradients, without second derivatives the outer gradient credits large
-updates too much, and unrolls shorter than the run leave out what the last steps need. README.md tells the story.
+updates too much, and unrolls shorter than the run leave out what the last steps need. docs/train/not_learning.md tells
+the story.
 """
 
 from typing import Any

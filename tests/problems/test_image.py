@@ -222,7 +222,7 @@ def test_no_running_averages_without_batch_normalisation():
 
 @pytest.mark.parametrize("stddev", [0.01, 0.1])
 def test_most_gradients_on_mnist_are_too_small_for_k_of_5(data_dir, stddev):
-    """Why the presets have k = 10: README, "Why MNIST did not reproduce"."""
+    """Why the presets have k = 10: docs/train/not_learning.md, the first cause."""
     problem = problems.get("mnist", stddev=stddev, data_dir=data_dir)
     parameters = problem.initial_parameters((), SEED)
     with tf.GradientTape() as tape:

@@ -52,3 +52,13 @@ def test_what_is_described_is_there_and_has_a_docstring(name):
     found = getattr(importlib.import_module(module), attribute)
     if callable(found):
         assert found.__doc__
+
+
+def test_every_network_has_an_example_and_a_cost():
+    page = (REFERENCE / "networks.md").read_text()
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", page, re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(networks.names())
+    for name, section in sections.items():
+        (block,) = re.findall(r"^```python\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        assert f'networks.get("{name}"' in block
+        assert re.search(r"\*\*Cost:\*\* [\d,]+ bytes of state and [\d,]+ operations? a parameter", section), name

@@ -93,6 +93,7 @@ def compiled() -> pathlib.Path:
         library.unlink(missing_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
     _sweep(cache)
+    logger.warning("Compiling native code for this machine, once: about ten seconds, more beside other work.")
     with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=cache) as scratch:
         written = pathlib.Path(scratch) / "ops.so"
         objects = [pathlib.Path(scratch) / f"{name}.o" for name in _SOURCES]
