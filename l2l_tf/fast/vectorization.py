@@ -6,6 +6,7 @@ Both are read from the graph of one member, traced once.
 import functools
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -42,8 +43,10 @@ class Way(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def _known(problem: Problem, functions: tuple[str, ...], specs: tuple, structure: Any) -> Way:
     run = tf.nest.pack_sequence_as(structure.value, list(specs))
-    with tf.init_scope():
-        return _find(problem, functions, run)
+    # A thread of its own is no part of the graph that is traced; what fails there fails in use. Within tf.init_scope,
+    # loops with gradients, as in recurrent networks of many steps, vectorise that elsewhere do not.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(_find, problem, functions, run).result()
 
 
 class _Structure:

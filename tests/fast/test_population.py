@@ -15,6 +15,7 @@ from l2l_tf.unrolling import population, seeds, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import trajectory_objective
 from l2l_tf.unrolling.population import Members
+from problems import taskset
 from problems.function import from_function
 from problems.image import ImageClassification
 from problems.layers import Mlp
@@ -250,6 +251,24 @@ def test_a_problem_that_cannot_be_vectorised_runs_member_by_member_and_says_so_o
         "Members of populations on the problem 'rounded' run one after the other, as it cannot be vectorised: "
         "No pfor vectorization defined for Unique."
     ]
+
+
+def test_a_recurrent_network_of_many_steps_is_not_vectorised():
+    """Its loop has a gradient that TensorFlow makes of one, and not of many at once, outside of `tf.init_scope`."""
+    glorot = {"name": "glorot_uniform"}
+    data = {"kind": "language", "dataset": "synthetic", "label": None, "tokens": "bytes", "patch": 40}
+    config = {
+        "family": "char_rnn_language_model",
+        "vocabulary": 8,
+        "embedding": 2,
+        "core": {"kind": "vanilla", "width": 2, "activation": "tanh", "initializers": {"w_i": glorot, "w_h": glorot}},
+        "trainable_initial_state": False,
+        "data": {**data, "batch_size": 2, "num_train": None, "just_train": False},
+    }
+    problem = taskset.build(config)
+    network = network_of("Adam")
+    members = different_rates(problem, network)
+    assert_members_are_single_runs(along(problem, network, members), problem, network, members)
 
 
 def test_members_without_anything_of_their_own_are_refused(problem):
