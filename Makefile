@@ -22,7 +22,7 @@ demo: $(INSTALLED)
 	$(VENV)/bin/python $(EVALUATE)
 
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .

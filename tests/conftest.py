@@ -24,6 +24,35 @@ def _refuse_network(event, arguments):
 
 sys.addaudithook(_refuse_network)
 
+# The files that take longest, first: `make test` deals whole files to its workers, and one of these begun last would
+# leave the others idle. Left alone, `--dist=loadfile` begins with the files of most tests, whatever these take, hence
+# its `--no-loadscope-reorder`.
+_LONGEST = (
+    "fast/test_outer_gradient.py",
+    "commands/test_train_command.py",
+    "conformance/test_networks.py",
+    "fast/test_outer_gradient_objectives.py",
+    "conformance/test_problems.py",
+    "commands/test_presets_train.py",
+    "conformance/test_estimators.py",
+    "fast/test_population.py",
+    "commands/test_evaluate_command.py",
+    "problems/taskset/test_task.py",
+    "training/test_training.py",
+    "training/test_resuming.py",
+    "deployment/test_keras_optimizer.py",
+    "site/test_pages.py",
+    "training/test_left_out.py",
+    "evaluation/test_tuning.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    here = pathlib.Path(__file__).parent
+    rank = {here / file: place for place, file in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
 # A shell starts what goes to its background with SIGINT ignored, and the commands that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

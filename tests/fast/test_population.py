@@ -20,7 +20,7 @@ from problems.function import from_function
 from problems.image import ImageClassification
 from problems.layers import Mlp
 
-COUNT, STEPS = 3, 4
+COUNT, STEPS = 3, 3
 NETWORKS = {
     "AdafactorMLP": {"layers": [3], "decays": [0.9]},
     "PerParameterMLP": {"layers": [3], "decays": [0.9]},

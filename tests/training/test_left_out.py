@@ -137,8 +137,7 @@ def test_the_logarithm_of_losses_below_zero_is_told_as_such(tmp_path):
         training.run()
 
 
-@pytest.mark.parametrize("clip_norm", [None, 1.0])
-@pytest.mark.parametrize("estimator", ["backpropagation", "es"])
+@pytest.mark.parametrize(("estimator", "clip_norm"), [("backpropagation", None), ("es", 1.0)])
 def test_a_loss_whose_outer_gradients_norm_overflows_is_learned_from(estimator, clip_norm, tmp_path):
     net = {
         "net": "CoordinateWiseDeepLSTM",
