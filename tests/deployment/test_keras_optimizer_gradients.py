@@ -26,7 +26,7 @@ def _step(optimizer, variables, *gradients):
     optimizer.apply([None if g is None else tf.constant(g, tf.float32) for g in gradients], variables)
 
 
-@pytest.mark.parametrize(("bad", "in_function"), [(np.nan, False), (np.nan, True), (-np.inf, False), (1e20, True)])
+@pytest.mark.parametrize(("bad", "in_function"), [(np.nan, True), (-np.inf, False), (1e20, False)])
 @pytest.mark.parametrize("rule", COORDINATEWISE)
 def test_a_coordinate_without_a_finite_gradient_waits(rule, bad, in_function):
     """Coordinate 1 misses a step: it stays, and goes on later as if that step had not been."""
