@@ -217,6 +217,7 @@ _ZERO_IS_NONE = ("clip_norm", "clip_task_norm", "clip_value", "average_decay", "
 _OF_TASKS = [field.name for field in dataclasses.fields(TasksConfig) if field.name not in _FIELDS]
 
 
+_LONGEST = 1e9  # seconds
 _DISTRIBUTIONS = "taskset with families, mixture, or any problem with --tasks_per_step"
 
 
@@ -318,6 +319,8 @@ def main():
     if not any(catalogue.has_weights(network["net"]) for network in config.networks.values()):
         raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
     several = isinstance(config, TasksConfig)
+    if not FLAGS.worker_seconds <= _LONGEST:
+        raise ValueError(f"--worker_seconds is a number from 1 to {_LONGEST:g}. Received: {FLAGS.worker_seconds}.")
     if FLAGS.workers and not several:
         raise ValueError(f"--workers are for a distribution of tasks: {_DISTRIBUTIONS}.")
     for flag in ("cluster", "staleness"):
