@@ -38,7 +38,7 @@ def test_a_preset_trains_as_it_stands(preset, problem, tiny_data_dir, art, tmp_p
     options |= art() if problem == "neural_art" else {}
     config = TrainingConfig(**{**settings, "problem": problem, "problem_options": options})
     # The length of things is made small too; all else is the preset's.
-    lengths = {"num_epochs": 1, "unroll_length": 1, "num_steps": 2, "evaluation_epochs": 1}
+    lengths = {"num_epochs": 1, "unroll_length": 2, "num_steps": 2, "evaluation_epochs": 1}
     data = {"data_dir": tiny_data_dir} if catalogue.CATALOGUE[problem].dataset else {}
     training = Training(dataclasses.replace(config, **lengths), tmp_path, data=data)
     outcome = training.run()
