@@ -1,6 +1,6 @@
 """The Python of the site's pages runs as it stands, page by page, and its links lead somewhere.
 
-`% shortened: OLD -> NEW` in lines above a block says what the test runs in its place, as the block takes long.
+`% shortened: OLD -> NEW` in the line above a block says what the test runs in its place, as the block takes long.
 What notebooks hold runs when the site is built (`make docs`).
 """
 
@@ -16,8 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-_BLOCK = re.compile(r"((?:^% shortened: [^\n]+\n)*)^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_SHORTENED = re.compile(r"^% shortened: (.+?) -> (.+)$", re.MULTILINE)
+_BLOCK = re.compile(r"(?:^% shortened: (.+?) -> (.+?)\n)?^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^(?:python (train|evaluate)\.py|l2l-(train|evaluate)) ((?:.*\\\n)*.*)$", re.MULTILINE)
 
 
@@ -37,11 +36,9 @@ RUNNABLE = [name for name, page in PAGES.items() if _BLOCK.search(page.read_text
 def program(text):
     """The blocks of a page, one below the other."""
     blocks = []
-    for above, block in _BLOCK.findall(text):
-        for old, new in _SHORTENED.findall(above):
-            assert old in block, f"{old!r} is not in the block that it shortens"
-            block = block.replace(old, new)
-        blocks.append(block)
+    for old, new, block in _BLOCK.findall(text):
+        assert not old or old in block, f"{old!r} is not in the block that it shortens"
+        blocks.append(block.replace(old, new) if old else block)
     return "\n".join(blocks)
 
 
