@@ -159,24 +159,21 @@ def test_help_is_quick_and_ours():
     assert not flags & {"log_dir", "verbosity", "v", "logtostderr"}
 
 
-def test_from_end_to_end(saved, tmp_path):
-    def run(*arguments):
-        done = subprocess.run(
-            [
-                *(sys.executable, ROOT / "evaluate.py", f"--path={saved}/good", "--optimizer=L2L,adam,SGD", "--tune"),
-                *("--num_epochs=3", "--num_steps=4", "--tuning_epochs=1", "--output=out", *arguments),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            check=True,
-        )
-        assert done.stderr == ""
-        return done.stdout, json.loads((tmp_path / "out" / "results.json").read_text())
-
-    stdout, first = run("--plot=out/curves.png", "--report=new/page.html")
+def test_from_end_to_end(saved, command, tmp_path, monkeypatch):
+    """In a process of its own, and in this one with the rates that the first has found."""
+    arguments = [
+        *(f"--path={saved}/good", "--optimizer=L2L,adam,SGD", "--tune"),
+        *("--num_epochs=3", "--num_steps=4", "--tuning_epochs=1", "--output=out"),
+    ]
+    first_only = ["--plot=out/curves.png", "--report=new/page.html"]
+    program = [sys.executable, ROOT / "evaluate.py", *arguments, *first_only]
+    done = subprocess.run(program, capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert done.stderr == ""
+    first = json.loads((tmp_path / "out" / "results.json").read_text())
     blocks = re.findall(
-        r"^(\w+), epoch 3\nLog Mean Final Error: (-?\d+\.\d\d)\nMean epoch time: \d+\.\d\d s$", stdout, re.MULTILINE
+        r"^(\w+), epoch 3\nLog Mean Final Error: (-?\d+\.\d\d)\nMean epoch time: \d+\.\d\d s$",
+        done.stdout,
+        re.MULTILINE,
     )
     assert [name for name, _ in blocks] == ["L2L", "Adam", "SGD"]
     for (_, printed), entry in zip(blocks, first["results"], strict=True):
@@ -206,7 +203,9 @@ def test_from_end_to_end(saved, tmp_path):
 
     cache = (tmp_path / "out" / "tuning.json").read_bytes()
     assert len(json.loads(cache)["searches"]) == 2
-    _, second = run()
+    monkeypatch.chdir(tmp_path)
+    command(*arguments)
+    second = json.loads((tmp_path / "out" / "results.json").read_text())
     assert (tmp_path / "out" / "tuning.json").read_bytes() == cache
     for before, after in zip(first["results"], second["results"], strict=True):
         assert before["final_losses"] == after["final_losses"]

@@ -149,13 +149,11 @@ def test_replay_is_the_tape(name, options, second_derivatives):
     network = AssignedNetworks({"only": _build(name, **options)})
     objective = trajectory_objective(4)
 
-    @tf.function
-    def both(run):
-        tape = unroll.tape(problem, network, run, 4, objective, second_derivatives)
-        trajectory = unroll.roll_out(problem, network, run, 4, second_derivatives)
-        return tape, unroll.replay(problem, network, run, trajectory, objective, second_derivatives)
-
-    tape, replay = both(unroll.start(problem, network, seeds.root(3)))
+    run = unroll.start(problem, network, seeds.root(3))
+    # Op by op: a graph takes far longer to make than to run.
+    tape = unroll.tape(problem, network, run, 4, objective, second_derivatives)
+    trajectory = unroll.roll_out(problem, network, run, 4, second_derivatives)
+    replay = unroll.replay(problem, network, run, trajectory, objective, second_derivatives)
     np.testing.assert_allclose(replay.losses, tape.losses, rtol=1e-10)
     for variable, ours, oracle in zip(network.trainable_variables, replay.gradients, tape.gradients, strict=True):
         scale = np.abs(oracle).max()
