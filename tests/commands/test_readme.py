@@ -33,15 +33,6 @@ def test_a_problem_of_ones_own(tmp_path):
     assert (tmp_path / "runs" / "distant" / "config.json").exists()
 
 
-<<<<<<< HEAD
-=======
-def test_the_originals_interface(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    exec(compile(block("MetaOptimizer"), "README.md", "exec"), {"__name__": "__main__"})
-    assert (tmp_path / "runs" / "mine" / "config.json").exists()
-
-
->>>>>>> h/thin2
 @pytest.mark.parametrize("name", re.findall(r"!\[.*?\]\((.*?)\)|\]\(((?!http).*?)\)", README))
 def test_pictures_and_pages_are_there(name):
     assert (ROOT / "".join(name).partition("#")[0]).exists()
