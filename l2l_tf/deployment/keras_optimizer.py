@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from l2l_tf import pretrained
 from l2l_tf.deployment import keras_arguments, keras_options, keras_serialization, keras_variables
 from l2l_tf.deployment.annealing import Annealing
 from l2l_tf.deployment.application import STATE_DTYPES, Application, applications, check_state_dtype
@@ -80,7 +81,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        source: "sources.Source | dict[str, Any]" = "general",
+        source: "sources.Source | dict[str, Any]" = pretrained.GENERAL,
         learning_rate: Any = 1.0,
         net_assignments: Assignments | None = None,
         state_dtype: str = "float32",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["card", "folder", "load", "names", "path"]
 
+GENERAL = "general"  # what is taken where nothing is named
 _CARD = "README.md"
 
 

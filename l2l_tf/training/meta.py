@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import fast, networks
+from l2l_tf import fast, networks, pretrained
 from l2l_tf.estimators import Estimator, truncated_backpropagation
 from l2l_tf.networks.dtypes import all_finite
 from l2l_tf.networks.network import Network
@@ -158,14 +158,16 @@ class MetaOptimizer:
         return assigned
 
 
-def load(path: str | Path) -> MetaOptimizer:
-    """The MetaOptimizer saved at `path`: a folder, or `hf://user/name` or `hf://user/name@revision`.
+def load(path: str | Path = pretrained.GENERAL) -> MetaOptimizer:
+    """The MetaOptimizer saved at `path`: a folder, a pretrained name, or `hf://user/name` or `hf://user/name@revision`.
+
+    A folder comes before a pretrained optimizer of its name.
 
     Raises:
       SavedOptimizerError: the folder does not hold one.
       HubError: it cannot be had from the Hugging Face Hub.
     """
-    folder = hub.local(path)
+    folder = hub.local(path) if Path(path).is_dir() else pretrained.folder(str(path))
     assigned = saved_optimizer.load(folder)
     optimizer = MetaOptimizer(**assigned.networks)
     optimizer.net_assignments = assigned.net_assignments

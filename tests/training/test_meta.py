@@ -172,3 +172,11 @@ def test_the_problem_says_which_axis_counts_functions():
 def test_networks_without_weights_cannot_learn():
     with pytest.raises(ValueError, match=r"None of the networks \['adam'\] has weights to learn"):
         MetaOptimizer(adam={"net": "Adam"}).meta_minimize(problems.get("simple"), 2)
+
+
+def test_what_is_loaded_by_name_and_without_one(tmp_path, monkeypatch):
+    assert list(l2l_tf.load().networks) == ["general"]
+    assert list(l2l_tf.load("mnist_adafactor").networks) == ["network"]
+    l2l_tf.MetaOptimizer(own={"net": "Adam"}).save(tmp_path / "mnist_adafactor")
+    monkeypatch.chdir(tmp_path)
+    assert list(l2l_tf.load("mnist_adafactor").networks) == ["own"]
