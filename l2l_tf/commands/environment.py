@@ -111,7 +111,7 @@ def _native_code(native: Any, has_gpu: bool) -> str:
     finally:
         logger.removeHandler(heard)
         logger.propagate = propagate
-    return f"no: {' '.join(heard.messages) or 'it was tried before in this process'}"
+    return f"no: {' '.join(heard.messages[-1:]) or 'it was tried before in this process'}"
 
 
 class _Heard(logging.Handler):

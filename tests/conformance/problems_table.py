@@ -134,6 +134,10 @@ CASES = {
         _named("scaled", problem={"name": "quadratic", "options": {"batch_size": 2, "num_dims": 3}}, log_range=0.5),
         ["x"],
     ),
+    "reparameterized": ProblemCase(
+        _named("reparameterized", problem={"name": "quadratic", "options": {"batch_size": 2, "num_dims": 3}}, low=0.5),
+        ["x"],
+    ),
     "mnist": ProblemCase(_image("mnist", layers=[5], stddev=0.1), _LINEAR),
     "mnist-noise": ProblemCase(_image("mnist", layers=[5], stddev=0.1, input_noise=0.3), _LINEAR),
     "mnist-relu-test": ProblemCase(

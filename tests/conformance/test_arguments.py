@@ -43,6 +43,7 @@ MEANS_SOMETHING = {
     "problem": {"text", "text of a number"},
     "problem_options": {"dictionary", "empty dictionary"},
     "start_from": {"none", "text", "text of a number"},
+    "outer_optimizer": {"text", "text of a number"},
     "net_assignments": {"none"},
     "held_out_splits": {"empty list"},
     "held_out_steps": {"empty list"},

@@ -19,7 +19,7 @@ from tests.conformance import bad_values
 from tests.problems import art_files
 
 _SCALES = {"scale", "magnitude_scale", "initializer"}
-_RATES = {"learning_rate", "epsilon", "initial_scale", "condition_number"}
+_RATES = {"learning_rate", "epsilon", "initial_scale", "condition_number", "low", "high"}
 _AT_LEAST_0 = {
     *("stddev", "input_noise", "log_range", "content_weight", "style_weight", "variation_weight"),
     *("l1", "l2", "linear_decay", "exponential_decay", "weight_decay", "final"),

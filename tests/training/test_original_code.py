@@ -71,7 +71,8 @@ def test_weights_of_theirs_as_docs_convert_them():
     """Against their LSTM, written down from the equations of its paper and its code's order of gates."""
     text = (pathlib.Path(__file__).parents[2] / "docs" / "from_learning_to_learn.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    functions: dict = {}
+    gates = {"w_gates": np.zeros([1 + 20, 80]), "b_gates": np.zeros([80])}
+    functions = {"theirs": {"lstm_1": gates, "linear": {"w": np.zeros([20, 1]), "b": np.zeros([1])}}}
     exec(code, functions)
     rng = np.random.default_rng(0)
     saved = {

@@ -78,8 +78,8 @@ def test_an_orthogonal_kernel(shape):
 def test_every_initializer_that_is_sampled_is_known():
     for name in parts.INITIALIZERS:
         assert np.all(np.isfinite(weights.initial((3, 4), {"name": name, "scale": 0.5}, SEED)))
-    with pytest.raises(ValueError, match=r"taskset has no such initializer. Received: \{'name': 'ones'\}."):
-        weights.initial((3,), {"name": "ones"}, SEED)
+    with pytest.raises(ValueError, match=r"taskset has no such initializer. Received: \{'name': 'twos'\}."):
+        weights.initial((3,), {"name": "twos"}, SEED)
 
 
 def test_dense_layers_are_those_of_sonnet():
