@@ -21,8 +21,12 @@ demo: $(INSTALLED)
 	$(VENV)/bin/python $(TRAIN)
 	$(VENV)/bin/python $(EVALUATE)
 
+# Processes side by side fill the cores: TensorFlow's own threads, in each, would wait for one another. `TEST_THREADS=`
+# leaves them as they are, as CI does.
+TEST_THREADS ?= 1
 test: $(INSTALLED)
-	$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
+	$(if $(TEST_THREADS),TF_NUM_INTEROP_THREADS=$(TEST_THREADS) TF_NUM_INTRAOP_THREADS=$(TEST_THREADS)) \
+		$(VENV)/bin/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
