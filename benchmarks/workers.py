@@ -207,11 +207,11 @@ def speed(folder: str, steps: int) -> None:
         )
         training = TasksTraining(settings, f"{folder}/{processes}", overwrite=True, workers=Workers(processes))
         for _ in range(8):
-            training._take_step()
+            training._advance()
         ids = _mine(training)
         began, before, own = time.time(), _seconds(ids), time.process_time()
         for _ in range(steps):
-            training._take_step()
+            training._advance()
         wall, used, own = time.time() - began, _seconds(ids) - before, time.process_time() - own
         print(
             f"{processes} workers: {steps / wall:.2f} outer steps a second of 4 tasks; CPU seconds a step: workers "
@@ -322,7 +322,7 @@ def memory(folder: str, steps: int) -> None:
             held = len(training._slots._computer.programs)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(f"outer step {i}: {pages * 4096 / 2**20:.0f} MiB (peak {peak:.0f}), {held} programs", flush=True)
-        training._take_step()
+        training._advance()
 
 
 def main() -> None:

@@ -4,22 +4,19 @@ import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import pretrained
-from l2l_tf.saving import provenance, saved_optimizer
-from l2l_tf.training import checkpoint, computed_by, interruption, schedules, slots
+from l2l_tf.saving import provenance
+from l2l_tf.training import computed_by, slots
 from l2l_tf.training.estimate import Estimate, Given
-from l2l_tf.training.events import Outcome, OuterStep, Validation
+from l2l_tf.training.events import OuterStep, Validation
 from l2l_tf.training.local_slots import LocalSlots, Slots
-from l2l_tf.training.loop import TrainingDivergedError
-from l2l_tf.training.outer_optimizer import OuterOptimizer
-from l2l_tf.training.run_folder import RunFolder
+from l2l_tf.training.meta_training import DROPPED_IN_A_ROW, Arrays, MetaTraining, TrainingDivergedError
 from l2l_tf.training.slot_computer import SlotComputer, joined, network_of
 from l2l_tf.training.swapped import Swapped
 from l2l_tf.training.tasks_config import TasksConfig
@@ -31,14 +28,11 @@ from problems.distribution import Distribution
 
 logger = logging.getLogger(__name__)
 
-_CHECKPOINT_SECONDS = 60.0
-_DROPPED_IN_A_ROW = 25
 
-
-class TasksTraining:
+class TasksTraining(MetaTraining):
     """A meta-training run on a distribution of tasks that lives in a folder and can be taken up again.
 
-    The folder is as that of `loop.Training`. Every gradient is a function of phi, the seed, the outer step and the
+    For the folder see `MetaTraining`. Every gradient is a function of phi, the seed, the outer step and the
     slot's number, and sums run in order of these numbers.
 
     Args:
@@ -68,83 +62,35 @@ class TasksTraining:
         accept_changes: bool = False,
         workers: Workers | None = None,
     ):
-        self.config = config
-        self.folder = Path(folder)
-        self._folder = RunFolder(folder)
-        stored = checkpoint.read(folder) if resume else None
-        if stored is not None:
-            checkpoint.check_same_run(config, stored[1], folder)
-        elif not overwrite:
-            self._folder.check_free()
-        self._metadata = metadata or {}
+        super().__init__(config, folder, resume, overwrite, metadata)
+        self._config = config
         distribution = distributions.get(config.problem, config.problem_options, data)
         self._distribution = distribution
         self._validation = TasksValidation(config, distribution.validation())
         self._problem = self._validation.problems[0]
-        self.network = network_of(config)
-        if not self.network.trainable_variables:
-            raise ValueError(f"None of the networks {list(config.networks)} has weights to learn.")
-        if config.start_from and stored is None:
-            saved_optimizer.assign_weights(self.network, pretrained.folder(config.start_from))
-        self._variables = list(self.network.trainable_variables)
-        self._outer_optimizer = OuterOptimizer(
-            self._variables,
-            config.learning_rate,
-            config.clip_norm,
-            config.clip_value,
-            config.average_decay,
-            config.weight_decay,
-            config.outer_optimizer,
-        )
+        self._learn(config, network_of(config), config.weight_decay)
         self._apply = tf.function(self._apply_flat, autograph=False)
         self._slots = self._made_slots(distribution, data or {}, workers)
         self._root = seeds.root(config.seed)
-        self.step = 0
-        self.best: Validation | None = None
-        self._best_weights = self._deployed()
-        self._validations_since_best = 0
-        self._dropped_in_a_row = 0
         self._dropped_members = 0
         self._dropped_estimates = 0
         self.failed_tasks = 0
         self.stale = 0
         self._status: dict[str, Any] = {}
-        self._saved_at = time.monotonic()
-        if stored is not None:
-            if not accept_changes:
-                checkpoint.check_same_means(
-                    computed_by.differences(self._problem, stored[1].get("computed_by", {})), folder
-                )
-            try:
-                self._restore(*stored)
-            except (KeyError, TypeError, ValueError) as error:
-                raise checkpoint.CheckpointError(
-                    f"The checkpoint in {str(self.folder)!r} is not of this run: {error}. Restore it from a copy, or "
-                    "train with --overwrite to begin anew."
-                ) from error
+        self._take_up(self._problem, accept_changes)
 
-    def run(self, report: Callable[[OuterStep | Validation], None] = lambda event: None) -> Outcome:
-        """Trains to the last outer step, `report`ing every one and every validation; saves on the way and at the end.
+    @property
+    def config(self) -> TasksConfig:
+        return self._config
 
-        Ctrl-C, SIGTERM and SIGHUP end it after the outer step in progress and the validation that may follow it, with
-        everything saved.
+    @property
+    def step(self) -> int:
+        """How many outer steps are done."""
+        return self._done
 
-        Raises:
-          TrainingDivergedError: 25 outer steps in a row had no finite gradient. What was saved is kept.
-          LockedError: another process trains in this folder.
-          ValueError: another one did since this run was made.
-        """
-        reason = None
-        with interruption.deferred() as interrupted, self._folder.alone():
-            self._folder.sweep()
-            for event in self._events():
-                report(event)
-                if interrupted() and not (isinstance(event, OuterStep) and self._validation_is_due()):
-                    reason = "interrupted"
-                    break
-            self._save()
-        reason = reason or ("stopped early" if self._out_of_patience() else "finished")
-        return Outcome(reason, self.step, self.best)
+    @property
+    def _total(self) -> int:
+        return self._config.outer_steps
 
     def close(self) -> None:
         """Ends the workers."""
@@ -157,39 +103,15 @@ class TasksTraining:
 
         return RemoteSlots(self.config, computer_factory(self.config, data), workers)
 
-    def save(self) -> None:
-        """Writes the checkpoint and both optimizers.
-
-        Raises:
-          OSError: a file cannot be written; what was saved before is still whole.
-          ValueError: see `run`: another process trains here, or did.
-        """
-        with self._folder.alone():
-            self._save()
-
-    def _events(self) -> Iterator[OuterStep | Validation]:
-        while self.step < self.config.outer_steps and not self._out_of_patience():
-            yield self._take_step()
-            if self._validation_is_due():
-                validation = self._validate()
-                self._save()
-                yield validation
-            elif time.monotonic() - self._saved_at > _CHECKPOINT_SECONDS:
-                self._save()
-
-    def _validation_is_due(self) -> bool:
-        return self.step % self.config.evaluation_period == 0 or self.step == self.config.outer_steps
-
-    def _take_step(self) -> OuterStep:
+    def _advance(self) -> OuterStep:
         config = self.config
         began = time.perf_counter()
-        rate = schedules.cosine(self.step / config.outer_steps, config.learning_rate, config.learning_rate_decay)
-        self._outer_optimizer.set_learning_rate(rate)
+        self._set_learning_rate()
         given = self._slots.step(joined(self._variables))
         self._tell_failures(given)
         estimates = [each.estimate for each in given]
         outer = self._apply(mean_of_finite(estimates, config.clip_task_norm))
-        self.step += 1
+        self._done += 1
         lost = sum(not estimate.finite for estimate in estimates)
         self._dropped_members += sum(estimate.dropped for estimate in estimates)
         self._dropped_estimates += lost
@@ -253,9 +175,9 @@ class TasksTraining:
 
     def _count_dropped(self, finite: bool) -> None:
         self._dropped_in_a_row = 0 if finite else self._dropped_in_a_row + 1
-        if self._dropped_in_a_row >= _DROPPED_IN_A_ROW:
+        if self._dropped_in_a_row >= DROPPED_IN_A_ROW:
             raise TrainingDivergedError(
-                f"The last {_DROPPED_IN_A_ROW} outer steps had no finite gradient (outer step {self.step}). What was "
+                f"The last {DROPPED_IN_A_ROW} outer steps had no finite gradient (outer step {self.step}). What was "
                 f"saved in {str(self.folder)!r} is kept. Lower --learning_rate or the network's scale, or set "
                 "--clip_norm."
             )
@@ -264,68 +186,31 @@ class TasksTraining:
         weights = self._deployed()
         with Swapped(self._variables, weights):
             loss, left_out = self._validation(self.network, seeds.fold(self._root, seeds.Purpose.VALIDATION))
-        if np.isfinite(loss) and (self.best is None or loss < self.best.final_loss):
-            self.best = Validation(self.step, loss, True, left_out=left_out)
-            self._best_weights, self._validations_since_best = weights, 0
+        if self._improves(loss, weights, left_out):
+            assert self.best is not None
             return self.best
-        self._validations_since_best += 1
         return Validation(self.step, loss, False, left_out=left_out)
 
-    def _out_of_patience(self) -> bool:
-        return self.config.patience is not None and self._validations_since_best >= self.config.patience
-
-    def _deployed(self) -> list[np.ndarray]:
-        """phi as it is used after training: its average where one is kept."""
-        return [variable.numpy() for variable in self._outer_optimizer.averages or self._variables]
-
-    def _save(self) -> None:
-        arrays = {f"phi/{i}": variable.numpy() for i, variable in enumerate(self._variables)}
-        arrays |= {f"outer/{name}": np.asarray(value) for name, value in self._outer_optimizer.state.items()}
-        arrays |= {f"best/{i}": weights for i, weights in enumerate(self._best_weights)}
+    def _state(self) -> tuple[Arrays, dict[str, Any]]:
         state = self._slots.state()
-        for i, (_, of_run) in enumerate(state):
-            arrays |= {f"slot/{i}/{j}": x for j, x in enumerate(of_run)}
-        facts = {
-            "config": self.config.to_json(),
-            "epoch": self.step,
-            "best": self.best,
-            "validations_since_best": self._validations_since_best,
+        arrays = {f"slot/{i}/{j}": x for i, (_, of_run) in enumerate(state) for j, x in enumerate(of_run)}
+        return arrays, {
             "dropped_members": self._dropped_members,
             "dropped_estimates": self._dropped_estimates,
-            "dropped_in_a_row": self._dropped_in_a_row,
             "computed_by": computed_by.described(self._problem),
             "failed_tasks": self.failed_tasks,
             "stale": self.stale,
             "slots": [place for place, _ in state],
             "status": {**self._status, "date": provenance.date(), "workers": self._slots.workers},
         }
-        self._folder.write(arrays, facts)
-        task = self._validation.tasks[0]
-        metadata = {
-            "problem": task.problem,
-            "problem_options": task.problem_options,
-            "training": self.config.to_json(),
-            "epochs": self.step,
-            "best": self.best._asdict() if self.best else None,
-            **self._metadata,
-        }
-        self._folder.save_optimizers(self.network, self._variables, self._best_weights, self._deployed(), metadata)
-        self._saved_at = time.monotonic()
 
-    def _restore(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
-        expected = {f"{kind}/{i}": v for kind in ("phi", "best") for i, v in enumerate(self._variables)}
-        expected |= {f"outer/{name}": variable for name, variable in self._outer_optimizer.state.items()}
-        checkpoint.check_fits(arrays, facts, {name: (v.shape, v.dtype.as_numpy_dtype) for name, v in expected.items()})
-        for name, variable in expected.items():
-            if not name.startswith("best/"):
-                variable.assign(arrays[name])
-        self._best_weights = [arrays[f"best/{i}"] for i in range(len(self._variables))]
-        self.step = facts["epoch"]
-        self.best = Validation(*facts["best"]) if facts["best"] else None
-        self._validations_since_best = facts["validations_since_best"]
+    def _problem_said(self) -> dict[str, Any]:
+        task = self._validation.tasks[0]
+        return {"problem": task.problem, "problem_options": task.problem_options}
+
+    def _restore_state(self, arrays: Arrays, facts: dict[str, Any]) -> None:
         self._dropped_members = facts["dropped_members"]
         self._dropped_estimates = facts["dropped_estimates"]
-        self._dropped_in_a_row = facts["dropped_in_a_row"]
         self.failed_tasks = facts["failed_tasks"]
         self.stale = facts["stale"]
         of_slots: dict[int, dict[int, np.ndarray]] = defaultdict(dict)

@@ -107,7 +107,7 @@ def test_slots_are_a_function_of_the_seed_and_the_step():
 def test_equal_tasks_share_a_program_and_others_are_let_go(tmp_path):
     config = _changed(problem="quadratic", problem_options={"batch_size": 2, "num_dims": 2}, tasks_per_step=3)
     training = TasksTraining(config, tmp_path)
-    training._take_step()
+    training._advance()
     assert len(training._slots._computer.programs) == 1
     training.close()
     assert len(training._slots._computer.programs) == 0
