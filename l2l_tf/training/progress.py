@@ -20,37 +20,19 @@ def follow(training: Training, log_period: int, summary_dir: str | None = None) 
         progress.close()
 
 
-class Progress:
-    """Reports events of a training run on the terminal and, with `summary_dir`, to TensorBoard.
+class Display:
+    """A progress bar, lines beside it, and with `summary_dir` scalars for TensorBoard.
 
     Args:
-      num_epochs: of the whole run.
-      log_period: epochs between lines with the mean of the final losses since the last one.
-      begun: epochs that were done before, where the run is resumed.
+      total: of what the bar counts.
+      unit: one of these.
+      begun: how many were done before, where the training is resumed.
       summary_dir: folder for TensorBoard; None writes nothing.
     """
 
-    def __init__(self, num_epochs: int, log_period: int, begun: int = 0, summary_dir: str | None = None):
-        self._log_period = log_period
-        self._epochs: list[Epoch] = []
-        self._bar = tqdm.tqdm(
-            total=num_epochs, initial=begun, unit="epoch", dynamic_ncols=True, file=sys.stderr, disable=None
-        )
-        self._summaries = writer(summary_dir) if summary_dir else None
-
-    def __call__(self, event: Epoch | Validation) -> None:
-        if isinstance(event, Epoch):
-            self._epochs.append(event)
-            self._bar.update()
-            self._bar.set_postfix(loss=f"{event.final_loss:.4g}")
-            if event.epoch % self._log_period == 0:
-                self._log(event)
-            self._summarise(event.epoch, event._asdict())
-        else:
-            remark = " (best so far)" if event.best else " (back to the best)" if event.rewound else ""
-            remark += f" ({event.left_out} draws left out, not finite at theta_0)" if event.left_out else ""
-            self._write(f"Epoch {event.epoch} validation: {report.log10_line(event.final_loss)}{remark}")
-            self._summarise(event.epoch, {"validation_loss": event.final_loss})
+    def __init__(self, total: int, unit: str, begun: int, summary_dir: str | None):
+        self._bar = tqdm.tqdm(total=total, initial=begun, unit=unit, dynamic_ncols=True, file=sys.stderr, disable=None)
+        self._summaries = _writer(summary_dir) if summary_dir else None
 
     def close(self) -> None:
         """Ends the bar, and the events of TensorBoard."""
@@ -58,15 +40,9 @@ class Progress:
         if self._summaries:
             self._summaries.close()
 
-    def _log(self, event: Epoch) -> None:
-        losses = [epoch.final_loss for epoch in self._epochs if epoch.counts] or [math.nan]
-        seconds = [epoch.seconds for epoch in self._epochs]
-        dropped = f", {event.dropped} outer gradients dropped" if event.dropped else ""
-        dropped += f", {event.left_out} draws left out (not finite at theta_0)" if event.left_out else ""
-        self._write(f"Epoch {event.epoch}")
-        self._write(report.log10_line(sum(losses) / len(losses)))
-        self._write(f"Mean epoch time: {sum(seconds) / len(seconds):.2f} s{dropped}")
-        self._epochs.clear()
+    def _count(self, loss: float) -> None:
+        self._bar.update()
+        self._bar.set_postfix(loss=f"{loss:.4g}")
 
     def _write(self, line: str) -> None:
         # A reader that left, or a full disk under the log, ends no training.
@@ -83,7 +59,45 @@ class Progress:
                 tf.summary.scalar(name, value)
 
 
-def writer(folder: str):
+class Progress(Display):
+    """Reports events of a training run on the terminal and, with `summary_dir`, to TensorBoard.
+
+    Args:
+      num_epochs: of the whole run.
+      log_period: epochs between lines with the mean of the final losses since the last one.
+      begun, summary_dir: see `Display`.
+    """
+
+    def __init__(self, num_epochs: int, log_period: int, begun: int = 0, summary_dir: str | None = None):
+        super().__init__(num_epochs, "epoch", begun, summary_dir)
+        self._log_period = log_period
+        self._epochs: list[Epoch] = []
+
+    def __call__(self, event: Epoch | Validation) -> None:
+        if isinstance(event, Epoch):
+            self._epochs.append(event)
+            self._count(event.final_loss)
+            if event.epoch % self._log_period == 0:
+                self._log(event)
+            self._summarise(event.epoch, event._asdict())
+        else:
+            remark = " (best so far)" if event.best else " (back to the best)" if event.rewound else ""
+            remark += f" ({event.left_out} draws left out, not finite at theta_0)" if event.left_out else ""
+            self._write(f"Epoch {event.epoch} validation: {report.log10_line(event.final_loss)}{remark}")
+            self._summarise(event.epoch, {"validation_loss": event.final_loss})
+
+    def _log(self, event: Epoch) -> None:
+        losses = [epoch.final_loss for epoch in self._epochs if epoch.counts] or [math.nan]
+        seconds = [epoch.seconds for epoch in self._epochs]
+        dropped = f", {event.dropped} outer gradients dropped" if event.dropped else ""
+        dropped += f", {event.left_out} draws left out (not finite at theta_0)" if event.left_out else ""
+        self._write(f"Epoch {event.epoch}")
+        self._write(report.log10_line(sum(losses) / len(losses)))
+        self._write(f"Mean epoch time: {sum(seconds) / len(seconds):.2f} s{dropped}")
+        self._epochs.clear()
+
+
+def _writer(folder: str):
     """Of TensorBoard's events, to that folder."""
     import tensorflow as tf
 

@@ -1,14 +1,11 @@
 """How a training on a distribution of tasks is shown: a progress bar, log lines, and TensorBoard."""
 
-import contextlib
 import math
-import sys
 
 import numpy as np
-import tqdm
 
 from l2l_tf.training.events import Outcome, OuterStep, Validation
-from l2l_tf.training.progress import writer
+from l2l_tf.training.progress import Display
 from l2l_tf.training.tasks import TasksTraining
 
 
@@ -21,41 +18,30 @@ def follow(training: TasksTraining, log_period: int, summary_dir: str | None = N
         progress.close()
 
 
-class TasksProgress:
+class TasksProgress(Display):
     """Reports events of a training on tasks on the terminal and, with `summary_dir`, to TensorBoard.
 
     Args:
       outer_steps: of the whole training.
       log_period: outer steps between lines.
-      begun: outer steps that were done before, where the training is resumed.
-      summary_dir: folder for TensorBoard; None writes nothing.
+      begun, summary_dir: see `Display`.
     """
 
     def __init__(self, outer_steps: int, log_period: int, begun: int = 0, summary_dir: str | None = None):
+        super().__init__(outer_steps, "step", begun, summary_dir)
         self._log_period = log_period
         self._steps: list[OuterStep] = []
-        self._bar = tqdm.tqdm(
-            total=outer_steps, initial=begun, unit="step", dynamic_ncols=True, file=sys.stderr, disable=None
-        )
-        self._summaries = writer(summary_dir) if summary_dir else None
 
     def __call__(self, event: OuterStep | Validation) -> None:
         if isinstance(event, OuterStep):
             self._steps.append(event)
-            self._bar.update()
-            self._bar.set_postfix(loss=f"{event.meta_loss:.4g}")
+            self._count(event.meta_loss)
             if event.step % self._log_period == 0:
                 self._log(event)
         else:
             remark = " (best so far)" if event.best else ""
             self._write(f"Outer step {event.epoch} validation: {event.final_loss:.4f}{remark}")
             self._summarise(event.epoch, {"validation_loss": event.final_loss})
-
-    def close(self) -> None:
-        """Ends the bar, and the events of TensorBoard."""
-        self._bar.close()
-        if self._summaries:
-            self._summaries.close()
 
     def _log(self, event: OuterStep) -> None:
         steps, self._steps = self._steps, []
@@ -93,20 +79,6 @@ class TasksProgress:
                 "outer_steps_a_second": len(steps) / seconds,
             },
         )
-
-    def _write(self, line: str) -> None:
-        # A reader that left, or a full disk under the log, ends no training.
-        with contextlib.suppress(OSError):
-            self._bar.write(line, file=sys.stdout)
-
-    def _summarise(self, step: int, values: dict[str, float]) -> None:
-        if self._summaries is None:
-            return
-        import tensorflow as tf
-
-        with self._summaries.as_default(step=step):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
 
 
 def _mean(values: list[float]) -> float:

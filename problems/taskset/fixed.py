@@ -11,7 +11,8 @@ _HE = {"name": "he_normal"}
 _GLOROT = {"name": "glorot_uniform"}
 
 
-def _images(dataset: str, **changes: Any) -> Config:
+def images(dataset: str, **changes: Any) -> Config:
+    """Image data, in the set's own size and colours where `changes` say nothing else."""
     return {
         "kind": "images",
         "dataset": dataset,
@@ -26,22 +27,24 @@ def _images(dataset: str, **changes: Any) -> Config:
     }
 
 
-def _texts(kind: str, tokens: str, patch: int) -> Config:
+def texts(kind: str, tokens: str, patch: int, batch_size: int = _BATCH) -> Config:
+    """Data of IMDB's reviews."""
     return {
         "kind": kind,
         "dataset": "imdb_reviews",
         "label": None,
         "tokens": tokens,
         "patch": patch,
-        "batch_size": _BATCH,
+        "batch_size": batch_size,
         "num_train": None,
         "just_train": False,
     }
 
 
-def _core(kind: str, width: int) -> Config:
-    core = {"kind": kind, "width": width, "initializers": dict.fromkeys(CORES[kind], _GLOROT)}
-    return {**core, "activation": "tanh"} if kind == "vanilla" else core
+def core(kind: str, width: int) -> Config:
+    """A recurrent core."""
+    said = {"kind": kind, "width": width, "initializers": dict.fromkeys(CORES[kind], _GLOROT)}
+    return {**said, "activation": "tanh"} if kind == "vanilla" else said
 
 
 def _function(kind: str, **parameters: Any) -> Config:
@@ -63,7 +66,7 @@ def _perceptrons() -> dict[str, Config]:
             "activation": "relu",
             "initializer": _HE,
             "center": False,
-            "data": _images(dataset),
+            "data": images(dataset),
         }
         for dataset in ("mnist", "cifar10")
         for hidden in _HIDDEN
@@ -81,7 +84,7 @@ def _autoencoders() -> dict[str, Config]:
             "output": "sigmoid",
             "loss": "l2",
             "over_pixels": "mean",
-            "data": _images(dataset),
+            "data": images(dataset),
         }
         tasks[f"mlp_vae_{dataset}_128_32_128"] = {
             "family": "mlp_vae",
@@ -89,7 +92,7 @@ def _autoencoders() -> dict[str, Config]:
             "decoder": [128],
             "activation": "relu",
             "initializer": _GLOROT,
-            "data": _images(dataset),
+            "data": images(dataset),
         }
     return tasks
 
@@ -107,7 +110,7 @@ def _stack(channels: tuple[int, ...]) -> Config:
 def _convolutions() -> dict[str, Config]:
     tasks: dict[str, Config] = {}
     for channels in _CHANNELS:
-        shared = {"convolutions": _stack(channels), "initializer": _HE, "center": False, "data": _images("cifar10")}
+        shared = {"convolutions": _stack(channels), "initializer": _HE, "center": False, "data": images("cifar10")}
         name = "_".join(map(str, channels))
         tasks[f"conv_pooling_cifar10_{name}"] = {"family": "conv_pooling", "pool": "mean", **shared}
         tasks[f"conv_fc_cifar10_{name}"] = {"family": "conv_fc", "hidden": [64], **shared}
@@ -123,7 +126,7 @@ def _flows() -> dict[str, Config]:
             "permutation_seed": 0,
             "activation": "relu",
             "initializer": {"name": "normal", "scale": 0.01},
-            "data": _images(dataset),
+            "data": images(dataset),
         }
         for family in ("nvp", "maf")
         for dataset in ("mnist", "cifar10")
@@ -135,28 +138,28 @@ def _recurrent() -> dict[str, Config]:
     tasks: dict[str, Config] = {}
     for kind in ("gru", "lstm"):
         for width in (64, 128):
-            shared = {"embedding": 64, "core": _core(kind, width), "trainable_initial_state": True}
+            shared = {"embedding": 64, "core": core(kind, width), "trainable_initial_state": True}
             tasks[f"char_rnn_language_model_imdb_{kind}_{width}"] = {
                 "family": "char_rnn_language_model",
                 "vocabulary": 256,
                 **shared,
-                "data": _texts("language", "bytes", 64),
+                "data": texts("language", "bytes", 64),
             }
             tasks[f"word_rnn_language_model_imdb_{kind}_{width}"] = {
                 "family": "word_rnn_language_model",
                 "vocabulary": 4_000,
                 **shared,
-                "data": _texts("language", "words", 32),
+                "data": texts("language", "words", 32),
             }
     for kind in CORES:
         tasks[f"rnn_text_classification_imdb_{kind}_64"] = {
             "family": "rnn_text_classification",
             "vocabulary": 8_000,
             "embedding": 64,
-            "core": _core(kind, 64),
+            "core": core(kind, 64),
             "trainable_initial_state": True,
             "readout": "last",
-            "data": _texts("text_classification", "words", 64),
+            "data": texts("text_classification", "words", 64),
         }
     return tasks
 
@@ -175,7 +178,7 @@ def _regularised() -> dict[str, Config]:
             "normalisation": None,
             "dropout": None,
             **changes,
-            "data": _images(dataset),
+            "data": images(dataset),
         }
 
     for dataset in ("mnist", "cifar10"):
@@ -191,7 +194,7 @@ def _regularised() -> dict[str, Config]:
 def _conv_autoencoders() -> dict[str, Config]:
     tasks: dict[str, Config] = {}
     for channels in _CHANNELS:
-        shared = {"convolutions": _stack(channels), "initializer": _GLOROT, "data": _images("cifar10")}
+        shared = {"convolutions": _stack(channels), "initializer": _GLOROT, "data": images("cifar10")}
         name = "_".join(map(str, channels))
         tasks[f"conv_ae_cifar10_{name}"] = {"family": "conv_ae", **shared}
         tasks[f"conv_vae_cifar10_{name}"] = {"family": "conv_vae", "latent": 32, **shared}
@@ -205,7 +208,7 @@ def _sequences() -> dict[str, Config]:
             "task": task,
             "tokens": 8,
             "length": length,
-            "core": _core(kind, width),
+            "core": core(kind, width),
             "trainable_initial_state": True,
             "batch_size": _BATCH,
         }

@@ -2,29 +2,19 @@
 
 Perceptrons on images of 8x8 pixels, as Celo2 (2026) has them, beside deep and narrow ones, some that have few images
 and learn them by heart, autoencoders, recurrent networks and embeddings, so that a rule sees more than one way in which
-gradients come. All of them are configs of the
-families of TaskSet, and take part in populations.
+gradients come. All of them are configs of the families of TaskSet, and take part in populations.
 """
 
 from typing import Any
 
-from problems.taskset.samplers.parts import CORES, Config
+from problems.taskset import fixed
+from problems.taskset.samplers.parts import Config
 
 _HE, _GLOROT = {"name": "he_normal"}, {"name": "glorot_uniform"}
 
 
 def _images(dataset: str, batch_size: int = 64, num_train: int | None = None) -> Config:
-    return {
-        "kind": "images",
-        "dataset": dataset,
-        "size": 8,
-        "grey": True,
-        "classes": None,
-        "batch_size": batch_size,
-        "num_train": num_train,
-        "just_train": False,
-        "augmentation": None,
-    }
+    return fixed.images(dataset, size=8, grey=True, batch_size=batch_size, num_train=num_train)
 
 
 def perceptron(
@@ -43,24 +33,6 @@ def perceptron(
         "center": True,
         "data": _images(dataset, batch_size, num_train),
     }
-
-
-def _texts(kind: str, tokens: str, patch: int, batch_size: int) -> Config:
-    return {
-        "kind": kind,
-        "dataset": "imdb_reviews",
-        "label": None,
-        "tokens": tokens,
-        "patch": patch,
-        "batch_size": batch_size,
-        "num_train": None,
-        "just_train": False,
-    }
-
-
-def _core(kind: str, width: int) -> Config:
-    core = {"kind": kind, "width": width, "initializers": dict.fromkeys(CORES[kind], _GLOROT)}
-    return {**core, "activation": "tanh"} if kind == "vanilla" else core
 
 
 TASKS: dict[str, Config] = {
@@ -93,18 +65,18 @@ TASKS: dict[str, Config] = {
         "family": "char_rnn_language_model",
         "vocabulary": 64,
         "embedding": 16,
-        "core": _core("gru", 16),
+        "core": fixed.core("gru", 16),
         "trainable_initial_state": False,
-        "data": _texts("language", "bytes", 12, 32),
+        "data": fixed.texts("language", "bytes", 12, 32),
     },
     "reviews": {
         "family": "rnn_text_classification",
         "vocabulary": 500,
         "embedding": 8,
-        "core": _core("vanilla", 12),
+        "core": fixed.core("vanilla", 12),
         "trainable_initial_state": False,
         "readout": "max",
-        "data": _texts("text_classification", "words", 16, 32),
+        "data": fixed.texts("text_classification", "words", 16, 32),
     },
 }
 IMAGES = ("mnist", "fashion_mnist", "cifar10")  # those of Celo2 whose data are at hand
