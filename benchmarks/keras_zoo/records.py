@@ -1,11 +1,12 @@
 """What has been run: a line of JSON for each run, written as it ends. Needs no TensorFlow."""
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from l2l_tf.saving.json_lines import JsonLines
 
 FILE = "runs.jsonl"
 START = "start"
@@ -24,19 +25,13 @@ class Records:
     """
 
     def __init__(self, folder: Path):
-        self.path = folder / FILE
-        self.lines: list[dict[str, Any]] = []
-        self._keys = set()
-        text = self._whole_lines()
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self._keys.add(_key(record))
-                self.lines.append(record)
-            except (ValueError, KeyError, TypeError):
-                raise ValueError(
-                    f"{str(self.path)!r} has a line a run, each of JSON; remove what is not. Received: line {number}."
-                ) from None
+        self._lines = JsonLines(folder / FILE, *_KEY)
+        self._keys = set(map(_key, self.lines))
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """All records."""
+        return self._lines.records
 
     def has(self, **key: Any) -> bool:
         """Whether the run was made; the key has all of model, optimizer, version, rate, seed and steps."""
@@ -59,22 +54,9 @@ class Records:
             **({} if held_out is None else {"held_out": _number(held_out)}),
             "curve": [_number(value, 4) for value in curve],
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "a") as file:
-            file.write(json.dumps(record) + "\n")
-        self.lines.append(record)
+        self._lines.add(record)
         self._keys.add(_key(record))
         return record
-
-    def _whole_lines(self) -> str:
-        """The file without the line that a killed process had begun."""
-        if not self.path.exists():
-            return ""
-        text = self.path.read_text()
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            self.path.write_text(whole)
-        return whole
 
 
 def _key(record):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l_tf.saving import saved_optimizer
+from l2l_tf.saving.json_lines import JsonLines
 
 FILE = "cells.jsonl"
 
@@ -25,20 +26,8 @@ class Cells:
     """
 
     def __init__(self, folder: Path):
-        self._path = folder / FILE
-        self._cells: dict[str, dict[str, Any]] = {}
-        text = self._path.read_text() if self._path.exists() else ""
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:  # A process was killed within a line.
-            self._path.write_text(whole)
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                cell = json.loads(line)
-                self._cells[_text(cell["key"])] = cell
-            except (ValueError, KeyError, TypeError):
-                raise ValueError(
-                    f"{str(self._path)!r} has a line of JSON a cell; remove what is not. Received: line {number}."
-                ) from None
+        self._lines = JsonLines(folder / FILE, "key")
+        self._cells = {_text(cell["key"]): cell for cell in self._lines.records}
 
     def has(self, key: dict[str, Any]) -> bool:
         return _text(key) in self._cells
@@ -54,9 +43,7 @@ class Cells:
     def add(self, key: dict[str, Any], cell: dict[str, Any]) -> None:
         """Writes the cell down at once."""
         cell = {"key": key, **cell}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._path, "a") as file:
-            file.write(json.dumps(cell) + "\n")
+        self._lines.add(cell)
         self._cells[_text(key)] = cell
 
 
