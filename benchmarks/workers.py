@@ -7,6 +7,7 @@ workers that only sleep. memory: of one process over many outer steps with tasks
 """
 
 import argparse
+import contextlib
 import hashlib
 import logging
 import os
@@ -125,8 +126,13 @@ def kill(folder: str, times: int) -> None:
 
 
 def _mine(training) -> list[int]:
+    """The processes of the workers that are up; those that were killed and not missed yet are not."""
     ray = training._slots._pool._ray
-    return ray.get([worker.ready.remote() for worker in training._slots._pool.up])
+    found = []
+    for worker in training._slots._pool.up:
+        with contextlib.suppress(ray.exceptions.RayActorError):
+            found.append(ray.get(worker.ready.remote()))
+    return found
 
 
 def driver(folder: str, times: int) -> None:
