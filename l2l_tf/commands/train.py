@@ -62,11 +62,11 @@ def config_from_flags() -> TrainingConfig:
         given["num_steps_curriculum"] = _curriculum(given["num_steps_curriculum"])
     problem_options = {**settings.get("problem_options", {}), **(given.pop("problem_options", None) or {})}
     settings = settings | given | {"problem": problem, "problem_options": problem_options}
-    settings |= _networks(settings)
-    return TasksConfig(**settings) if several else TrainingConfig(**settings)
+    kind = TasksConfig if several else TrainingConfig
+    return kind(**settings | _networks(settings, kind))
 
 
-def _networks(settings):
+def _networks(settings, kind):
     if FLAGS.networks:
         return {"networks": FLAGS.networks, "net_assignments": FLAGS.net_assignments}
     options = FLAGS.network_options or {}
@@ -77,7 +77,7 @@ def _networks(settings):
         if FLAGS.network_options:
             raise ValueError("--network_options go with a --network; those of --start_from are as they were saved.")
         config, _ = saved_optimizer.read(pretrained.folder(FLAGS.start_from))
-        longest_run = TrainingConfig(**settings).longest_run
+        longest_run = kind(**settings).longest_run
         networks = {name: _further(net, longest_run) for name, net in config["networks"].items()}
         return {"networks": networks, "net_assignments": FLAGS.net_assignments or config["net_assignments"]}
     networks = {

@@ -39,14 +39,25 @@ GENERAL: dict[str, Any] = {
     "evaluation_period": 200,
     "validation_tasks": len(small.TASKS),
 }
-FOR_TASKS = {"original": TASKS, "recommended": TASKS, "general": GENERAL}
+# A second stage, from the weights of the first: more kinds of tasks, and longer runs.
+GENERAL_LONG: dict[str, Any] = {
+    **GENERAL,
+    "tasks_per_step": len(small.TASKS) + len(small.FURTHER),
+    "outer_steps": 900,
+    "num_steps": 10_000,
+    "learning_rate": 0.001,
+    "validation_tasks": len(small.TASKS) + len(small.FURTHER),
+    "evaluation_period": 300,
+}
+FOR_TASKS = {"original": TASKS, "recommended": TASKS, "general": GENERAL, "general_long": GENERAL_LONG}
+_MEMBERS = {"general": tuple(small.TASKS), "general_long": (*small.TASKS, *small.FURTHER)}
 
 
 def for_tasks(preset: str, problem: str) -> dict[str, Any]:
     """The fields of `TasksConfig` that `preset` sets for a distribution of tasks.
 
-    A mixture without problems is of perceptrons on three sets of small images, as Celo2's, or, of the preset "general",
-    of all of `taskset.small`.
+    A mixture without problems is of perceptrons on three sets of small images, as Celo2's; of the preset "general", of
+    `taskset.small.TASKS`, and of "general_long", of `FURTHER` too.
 
     Raises:
       ValueError: an unknown preset.
@@ -55,4 +66,4 @@ def for_tasks(preset: str, problem: str) -> dict[str, Any]:
         raise ValueError(f"Presets are {sorted(FOR_TASKS)}. Received: {preset!r}.")
     if problem != "mixture":
         return dict(FOR_TASKS[preset])
-    return {**FOR_TASKS[preset], "problem_options": small.mixture(*([] if preset == "general" else [small.IMAGES]))}
+    return {**FOR_TASKS[preset], "problem_options": small.mixture(_MEMBERS.get(preset, small.IMAGES))}

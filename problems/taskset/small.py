@@ -35,6 +35,20 @@ def perceptron(
     }
 
 
+def _regularised(dataset: str, hidden: tuple[int, ...], normalisation: str) -> Config:
+    return {
+        **perceptron(dataset, hidden),
+        "family": "mlp_regularised",
+        "loss": "cross_entropy",
+        "normalisation": normalisation,
+        "dropout": None,
+    }
+
+
+def _function(kind: str, **parameters: Any) -> Config:
+    return {"family": "losg", "kind": kind, "seed": 0, "parameters": {**parameters, "gradient_noise": None}}
+
+
 TASKS: dict[str, Config] = {
     "mnist": perceptron("mnist"),
     "fashion_mnist": perceptron("fashion_mnist"),
@@ -79,10 +93,46 @@ TASKS: dict[str, Config] = {
         "data": fixed.texts("text_classification", "words", 16, 32),
     },
 }
+# Of further kinds, for a second stage: noisier and quieter gradients, normalisation, rare words, long ways down.
+FURTHER: dict[str, Config] = {
+    "small_batches": perceptron("fashion_mnist", batch_size=8),
+    "layer_norm": _regularised("fashion_mnist", (32, 32), normalisation="layer"),
+    "batch_norm": _regularised("cifar10", (32, 32), normalisation="batch"),
+    "few_pictures": {
+        "family": "mlp_ae",
+        "hidden": [32],
+        "activation": "tanh",
+        "initializer": _GLOROT,
+        "output": "linear",
+        "loss": "l2",
+        "over_pixels": "mean",
+        "data": _images("cifar10", 32, num_train=100),
+    },
+    "long_reviews": {
+        "family": "rnn_text_classification",
+        "vocabulary": 2_000,
+        "embedding": 4,
+        "core": fixed.core("vanilla", 4),
+        "trainable_initial_state": False,
+        "readout": "mean",
+        "data": fixed.texts("text_classification", "words", 24, 32),
+    },
+    "last_words": {
+        "family": "rnn_text_classification",
+        "vocabulary": 500,
+        "embedding": 8,
+        "core": fixed.core("lstm", 12),
+        "trainable_initial_state": False,
+        "readout": "last",
+        "data": fixed.texts("text_classification", "words", 16, 32),
+    },
+    "least_squares": _function("quadratic", dims=30),
+}
 IMAGES = ("mnist", "fashion_mnist", "cifar10")  # those of Celo2 whose data are at hand
 
 
 def mixture(names: tuple[str, ...] = tuple(TASKS)) -> dict[str, Any]:
     """The options of the distribution `mixture` that has these tasks, each with the same share."""
-    members = [{"problem": "taskset", "problem_options": {"config": TASKS[name]}, "family": name} for name in names]
+    tasks = {**TASKS, **FURTHER}
+    members = [{"problem": "taskset", "problem_options": {"config": tasks[name]}, "family": name} for name in names]
     return {"problems": members}
