@@ -124,7 +124,13 @@ _define(flags.DEFINE_integer, "task_lifetime", "Outer steps before a task makes 
 _define(
     flags.DEFINE_integer,
     "shortest_run",
-    "Steps of the shortest run of a task; lengths are log-uniform from it to num_steps.",
+    "Steps of the shortest run of a task.",
+)
+_define(
+    flags.DEFINE_float,
+    "length_power",
+    "Lengths of a task's runs, from the shortest to num_steps, have the density length^-this: 1 is log-uniform, 2 "
+    "gives every octave of a run's time as many outer steps.",
 )
 _define(
     flags.DEFINE_string,

@@ -72,7 +72,11 @@ def task(config: TasksConfig, distribution: Distribution, place: Place) -> Task:
 
 
 def _length(config: TasksConfig, slot: int, generation: int, run: int) -> int:
-    """Steps of a run: log-uniform from the shortest to the longest, in whole unrolls."""
+    """Steps of a run: from the shortest to the longest, of density length^-power, in whole unrolls."""
     share = np.random.default_rng([config.seed, _LENGTHS, slot, generation, run]).random()
-    length = config.least_run * (config.num_steps / config.least_run) ** share
+    low, high, power = config.least_run, config.num_steps, config.length_power
+    if power == 1:
+        length = low * (high / low) ** share
+    else:  # In units of the shortest, so that no power of them overflows.
+        length = low * (1 + share * ((high / low) ** (1 - power) - 1)) ** (1 / (1 - power))
     return max(1, round(length / config.unroll_length)) * config.unroll_length

@@ -9,6 +9,7 @@ _VALUES = {
     "outer_steps": option_values.whole(1),
     "tasks_per_step": option_values.whole(1, 1_000_000),
     "task_lifetime": option_values.whole(1),
+    "length_power": option_values.number(0, 10),
     "shortest_run": option_values.or_none(option_values.whole(1, 1_000_000_000)),
     "clip_task_norm": option_values.or_none(option_values.above(0)),
     "own_draws": option_values.flag(),
@@ -31,8 +32,9 @@ class TasksConfig(TrainingConfig):
       outer_steps: updates of phi.
       tasks_per_step: slots, each with a task, whose gradients are averaged in every outer step.
       task_lifetime: outer steps for which a slot holds a task.
-      shortest_run: steps of the shortest run; lengths are drawn log-uniformly from it to `num_steps`. None for
-        `num_steps`.
+      shortest_run: steps of the shortest run; None for `num_steps`.
+      length_power: lengths are drawn from the shortest to `num_steps` with the density length^-length_power. 1 is
+        log-uniform: long runs take most of the outer steps. 2 gives every octave of a run's time as many of them.
       clip_task_norm: the largest norm of a task's gradient before tasks are averaged, so that none drowns the others;
         None does not clip.
       own_draws: whether each pair of PES has a function, with its scales, and a theta_0 of its own.
@@ -44,6 +46,7 @@ class TasksConfig(TrainingConfig):
     tasks_per_step: int = 8
     task_lifetime: int = 1_000
     shortest_run: int | None = None
+    length_power: float = 1.0
     clip_task_norm: float | None = None
     own_draws: bool = True
     weight_decay: float = 0.0

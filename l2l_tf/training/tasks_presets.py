@@ -43,9 +43,11 @@ GENERAL: dict[str, Any] = {
 GENERAL_LONG: dict[str, Any] = {
     **GENERAL,
     "tasks_per_step": len(small.TASKS) + len(small.FURTHER),
-    "outer_steps": 900,
+    "outer_steps": 720,
     "num_steps": 10_000,
-    "learning_rate": 0.001,
+    "shortest_run": 200,
+    "length_power": 2.0,
+    "learning_rate": 0.0005,
     "validation_tasks": len(small.TASKS) + len(small.FURTHER),
     "evaluation_period": 300,
 }
