@@ -32,6 +32,13 @@ def test_every_preset_is_a_training(preset, problem, network):
     TrainingConfig(**settings, problem=problem)
 
 
+def test_a_second_stage_goes_on_from_a_saved_optimizer_with_the_clock_of_longer_runs(monkeypatch):
+    second = config(monkeypatch, "--problem=mixture", "--preset=general_long", "--start_from=general")
+    (network,) = second.networks.values()
+    assert (network["net"], network["net_options"]["trained_steps"]) == ("ControlledMLP", second.num_steps)
+    assert (second.start_from, second.length_power) == ("general", 2.0)
+
+
 def test_networks_have_settings_of_their_own_where_they_are_recommended(monkeypatch):
     own = config(monkeypatch, "--problem=mnist", "--network=per_parameter_mlp")
     assert (own.unroll_length, own.loss_weights, own.rewind) == (20, "all", None)

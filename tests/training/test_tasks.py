@@ -104,6 +104,20 @@ def test_slots_are_a_function_of_the_seed_and_the_step():
     assert (broken.run, broken.age, broken.stays) == (1, 0, places[3].stays - 1)
 
 
+@pytest.mark.parametrize(("power", "longer"), [(0.0, 0.978), (1.0, 0.75), (2.0, 0.309), (3.0, 0.0996)])
+def test_lengths_of_runs_follow_their_power_law(power, longer):
+    """Of lengths from 100 to 10,000, `longer` is the share above a quarter of the way on a scale of logarithms."""
+    config = _changed(
+        num_steps=10_000, unroll_length=2, shortest_run=100, task_lifetime=10_000, length_power=power, tasks_per_step=1
+    )
+    place, lengths = slots.first(config, 0), []
+    for _ in range(1_000):
+        place = slots.after(config, place._replace(age=place.end), finite=True)
+        lengths.append(place.end)
+    assert np.mean(np.array(lengths) > 316.2) == pytest.approx(longer, abs=0.05)
+    assert min(lengths) >= 100 and max(lengths) <= 10_000
+
+
 def test_equal_tasks_share_a_program_and_others_are_let_go(tmp_path):
     config = _changed(problem="quadratic", problem_options={"batch_size": 2, "num_dims": 2}, tasks_per_step=3)
     training = TasksTraining(config, tmp_path)
