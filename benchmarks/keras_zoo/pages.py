@@ -30,6 +30,8 @@ def write(tasks: Mapping[str, Any], families: Sequence[Any], arguments: Any, lin
         scores[loss] = {name: judgement.score(rows, name) for name in shown} if rows else {}
         about = {row.model: f"{tasks[row.model].kind} ({parameters[row.model]:,})" for row in rows}
         duels = f"\n{table.duels(rows, rules)}\n" if len(rules) > 1 else ""
+        if loss == "loss":
+            duels += _of_several(rows, tasks, rules, versions, lines, arguments)
         sections.append(f"## {table.TITLES[loss]}\n\n{table.models(rows, rules, about)}\n{duels}")
         figures[loss] = {
             "scores": {name: score._asdict() for name, score in scores[loss].items()},
@@ -54,3 +56,25 @@ def write(tasks: Mapping[str, Any], families: Sequence[Any], arguments: Any, lin
     figures_text = json.dumps({**facts, **figures}, indent=1).replace("Infinity", "null")
     files.write(arguments.output / f"{stem}.json", figures_text + "\n")
     print(f"\n{table.scores(scores)}\n{missing}Written: {arguments.output / stem}.md")
+
+
+def _of_several(rows, tasks, rules, versions, lines, arguments) -> str:
+    """What each network minimised, where a task has several."""
+    parts = []
+    for row in rows:
+        counted = [
+            line
+            for line in lines
+            if line["model"] == row.model
+            and line["steps"] == arguments.steps
+            and line["seed"] < arguments.seeds
+            and line["version"] == versions.get(line["optimizer"])
+        ]
+        if any("own" in line for line in counted):
+            tuned = {name: row.rates[name] for name in (judgement.ADAM_COSINE, judgement.SGD_COSINE)}
+            default = next(line["rate"] for line in counted if line["optimizer"] == judgement.ADAM)
+            shown = {judgement.ADAM: default, **tuned, **dict.fromkeys(rules)}
+            parts.append(
+                f"\n{tasks[row.model].kind}: what each network minimises.\n\n{table.several(counted, shown)}\n"
+            )
+    return "".join(parts)

@@ -20,10 +20,12 @@ class Outcome(NamedTuple):
     Attributes:
       losses: `[steps]`, of each step's minibatch before the step; at the start, of some minibatches.
       held_out: of the held-out data after the last step, or None.
+      own: `[steps, models]`, what each of several models minimises; None for a single one.
     """
 
     losses: np.ndarray
     held_out: float | None
+    own: np.ndarray | None = None
 
 
 class Prepared:
@@ -37,7 +39,7 @@ class Prepared:
 
     Attributes:
       models: the task's.
-      gradients: a minibatch and noise to the loss that is judged, and to each model's gradients.
+      gradients: a minibatch and noise to the loss that is judged, each model's own, and each model's gradients.
       held_out: the loss of the held-out data, or None where there are none.
     """
 
@@ -91,7 +93,8 @@ class Prepared:
     def _gradients(self, batch, noise):
         with tf.GradientTape(persistent=len(self.models) > 1) as tape:
             measured, losses = self._judged(batch, noise, True)
-        return measured, [tape.gradient(loss, model.trainable_variables) for loss, model in zip(losses, self.models)]
+        gradients = [tape.gradient(loss, model.trainable_variables) for loss, model in zip(losses, self.models)]
+        return measured, [tf.cast(loss, tf.float32) for loss in losses], gradients
 
     def _held_out_loss(self):
         return self._judged(self._data.held_out, tf.constant([_HELD_OUT_NOISE, 0]), False)[0]
@@ -121,15 +124,15 @@ class Racer:
         for optimizer, values in zip(self._optimizers, self._fresh):
             for variable, value in zip(optimizer.variables, values):
                 variable.assign(value)
-        losses = self._advance(tf.constant(seed), tf.constant(steps)).numpy()
-        return Outcome(losses, self._prepared.held_out())
+        judged, *own = self._advance(tf.constant(seed), tf.constant(steps)).numpy().T
+        return Outcome(judged, self._prepared.held_out(), np.stack(own, 1) if len(own) > 1 else None)
 
     def _step(self, seed, t):
-        measured, gradients = self._prepared.gradients(*self._prepared.minibatch(seed, t))
+        measured, losses, gradients = self._prepared.gradients(*self._prepared.minibatch(seed, t))
         with tf.control_dependencies([measured]):
             for optimizer, own, model in zip(self._optimizers, gradients, self._prepared.models):
                 optimizer.apply(own, model.trainable_variables)
-        return measured
+        return tf.stack([measured, *losses])
 
     def _many_steps(self, seed, steps):
         def body(t, losses):

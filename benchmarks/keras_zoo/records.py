@@ -37,12 +37,15 @@ class Records:
         """Whether the run was made; the key has all of model, optimizer, version, rate, seed and steps."""
         return _key(key) in self._keys
 
-    def add(self, losses: np.ndarray, held_out: float | None, **about: Any) -> dict[str, Any]:
+    def add(
+        self, losses: np.ndarray, held_out: float | None, own: np.ndarray | None = None, **about: Any
+    ) -> dict[str, Any]:
         """Writes a run down, and returns its record.
 
         Args:
           losses: `[steps]`, of the minibatches.
           held_out: at the end, or None where there are no held-out data.
+          own: `[steps, models]`, what each of several models minimises: means of the last tenth and largest are kept.
           **about: the key, and what else is to be kept.
         """
         losses = np.asarray(losses, np.float64)
@@ -52,11 +55,20 @@ class Records:
             **about,
             "loss": _number(tail.mean()),
             **({} if held_out is None else {"held_out": _number(held_out)}),
+            **({} if own is None else _of_several(np.asarray(own, np.float64))),
             "curve": [_number(value, 4) for value in curve],
         }
         self._lines.add(record)
         self._keys.add(_key(record))
         return record
+
+
+def _of_several(own):
+    """`[steps, models]` as the mean of the last tenth and the largest of each model."""
+    return {
+        "own": [_number(value) for value in own[-max(len(own) // 10, 1) :].mean(0)],
+        "own_largest": [_number(value) for value in own.max(0)],
+    }
 
 
 def _key(record):

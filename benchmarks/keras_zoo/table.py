@@ -58,6 +58,29 @@ def models(rows: Sequence[Row], rules: Sequence[str], about: Mapping[str, str]) 
     return report.aligned(cells)
 
 
+def several(lines: Sequence[Mapping], optimizers: Mapping[str, float | None]) -> str:
+    """What each of several models minimised, which they have by turns: means over seeds, and the largest of all.
+
+    Args:
+      lines: the runs of one task.
+      optimizers: name to the rate whose runs are shown; None for rules.
+    """
+    cells = [["optimizer", "loss of each, last tenth", "largest"]]
+    for name, rate in optimizers.items():
+        runs = [line for line in lines if line["optimizer"] == name and line["rate"] == rate and "own" in line]
+        if runs:
+            cells.append([name if rate is None else f"{name} ({rate:g})", *(_each(runs, key) for key in _OF_SEVERAL)])
+    return report.aligned(cells)
+
+
+_OF_SEVERAL = {"own": lambda values: sum(values) / len(values), "own_largest": max}
+
+
+def _each(runs, key):
+    by_model = zip(*([math.inf if value is None else value for value in run[key]] for run in runs), strict=True)
+    return ", ".join(_loss(_OF_SEVERAL[key](values)) for values in by_model)
+
+
 def _marked(row, rule):
     text = _loss(row.means[rule]) + ("!" if rule in row.wild else "")
     return f"**{text}**" if row.means[rule] <= row.means[ADAM_COSINE] else text

@@ -64,7 +64,8 @@ def test_runs_are_those_of_a_plain_loop_with_keras_optimizers_and_schedules():
                 continue
             family.start(run, 6)
             racer.run(0, 6)  # Leaves nothing behind.
-            losses, held_out = racer.run(1, 6)
+            losses, held_out, own = racer.run(1, 6)
+            assert own is None
             by_hand, held_out_by_hand = _by_hand(1, 6, expected[run])
             np.testing.assert_allclose(losses, by_hand, rtol=2e-4)
             assert held_out == pytest.approx(held_out_by_hand, rel=2e-4)
@@ -75,7 +76,7 @@ def test_a_rule_runs_and_is_known_by_its_weights():
     (run,) = family.runs
     assert (run.optimizer, run.rate, len(run.version)) == ("mnist_adafactor", None, 8)
     assert run.version != contenders.rule("mnist").runs[0].version
-    losses, _ = Racer(PREPARED, family.make).run(0, 40)
+    losses = Racer(PREPARED, family.make).run(0, 40).losses
     assert losses[-5:].mean() < losses[:5].mean()
 
 
@@ -111,9 +112,23 @@ def test_two_models_are_trained_each_on_its_own_loss():
     keras.utils.set_random_seed(0)
     first, second = (model.get_weights()[0].astype(np.float64) for model in build())
     mean = X[:40].mean(0, dtype=np.float64)[:, None]
-    found = racer.run(0, 2).losses
+    found = racer.run(0, 2)
     gradient = 2 * (mean.T @ second - mean.T @ first) * mean
-    np.testing.assert_allclose(found, [second[0, 0], (second - 0.1 * gradient)[0, 0]], rtol=1e-4)
+    np.testing.assert_allclose(found.losses, [second[0, 0], (second - 0.1 * gradient)[0, 0]], rtol=1e-4)
+    at_start = [(mean.T @ first - 1).item() ** 2, (mean.T @ (second - first)).item() ** 2]
+    np.testing.assert_allclose(found.own[0], at_start, rtol=1e-4)
+    assert found.own.shape == (2, 2)
+
+
+def test_what_each_of_several_models_minimises_is_kept_and_shown(tmp_path):
+    records = Records(tmp_path)
+    own = np.stack([np.arange(20.0), np.full(20, 2.0)], 1)
+    for seed in range(2):
+        key = {"model": "a", "optimizer": "rule", "version": "1", "rate": None, "seed": seed, "steps": 20}
+        record = records.add(np.arange(20.0), None, own + seed, **key)
+    assert (record["own"], record["own_largest"]) == ([19.5, 3.0], [20.0, 3.0])
+    (_, _, row) = table.several(records.lines, {"Adam": 0.001, "rule": None}).splitlines()
+    assert [cell.strip() for cell in row.strip("|").split("|")] == ["rule", "19, 2.5", "20, 3"]
 
 
 def test_what_was_run_is_found_again_and_a_line_that_was_cut_is_not(tmp_path):
