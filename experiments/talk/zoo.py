@@ -40,8 +40,9 @@ _ART = {
 }
 
 
-def _taskset(family: str) -> Case:
-    return Case("taskset", {"family": family, "seed": 0})
+def _taskset(family: str, seed: int) -> Case:
+    """A task of the published list's split `held_out`, so that none has learned from it, and none takes long."""
+    return Case("taskset", {"family": family, "seed": seed})
 
 
 CASES = {
@@ -56,12 +57,13 @@ CASES = {
         "cifar", {"stddev": 0.1, "conv_channels": [8, 8], "linear_layers": [], "batch_norm": False}
     ),
     "CIFAR-10, batch norm": Case("cifar", {"stddev": 0.1}),
-    "TaskSet, autoencoder": _taskset("mlp_ae"),
-    "TaskSet, VAE": _taskset("mlp_vae"),
-    "TaskSet, flow": _taskset("nvp"),
-    "TaskSet, characters": _taskset("char_rnn_language_model"),
+    "TaskSet, autoencoder": _taskset("mlp_ae", 31),
+    "TaskSet, VAE": _taskset("mlp_vae", 81),
+    "TaskSet, flow": _taskset("nvp", 34),
+    "TaskSet, characters": _taskset("char_rnn_language_model", 1182),
     "neural art": Case("neural_art", _ART),
 }
+ONE_DRAW = {"CIFAR-10, convnet", "CIFAR-10, batch norm", "neural art"}  # A step takes ten times that of the others.
 
 
 def main():
@@ -80,18 +82,19 @@ def main():
     measured = {}
     for name, case in cases.items():
         make = functools.partial(problems.get, case.problem, **case.options, **data[name])
-        measured[name] = beside_adam.measure(make, folders, num_steps, num_draws, cells, case)
+        draws = 1 if name in ONE_DRAW else num_draws
+        measured[name] = beside_adam.measure(make, folders, num_steps, draws, cells, case)
         ratios = ", ".join(f"{rule} {beside_adam.ratio(measured[name].ratio(rule))}" for rule in folders)
         print(f"{name}: {ratios}", flush=True)
     how = (
         f"The mean loss of the last tenth of {num_steps} steps, over that of Adam at the best of 8 learning rates from "
-        f"0.0001 to 0.316 (chosen on the same draws, {num_draws}). Bold: at or below Adam. -: the rule has networks "
-        f"for parameters of other names. The last column is Adam's at Keras's default, {beside_adam.DEFAULT_RATE:g}. "
-        "Framed in the picture: what a rule was trained on."
+        f"0.0001 to 0.316 (chosen on the same draws, {num_draws}; on CIFAR-10 and neural art 1). Bold: at or below "
+        "Adam. -: the rule has networks for parameters of other names. The last column is Adam's at Keras's default, "
+        f"{beside_adam.DEFAULT_RATE:g}. Framed in the picture: what a rule was trained on."
     )
     results = {
         "num_steps": num_steps,
-        "num_draws": num_draws,
+        "num_draws": {name: 1 if name in ONE_DRAW else num_draws for name in cases},
         "problems": {name: {**cases[name]._asdict(), **found.as_json()} for name, found in measured.items()},
     }
     title = f"Pretrained rules: loss over tuned Adam's after {num_steps} steps"
