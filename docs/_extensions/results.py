@@ -5,8 +5,8 @@ A page has the lines
     % results: results/zoo/table.md
     % otherwise: They are made by `python -m experiments zoo`.
 
-In their place comes the file, its headings a level lower, below the picture `figure.png` of its folder where there is
-one; or, where there is no such file, the second line's words.
+In their place comes the file, its headings two levels lower, below the picture `figure.png` of its folder where there
+is one; or, where there is no such file, the second line's words.
 """
 
 import os
@@ -28,7 +28,7 @@ def shown(text: str, folder: Path, root: Path = ROOT) -> tuple[str, list[Path]]:
         files.extend((table, picture))
         if not table.exists():
             return found[2]
-        body = re.sub(r"^#", "##", table.read_text().strip(), flags=re.MULTILINE)
+        body = re.sub(r"^#", "###", table.read_text().strip(), flags=re.MULTILINE)
         if not picture.exists():
             return body
         return f"![{_plain(body)}]({os.path.relpath(picture, folder)})\n\n{body}"

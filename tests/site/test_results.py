@@ -22,10 +22,10 @@ def test_results_come_with_their_picture_and_lower_headings(tmp_path):
     folder.mkdir(parents=True)
     (folder / "table.md").write_text("# Losses\n\n| a |\n| - |\n| 1 |\n\n## More\n")
     text, _ = results.shown(PAGE, tmp_path / "docs" / "use", tmp_path)
-    assert text == "# Page\n\n## Losses\n\n| a |\n| - |\n| 1 |\n\n### More\n\nMore.\n"
+    assert text == "# Page\n\n### Losses\n\n| a |\n| - |\n| 1 |\n\n#### More\n\nMore.\n"
     (folder / "figure.png").touch()
     text, _ = results.shown(PAGE, tmp_path / "docs" / "use", tmp_path)
-    assert "![Losses](../../results/zoo/figure.png)\n\n## Losses" in text
+    assert "![Losses](../../results/zoo/figure.png)\n\n### Losses" in text
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
