@@ -18,7 +18,7 @@ author = "the authors of l2l_tf"
 copyright = "the authors of l2l_tf, Apache-2.0"
 version = release = __version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "repository"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "repository", "results"]
 exclude_patterns = ["_extensions", "Thumbs.db"]
 templates_path: list[str] = []
 
