@@ -33,12 +33,15 @@ def connect(ray: Any, workers: Workers) -> None:
     """Starts Ray here, or goes to a cluster.
 
     Raises:
-      ValueError: there is no such cluster.
+      ValueError: it does not start, or there is no such cluster.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray warns of it.
     options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if workers.cluster is None:
-        ray.init(num_cpus=workers.processes, include_dashboard=False, **options)
+        try:
+            ray.init(num_cpus=workers.processes, include_dashboard=False, **options)
+        except Exception as error:  # Of no kind of its own where the machine is too busy.
+            raise ValueError(f"Ray does not start on this machine: {error}") from error
         return
     try:
         ray.init(address=workers.cluster, **options)
