@@ -73,7 +73,7 @@ class Pool:
         if self._ours:
             ray_cluster.connect(ray, workers)
         self._class = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
-        self._make = ray.put(make)
+        self._make = make  # Not in Ray's store: where Ray dies, it ends a process that has something there.
         self._calls: dict[Any, _Call] = {}
         self._starting: dict[Any, Any] = {}
         self._failed_starts = 0
@@ -211,6 +211,7 @@ class Pool:
         return Result(call.worker, call.jobs, call.version, unpacked(packet))
 
     def _lost(self, call: _Call, why: str, blamed: bool) -> Result:
+        ray_cluster.check_alive(self._ray)
         self._ray.kill(call.worker)
         self.up = [worker for worker in self.up if worker is not call.worker]
         names = ", ".join(str(job.slot) for job in call.jobs)
