@@ -99,7 +99,7 @@ class Worker:
         self._calls += 1
         values, todo = pickle.loads(phi), pickle.loads(jobs)
         self._assigned = None
-        given = packed([self._do(values, job) for job in todo])
+        given = packed([self._do(values, Job(*job)) for job in todo])
         self._places = {i: kept for i, kept in self._places.items() if kept[0] > self._calls - _KEPT}
         self._slots = {i: slot for i, slot in self._slots.items() if i in self._places}
         tasks = {(i, place.generation) for i, (_, place) in self._places.items()}

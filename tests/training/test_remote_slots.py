@@ -101,7 +101,7 @@ class HerePool:
             self.lost += 1
             self.up[self.up.index(worker)] = Worker(self._make, "/nowhere")
             return [Result(worker, jobs, version, None, "LostError", self.blamed)]
-        return [Result(worker, jobs, version, unpacked(worker.work(phi, pickle.dumps(jobs))))]
+        return [Result(worker, jobs, version, unpacked(worker.work(phi, pickle.dumps([tuple(job) for job in jobs]))))]
 
 
 @pytest.fixture(autouse=True)
