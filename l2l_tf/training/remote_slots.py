@@ -1,30 +1,35 @@
 """The slots of outer steps, computed by workers that may die, hang, be slow, or come and go."""
 
-import math
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from l2l_tf.training import slots
-from l2l_tf.training.estimate import Estimate, Given
-from l2l_tf.training.slots import Place
+from l2l_tf.training.answers import Answer
+from l2l_tf.training.estimate import Given
+from l2l_tf.training.losses_of_workers import LossesOfWorkers
+from l2l_tf.training.sharing import Sharing
+from l2l_tf.training.slot_copies import SlotCopies, State
 from l2l_tf.training.tasks_config import TasksConfig
-from l2l_tf.training.worker_pool import Pool
-from l2l_tf.training.workers import Done, Job, Start, Workers
+from l2l_tf.training.worker_pool import Pool, Result
+from l2l_tf.training.workers import Job, Workers
 
-_COPY_PERIOD = 10  # Outer steps after which runs are copied here: what is lost with a worker is done again from there.
-_ATTEMPTS = 3  # Workers that may be lost over one task.
-_IDLE_SECONDS = 10.0  # For which a worker waits for others before it takes a slot whose task it must compile.
+_SLOWER = 10.0  # Times as long as a compiled task's last estimates may the next take.
+
+
+class _Answered(NamedTuple):
+    slot: int
+    answer: Answer
+    version: int
 
 
 class RemoteSlots:
     """`Slots` of workers.
 
-    A slot is where it was computed last. A worker that is done takes slots of others that have not begun, those at once
-    whose tasks it has compiled, the others when it has waited for long: each gets as much as it gets done. What was
-    with a worker that is lost is computed again elsewhere, from a copy of the run and all phi since, to the same bits.
+    A slot stays with the worker that has compiled its task; `Sharing` says when it moves. A worker does all its slots
+    of an outer step in one call. What was with a worker that is lost is computed again elsewhere, from a copy of the
+    run and all phi since, to the same bits.
 
     Args:
       config: of the training.
@@ -33,11 +38,16 @@ class RemoteSlots:
 
     Attributes:
       stale: gradients dropped so far, as they were too old.
+      sharing: who has which slot.
+
+    Raises:
+      ValueError: Ray is not installed, or there is no such cluster.
     """
 
     def __init__(self, config: TasksConfig, make: Callable[[], Any], workers: Workers):
         self._config = config
         self._staleness = workers.staleness
+        self._time_limit = workers.time_limit
         self._pool = Pool(make, workers)
         self.stale = 0
         self._begin([(slots.first(config, i), []) for i in range(config.tasks_per_step)])
@@ -56,170 +66,148 @@ class RemoteSlots:
             raise ValueError("it has other slots")
         self._begin(state)
 
-    def _begin(self, state: Sequence[tuple[Place, list[np.ndarray]]]) -> None:
-        count = len(state)
+    def _begin(self, state: State) -> None:
         self._version = 0  # Of phi.
         self._places = [place for place, _ in state]
-        self._copies = list(state)
-        self._copied_at = [0] * count  # How many estimates were made of a slot when it was copied.
-        self._done = [0] * count
-        self._phis: dict[int, np.ndarray] = {}  # Of the estimates since, where all slots wait for each other.
-        self._runs: list[Any] = [None] * count  # Ray's references.
-        self._holders: list[Any] = [None] * count
-        self._attempts = [0] * count
+        self._done = [0] * len(state)  # Estimates made of each slot.
+        self._copies = SlotCopies(state, replays=self._staleness is None)
+        self._losses = LossesOfWorkers(len(state))
+        self.sharing = Sharing(len(state))
+        self._sent: dict[int, Any] = {}  # Which worker has what the driver knows of a slot.
+        self._moves: dict[int, Any] = {}  # Slots that move once they are copied.
         self._at_work: set[int] = set()
-        self._idle: dict[Any, float] = {}
-        self._knows: dict[Any, set[tuple[int, int]]] = {}
 
     def step(self, phi):
+        if self._version == 0:
+            self._pool.gather()
         self._version += 1
-        if self._staleness is None:
-            self._phis[self._done[0]] = phi
-        return self._collect(phi)
-
-    def state(self):
-        """As `Slots.state`. Of slots whose run was lost with a worker it is computed again."""
-        found = []
-        for i in range(len(self._places)):
-            arrays = self._pool.fetch(self._runs[i]) if self._done[i] > self._copied_at[i] else self._copies[i][1]
-            if arrays is None and self._staleness is None:
-                arrays = self._bring_up(i)
-            found.append(self._copies[i] if arrays is None else (self._places[i], arrays))
-        if self._staleness is None:
-            self._copies, self._copied_at, self._phis = list(found), list(self._done), {}
-        return found
-
-    def _collect(self, phi: np.ndarray) -> list[Given]:
-        count = len(self._places)
-        reference = self._pool.put(phi)
-        waits = self._staleness is None
-        pending = set(range(count)) - self._at_work
+        self._copies.keep_phi(self._done[0], phi)
+        for i, worker in self.sharing.moves(self._pool.up).items():
+            self._moves[i] = worker
+            if self._copies.at[i] == self._done[i] and i not in self._at_work:
+                self._move(i)
+        pending = set(range(len(self._places))) - self._at_work
         given: dict[tuple[int, int], Given] = {}
-        while len(given) < count:
-            self._dispatch(pending, reference)
-            for result in self._pool.wait():
-                if result.done is None:
-                    self._lose(result, pending, given)
+        for slot, answer, version in self._answers(phi, pending, given):
+            place = self._places[slot]
+            self._take(slot, answer)
+            age = self._version - version
+            if self._staleness is not None:
+                pending.add(slot)
+                if age > self._staleness:
+                    self.stale += 1
                     continue
-                for done in result.done:
-                    each = self._take(done, result.worker, result.version)
-                    if each is None or not waits:
-                        pending.add(done.slot)
-                    if each is not None:
-                        given[done.slot, done.done] = each
+            assert answer.estimate is not None
+            given[slot, self._done[slot]] = Given(place, answer.estimate, age)
         return [each for _, each in sorted(given.items())]
 
-    def _dispatch(self, pending: set[int], phi: Any) -> None:
-        now = time.monotonic()
-        for worker in self._pool.free():
-            if not pending:
-                break
-            chosen = self._choose(worker, pending, now)
+    def state(self):
+        """As `Slots.state`: what the driver has no copy of is asked of the workers, or computed again.
+
+        Where workers do not wait for each other, the copies as they are: at most ten estimates old.
+        """
+        if self._staleness is None:
+            pending = {i for i, done in enumerate(self._done) if done > self._copies.at[i]}
+            for slot, answer, _ in self._answers(self._pool.like, pending, None):
+                self._take(slot, answer, made=0)
+        return list(self._copies.copies)
+
+    def _answers(
+        self, phi: np.ndarray, pending: set[int], given: dict[tuple[int, int], Given] | None
+    ) -> Iterator[_Answered]:
+        """What workers answer of the slots that are pending, until there are as many estimates as slots.
+
+        Args:
+          phi: at which they are made.
+          pending: slots to be computed; those that are lost on the way are added.
+          given: estimates, here and by the caller; None where none are to be made, but copies.
+        """
+        reference = self._pool.put(phi)
+        waits, estimates = self._staleness is None, given is not None
+        while pending or self._at_work if given is None else len(given) < len(self._places):
+            self._dispatch(pending, reference, estimates)
+            for result in self._pool.wait(everything=waits):
+                if result.answers is None:
+                    self._lose(result, pending, given)
+                    continue
+                for job, answer in zip(result.jobs, result.answers):
+                    self._at_work.discard(job.slot)
+                    if answer.lost:
+                        self._forget(job.slot)
+                        pending.add(job.slot)
+                    else:
+                        self._sent[job.slot] = result.worker
+                        self._losses.clear(job.slot)
+                        yield _Answered(job.slot, answer, result.version)
+
+    def _dispatch(self, pending: set[int], phi: Any, estimates: bool) -> None:
+        self.sharing.settle(self._pool.up)
+        holders = self.sharing.holders
+        own: dict[int, list[int]] = {}
+        for i in sorted(pending):
+            own.setdefault(id(holders[i]), []).append(i)
+        for worker in self._pool.free() if pending else []:
+            chosen = self._losses.apart(own.get(id(worker), []))
             if not chosen:
                 continue
-            jobs = [Job(i, self._done[i], self._start(i, worker), copied=self._copies_next(i)) for i in chosen]
-            pending -= set(chosen)
-            self._at_work |= set(chosen)
-            self._idle.pop(worker, None)
-            self._pool.submit(worker, phi, jobs, self._version)
+            jobs = [self._job(i, worker, estimates) for i in chosen]
+            pending.difference_update(chosen)
+            self._at_work.update(chosen)
+            limit = max(self._time_limit, sum(self._limit(job) for job in jobs))
+            self._pool.submit(worker, phi, jobs, self._version, limit)
 
-    def _choose(self, worker: Any, pending: set[int], now: float) -> list[int]:
-        """Slots for a worker that is free: half of those it may have, so that others may have the rest."""
-        suspects = sorted(i for i in pending if self._attempts[i])
-        own = sorted(i for i in pending if self._holders[i] is worker and not self._attempts[i])
-        if own:
-            return own[: math.ceil(len(own) / 2)]
-        free = sorted(i for i in pending if self._holders[i] is None and not self._attempts[i])
-        if free:
-            return free[: math.ceil(len(free) / max(1, len(self._pool.up)))]
-        if suspects:
-            return suspects[:1]  # Alone, so that it is known which one a worker is lost over.
-        known = self._knows.get(worker, set())
-        others = sorted(pending)
-        compiled = [i for i in others if (i, self._places[i].generation) in known]
-        if compiled:
-            return compiled[:1]
-        if now - self._idle.setdefault(worker, now) > _IDLE_SECONDS:
-            return others[:1]
-        return []
+    def _job(self, i: int, worker: Any, estimates: bool) -> Job:
+        start = None if self._sent.get(i) is worker else self._copies.start(i, self._done[i])
+        copied = not estimates or i in self._moves or self._copies.is_due(i, self._done[i])
+        return Job(i, self._done[i], start, estimates, copied)
 
-    def _start(self, i: int, worker: Any) -> Start | None:
-        if self._holders[i] is worker:
-            return None
-        if self._runs[i] is not None:
-            return Start(self._places[i], self._runs[i])
-        place, arrays = self._copies[i]
-        return Start(place, arrays, [self._phis[j] for j in range(self._copied_at[i], self._done[i])])
+    def _limit(self, job: Job) -> float:
+        """Seconds that a job may take: the time limit where a task may have to be compiled."""
+        seconds = self.sharing.seconds[job.slot]
+        return self._time_limit if job.start or seconds is None else min(self._time_limit, _SLOWER * seconds)
 
-    def _copies_next(self, i: int) -> bool:
-        return self._done[i] + 1 - self._copied_at[i] >= _COPY_PERIOD
+    def _take(self, i: int, answer: Answer, made: int = 1) -> None:
+        """A slot stands where its worker brought it, by so many estimates more."""
+        before, place = self._places[i], answer.place
+        self._places[i] = place
+        self._done[i] += made
+        copied = answer.copied if place.age else []  # Where no run has begun there is nothing to be copied.
+        if copied is not None:
+            self._copies.keep(i, self._done[i], place, copied)
+        if place.generation != before.generation:
+            self.sharing.give(i, self.sharing.holders[i])
+        elif answer.estimate is not None and not answer.estimate.traced:
+            self.sharing.measure(i, answer.seconds)
+        if copied is not None and i in self._moves:
+            self._move(i)
 
-    def _take(self, done: Done, worker: Any, version: int) -> Given | None:
-        """What of a job that is done counts."""
-        i = done.slot
-        self._at_work.discard(i)
-        if done.lost:
-            self._forget(i)
-            return None
-        place = self._places[i]
-        self._holders[i], self._runs[i], self._attempts[i] = worker, done.run, 0
-        self._places[i], self._done[i] = done.place, done.done
-        self._knows.setdefault(worker, set()).add((i, place.generation))
-        if done.copied is not None:
-            self._copies[i], self._copied_at[i] = (self._places[i], done.copied), done.done
-            oldest = min(self._copied_at)
-            self._phis = {j: phi for j, phi in self._phis.items() if j >= oldest}
-        if done.estimate is None:
-            return None
-        age = self._version - version
-        if self._staleness is not None and age > self._staleness:
-            self.stale += 1
-            return None
-        return Given(place, done.estimate, age)
+    def _move(self, i: int) -> None:
+        worker = self._moves.pop(i)
+        if any(worker is one for one in self._pool.up):
+            self.sharing.give(i, worker)
+            self._sent.pop(i, None)
 
     def _forget(self, i: int) -> None:
-        """The run of a slot is lost: it begins from its copy."""
-        self._holders[i] = self._runs[i] = None
+        """No worker has what the driver knows of the slot: it begins from its copy."""
+        self._sent.pop(i, None)
         if self._staleness is not None:
-            self._places[i], self._done[i] = self._copies[i][0], self._copied_at[i]
+            self._places[i], self._done[i] = self._copies.copies[i][0], self._copies.at[i]
 
-    def _lose(self, result: Any, pending: set[int], given: dict[tuple[int, int], Given]) -> None:
+    def _lose(self, result: Result, pending: set[int], given: dict[tuple[int, int], Given] | None) -> None:
         """A worker is lost: what it had is to be done again."""
-        for i, holder in enumerate(self._holders):
-            if holder is result.worker:
+        for i in self.sharing.forget(result.worker):
+            self._moves.pop(i, None)
+            if i not in self._at_work:
                 self._forget(i)
-        self._idle.pop(result.worker, None)
-        self._knows.pop(result.worker, None)
         for job in result.jobs:
             i = job.slot
             self._at_work.discard(i)
-            self._attempts[i] += 1
-            if self._attempts[i] < _ATTEMPTS:
+            self._forget(i)
+            error = self._losses.count(i, result, alone=len(result.jobs) == 1)
+            if given is None or not error:
                 pending.add(i)
                 continue
-            place, self._attempts[i] = self._places[i], 0
-            error = f"{_ATTEMPTS} workers were lost over it, the last as {result.error}"
-            given[i, self._done[i] + 1] = Given(place, self._failed(error))
-            self._places[i] = slots.given_up(self._config, place)
+            given[i, self._done[i] + 1] = Given(self._places[i], self._losses.failed(error, self._pool.like))
+            self._places[i] = slots.given_up(self._config, self._places[i])
             self._done[i] += 1
-            self._copies[i], self._copied_at[i], self._runs[i] = (self._places[i], []), self._done[i], None
-
-    def _failed(self, error: str) -> Estimate:
-        return Estimate(np.full_like(self._pool.like, np.nan), math.nan, math.nan, 0, error=error)
-
-    def _bring_up(self, i: int) -> list[np.ndarray]:
-        """The run of a slot that was lost, computed again."""
-        reference = self._pool.put(self._pool.like)
-        self._holders[i] = self._runs[i] = None
-        asked = False
-        while True:
-            for worker in self._pool.free()[: not asked]:
-                asked = True
-                job = Job(i, self._done[i], self._start(i, worker), estimates=False, copied=True)
-                self._pool.submit(worker, reference, [job], self._version)
-            for result in self._pool.wait():
-                if result.done is None:
-                    asked = False
-                    self._lose(result._replace(jobs=[]), set(), {})
-                else:
-                    return result.done[0].copied or []
+            self._copies.keep(i, self._done[i], self._places[i], [])

@@ -77,6 +77,7 @@ class TasksTraining(MetaTraining):
         self.failed_tasks = 0
         self.stale = 0
         self._status: dict[str, Any] = {}
+        self._families: dict[int, tuple[int, str]] = {}  # Of the tasks that slots hold, with their generations.
         self._take_up(self._problem, accept_changes)
 
     @property
@@ -110,9 +111,10 @@ class TasksTraining(MetaTraining):
         given = self._slots.step(joined(self._variables))
         self._tell_failures(given)
         estimates = [each.estimate for each in given]
+        finite = [each for each in given if each.estimate.finite]
         outer = self._apply(mean_of_finite(estimates, config.clip_task_norm))
         self._done += 1
-        lost = sum(not estimate.finite for estimate in estimates)
+        lost = len(given) - len(finite)
         self._dropped_members += sum(estimate.dropped for estimate in estimates)
         self._dropped_estimates += lost
         self._count_dropped(lost < len(estimates))
@@ -122,8 +124,8 @@ class TasksTraining(MetaTraining):
         self._status = {"outer_steps_a_second": 1 / seconds, "inner_steps_a_second": inner_steps / seconds}
         return OuterStep(
             self.step,
-            _mean([estimate.meta_loss for estimate in estimates if estimate.finite]),
-            self._by_family(given),
+            _mean([each.estimate.meta_loss for each in finite]),
+            self._by_family(finite),
             float(outer.gradient_norm),
             float(outer.update_norm),
             self._dropped_estimates,
@@ -155,14 +157,19 @@ class TasksTraining(MetaTraining):
         if len(failed) == len(given):
             raise ValueError(f"All tasks of outer step {self.step + 1} failed. The first: {failed[0].estimate.error}")
 
-    def _by_family(self, given: Sequence[Given]) -> dict[str, float]:
-        """The mean meta-loss of each family's finite estimates."""
+    def _by_family(self, finite: Sequence[Given]) -> dict[str, float]:
+        """The mean meta-loss of each family."""
         losses = defaultdict(list)
-        for each in given:
-            if each.estimate.finite:
-                family = slots.task(self.config, self._distribution, each.place).family
-                losses[family].append(each.estimate.meta_loss)
+        for each in finite:
+            losses[self._family(each.place)].append(each.estimate.meta_loss)
         return {family: _mean(of) for family, of in sorted(losses.items())}
+
+    def _family(self, place: slots.Place) -> str:
+        generation, family = self._families.get(place.slot, (-1, ""))
+        if generation != place.generation:
+            family = slots.task(self.config, self._distribution, place).family
+            self._families[place.slot] = place.generation, family
+        return family
 
     def _apply_flat(self, flat: tf.Tensor):
         gradients, begin = [], 0
@@ -243,8 +250,10 @@ def mean_of_finite(estimates: Sequence[Estimate], largest_norm: float | None = N
 
 
 def _clipped(gradient: np.ndarray, largest_norm: float | None) -> np.ndarray:
+    if largest_norm is None:
+        return gradient
     norm = float(np.linalg.norm(gradient.astype(np.float64)))
-    if largest_norm is None or norm <= largest_norm:
+    if norm <= largest_norm:
         return gradient
     return gradient * gradient.dtype.type(largest_norm / norm)
 

@@ -2,20 +2,26 @@
 
 import logging
 import os
+import pickle
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from l2l_tf.training import ray_cluster
+from l2l_tf.training.answers import Answer, unpacked
 from l2l_tf.training.estimate import described
-from l2l_tf.training.workers import Done, Job, Worker, Workers
+from l2l_tf.training.workers import Job, Worker, Workers
 
 logger = logging.getLogger(__name__)
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS = 0.2
 _FAILED_STARTS = 10  # In a row, after which something else is wrong.
 _PATIENCE = 60.0  # Seconds without a worker, after which that is said.
+_GATHERING = 60.0  # Seconds for which the first worker that is up waits for others.
+_SILENCE = 30.0  # Seconds without news from any worker, after which Ray is asked whether it is still there.
+_SENT_ALONG = 100_000  # Bytes of phi up to which each call has them; larger ones go into Ray's store once.
 
 
 class Result(NamedTuple):
@@ -25,15 +31,17 @@ class Result(NamedTuple):
       worker: that had them.
       jobs: that were given.
       version: of phi.
-      done: what they gave; None where the worker was lost.
+      answers: what they gave; None where the worker was lost.
       error: why it was.
+      blamed: whether that is the doing of a job: memory ran out, or the time.
     """
 
     worker: Any
     jobs: Sequence[Job]
     version: int
-    done: list[Done] | None
+    answers: list[Answer] | None
     error: str = ""
+    blamed: bool = False
 
 
 class _Call(NamedTuple):
@@ -59,69 +67,77 @@ class Pool:
     """
 
     def __init__(self, make: Callable[[], Any], workers: Workers):
-        self._ray = ray = _imported()
+        self._ray = ray = ray_cluster.imported()
         self._workers = workers
         self._ours = not ray.is_initialized()
         if self._ours:
-            _connect(ray, workers)
+            ray_cluster.connect(ray, workers)
         self._class = ray.remote(num_cpus=1, max_restarts=0, max_task_retries=0)(Worker)
-        self._make = ray.put(make)
+        self._make = make  # Not in Ray's store: where Ray dies, it ends a process that has something there.
         self._calls: dict[Any, _Call] = {}
         self._starting: dict[Any, Any] = {}
         self._failed_starts = 0
-        self._alone_since = time.monotonic()
+        self._alone_since = self._heard = time.monotonic()
         self.up: list[Any] = []
         self.like = np.zeros([1], np.float32)
         for _ in range(workers.processes):
             self._start()
 
-    def put(self, phi: np.ndarray) -> Any:
-        """A reference to phi for `submit`."""
-        self.like = phi
-        return self._ray.put(phi)
+    def gather(self) -> None:
+        """Waits until all workers are up, or some for a minute: tasks are compiled by those that will have them.
 
-    def fetch(self, reference: Any) -> Any | None:
-        """What a reference is to; None where it is lost."""
-        if reference is None:
-            return None
-        try:
-            return self._ray.get(reference, timeout=60)
-        except self._ray.exceptions.RayError:
-            return None
+        Raises:
+          ValueError: none starts.
+          RayLostError: Ray has died.
+        """
+        first = None
+        while self._starting:
+            now = time.monotonic()
+            first = now if first is None and self.up else first
+            if first is not None and now - first > _GATHERING:
+                break
+            self._wait_for_starts(_POLL_SECONDS)
+            self._watch(news=False)
+
+    def put(self, phi: np.ndarray) -> Any:
+        """What `submit` takes of phi."""
+        self.like = phi
+        packet = pickle.dumps(phi, pickle.HIGHEST_PROTOCOL)
+        return packet if len(packet) <= _SENT_ALONG else self._ray.put(packet)
 
     def free(self) -> list[Any]:
         """Workers that are up and have nothing to do."""
         busy = {id(call.worker) for call in self._calls.values()}
         return [worker for worker in self.up if id(worker) not in busy]
 
-    def submit(self, worker: Any, phi: Any, jobs: Sequence[Job], version: int) -> None:
-        """Gives jobs to a worker that is free."""
-        deadline = time.monotonic() + self._workers.time_limit * len(jobs)
-        self._calls[worker.work.remote(phi, jobs)] = _Call(worker, jobs, version, deadline)
+    def submit(self, worker: Any, phi: Any, jobs: Sequence[Job], version: int, seconds: float) -> None:
+        """Gives jobs to a worker that is free; it is replaced if they take longer."""
+        packet = pickle.dumps([tuple(job) for job in jobs], pickle.HIGHEST_PROTOCOL)  # Plain ones take less time.
+        deadline = time.monotonic() + seconds
+        self._calls[worker.work.remote(phi, packet)] = _Call(worker, jobs, version, deadline)
 
-    def wait(self) -> list[Result]:
-        """What has become of jobs since; waits for some, not for long."""
-        references = [*self._calls, *self._starting]
-        if not references:
-            time.sleep(_POLL_SECONDS)
-        ready = self._ray.wait(references, num_returns=1, timeout=_POLL_SECONDS)[0] if references else []
-        if ready and len(references) > 1:  # And what else is there already.
-            ready = self._ray.wait(references, num_returns=len(references), timeout=0)[0] or ready
-        results = []
-        for reference in ready:
-            if reference in self._starting:
-                self._started(reference)
-            else:
-                results.append(self._result(reference))
+    def wait(self, everything: bool = False) -> list[Result]:
+        """What has become of jobs since; waits for some, or for all, but not for long.
+
+        Raises:
+          ValueError: no worker starts.
+          RayLostError: Ray has died.
+        """
+        if not self._calls:
+            self._wait_for_starts(_POLL_SECONDS)
+            self._watch(news=False)
+            return []
+        calls = list(self._calls)
+        count = len(calls)
+        ready, _ = self._ray.wait(calls, num_returns=count if everything else 1, timeout=_POLL_SECONDS)
+        if ready and not everything and count > 1:  # And what else is there already.
+            ready = self._ray.wait(calls, num_returns=count, timeout=0)[0] or ready
+        results = self._results(ready)
         now = time.monotonic()
         for reference in [reference for reference, call in self._calls.items() if now > call.deadline]:
-            call = self._calls.pop(reference)
-            results.append(self._lost(call, f"it took more than {self._workers.time_limit:g} s"))
-        if self.up:
-            self._alone_since = now
-        elif now - self._alone_since > _PATIENCE:
-            logger.warning("No worker is up; waiting for one.")
-            self._alone_since = now
+            results.append(self._lost(self._calls.pop(reference), "its time limit", blamed=True))
+        self._wait_for_starts(0)
+        self._watch(news=bool(ready))
         return results
 
     def close(self) -> None:
@@ -136,6 +152,30 @@ class Pool:
         worker = self._class.remote(self._make, os.getcwd())
         self._starting[worker.ready.remote()] = worker
 
+    def _wait_for_starts(self, seconds: float) -> None:
+        """Looks which workers have come up; waits for one for so long."""
+        if not self._starting:
+            time.sleep(seconds)
+            return
+        starting = list(self._starting)
+        ready, _ = self._ray.wait(starting, num_returns=len(starting) if seconds == 0 else 1, timeout=seconds)
+        for reference in ready:
+            self._started(reference)
+
+    def _watch(self, news: bool) -> None:
+        """Asks after Ray where nothing is heard, and says where no worker is up."""
+        now = time.monotonic()
+        if news:
+            self._heard = now
+        elif now - self._heard > _SILENCE:
+            ray_cluster.check_alive(self._ray)
+            self._heard = now
+        if self.up:
+            self._alone_since = now
+        elif now - self._alone_since > _PATIENCE:
+            logger.warning("No worker is up; waiting for one.")
+            self._alone_since = now
+
     def _started(self, reference: Any) -> None:
         worker = self._starting.pop(reference)
         try:
@@ -149,41 +189,32 @@ class Pool:
         self._failed_starts = 0
         self.up.append(worker)
 
-    def _result(self, reference: Any) -> Result:
-        call = self._calls.pop(reference)
+    def _results(self, ready: list[Any]) -> list[Result]:
         try:
-            return Result(call.worker, call.jobs, call.version, self._ray.get(reference))
-        except self._ray.exceptions.RayTaskError:
-            raise  # A fault of ours: what tasks raise comes back as a result.
-        except self._ray.exceptions.RayError as error:
-            return self._lost(call, type(error).__name__)
+            packets = self._ray.get(ready)
+        except self._ray.exceptions.RayError:
+            return [self._result(reference) for reference in ready]
+        return [self._answered(reference, packet) for reference, packet in zip(ready, packets)]
 
-    def _lost(self, call: _Call, why: str) -> Result:
+    def _result(self, reference: Any) -> Result:
+        exceptions = self._ray.exceptions
+        try:
+            return self._answered(reference, self._ray.get(reference))
+        except exceptions.RayTaskError:
+            raise  # A fault of ours: what tasks raise comes back as a result.
+        except exceptions.RayError as error:
+            name, blamed = type(error).__name__, isinstance(error, exceptions.OutOfMemoryError)
+            return self._lost(self._calls.pop(reference), name, blamed)
+
+    def _answered(self, reference: Any, packet: bytes) -> Result:
+        call = self._calls.pop(reference)
+        return Result(call.worker, call.jobs, call.version, unpacked(packet))
+
+    def _lost(self, call: _Call, why: str, blamed: bool) -> Result:
+        ray_cluster.check_alive(self._ray)
         self._ray.kill(call.worker)
         self.up = [worker for worker in self.up if worker is not call.worker]
         names = ", ".join(str(job.slot) for job in call.jobs)
         logger.warning("A worker was lost (%s); slots %s are computed again, another worker is started.", why, names)
         self._start()
-        return Result(call.worker, call.jobs, call.version, None, why)
-
-
-def _imported() -> Any:
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
-        raise ValueError('--workers needs Ray: pip install "l2l_tf[cluster]". Without it, --workers=0.') from error
-    return ray
-
-
-def _connect(ray: Any, workers: Workers) -> None:
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray warns of it.
-    options: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if workers.cluster is None:
-        ray.init(num_cpus=workers.processes, include_dashboard=False, **options)
-        return
-    try:
-        ray.init(address=workers.cluster, **options)
-    except (ConnectionError, ValueError) as error:
-        raise ValueError(f"There is no Ray cluster at --cluster={workers.cluster}: {error}") from error
+        return Result(call.worker, call.jobs, call.version, None, why, blamed)

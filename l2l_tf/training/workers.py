@@ -2,12 +2,15 @@
 
 import functools
 import os
+import pickle
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from l2l_tf.training.answers import Answer, packed
 from l2l_tf.training.slots import Place
 from l2l_tf.training.tasks_config import TasksConfig
 
@@ -39,12 +42,12 @@ class Start(NamedTuple):
 
     Attributes:
       place: where it stood.
-      run: arrays of its run, or a reference of Ray's to them.
+      run: arrays of its run.
       phis: `[P]` each, of the outer steps that it took since.
     """
 
     place: Place
-    run: Any
+    run: list[np.ndarray]
     phis: Sequence[np.ndarray] = ()
 
 
@@ -66,27 +69,6 @@ class Job(NamedTuple):
     copied: bool = False
 
 
-class Done(NamedTuple):
-    """A job that is done.
-
-    Attributes:
-      slot, done: of the job; `done` after it.
-      estimate: made; None without.
-      place: where the slot stands after it; of no meaning where it is lost.
-      run: a reference of Ray's to the arrays of the run after it.
-      copied: these arrays, where they were wanted.
-      lost: whether the start could not be had, so that nothing was done.
-    """
-
-    slot: int
-    done: int
-    estimate: Any
-    place: Place
-    run: Any
-    copied: list[np.ndarray] | None = None
-    lost: bool = False
-
-
 class Worker:
     """What a process of Ray's is.
 
@@ -101,49 +83,57 @@ class Worker:
         self._computer = make()
         self._slots: dict[int, tuple[int, Any]] = {}
         self._places: dict[int, tuple[int, Place]] = {}
+        self._tasks: set[tuple[int, int]] = set()
+        self._assigned: np.ndarray | None = None
         self._calls = 0
 
     def ready(self) -> int:
         """The number of its process, once it is up."""
         return os.getpid()
 
-    def work(self, phi: np.ndarray, jobs: Sequence[Job]) -> list[Done]:
-        """Does the jobs at phi, one after the other."""
+    def work(self, phi: bytes, jobs: bytes) -> bytes:
+        """Does the jobs at phi, one after the other: both and what it gives are pickled (`answers`).
+
+        Ray hands bytes on as they are, which costs the driver half of what arrays and tuples do.
+        """
         self._calls += 1
-        done = [self._do(phi, job) for job in jobs]
+        values, todo = pickle.loads(phi), pickle.loads(jobs)
+        self._assigned = None
+        given = packed([self._do(values, Job(*job)) for job in todo])
         self._places = {i: kept for i, kept in self._places.items() if kept[0] > self._calls - _KEPT}
         self._slots = {i: slot for i, slot in self._slots.items() if i in self._places}
-        self._computer.keep_only([place for _, place in self._places.values()])
-        return done
+        tasks = {(i, place.generation) for i, (_, place) in self._places.items()}
+        if tasks != self._tasks:
+            self._tasks = tasks
+            self._computer.keep_only([place for _, place in self._places.values()])
+        return given
 
-    def _do(self, phi: np.ndarray, job: Job) -> Done:
-        import ray
-
+    def _do(self, phi: np.ndarray, job: Job) -> Answer:
+        began = time.perf_counter()
         if job.start is None:
             done, slot = self._slots.get(job.slot, (-1, None))
             if done != job.done:
-                return Done(job.slot, job.done, None, _NOWHERE, None, lost=True)
+                return Answer(None, _NOWHERE, lost=True)
         else:
-            run = job.start.run
-            if isinstance(run, ray.ObjectRef):
-                try:
-                    run = ray.get(run, timeout=60)
-                except ray.exceptions.RayError:
-                    return Done(job.slot, job.done, None, _NOWHERE, None, lost=True)
-            slot = self._computer.slot_of(job.start.place, run)
+            slot = self._computer.slot_of(job.start.place, job.start.run)
             for past in job.start.phis:
-                self._computer.assign(past)
+                self._assign(past)
                 _, slot = self._computer.estimate(slot)
-        estimate = None
-        done = job.done
+            began = time.perf_counter()
+        estimate, done = None, job.done
         if job.estimates:
-            self._computer.assign(phi)
+            self._assign(phi)
             estimate, slot = self._computer.estimate(slot)
             done += 1
         self._slots[job.slot] = done, slot
         self._places[job.slot] = self._calls, slot.place
-        arrays = self._computer.arrays_of(slot)
-        return Done(job.slot, done, estimate, slot.place, ray.put(arrays), arrays if job.copied else None)
+        arrays = self._computer.arrays_of(slot) if job.copied else None
+        return Answer(estimate, slot.place, arrays, time.perf_counter() - began)
+
+    def _assign(self, phi: np.ndarray) -> None:
+        if self._assigned is not phi:
+            self._computer.assign(phi)
+            self._assigned = phi
 
 
 def computer_factory(config: TasksConfig, data: dict[str, Any]) -> Callable[[], "SlotComputer"]:
