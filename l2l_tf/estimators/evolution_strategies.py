@@ -21,6 +21,7 @@ def evolution_strategies(
     len_unroll: int,
     objective: Objective,
     in_blocks: bool = True,
+    compiles: bool = True,
     perturbation_std: float = 0.01,
     perturbations: int = 8,
 ) -> Estimator:
@@ -35,6 +36,8 @@ def evolution_strategies(
     Args:
       problem, network, len_unroll, objective: see `unroll`.
       in_blocks: take the fast path where it has something to gain; it agrees with the readable one to rounding.
+      compiles: whether XLA may compile the members' steps where they are large. On one core it is no faster, and XLA
+        keeps what it compiled until the process ends.
       perturbation_std: sigma.
       perturbations: how many epsilon_i, each with both signs.
 
@@ -47,7 +50,7 @@ def evolution_strategies(
         epsilons = perturbed.draw(seed)
         members = perturbed.members(epsilons, run)
         losses, outer_losses, ends = fast.population_costs_along(
-            problem, network, members, len_unroll, objective, in_blocks
+            problem, network, members, len_unroll, objective, in_blocks, compiles=compiles
         )
         meta_loss, own_costs = objective(outer_losses[0]), costs(objective, outer_losses[1:])
         moments = tf.foldl(

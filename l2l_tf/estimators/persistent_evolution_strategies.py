@@ -38,6 +38,7 @@ def persistent_evolution_strategies(
     len_unroll: int,
     objective: Objective,
     in_blocks: bool = True,
+    compiles: bool = True,
     perturbation_std: float = 0.01,
     perturbations: int = 8,
     own_draws: bool = False,
@@ -55,6 +56,8 @@ def persistent_evolution_strategies(
     Args:
       problem, network, len_unroll, objective: see `unroll`.
       in_blocks: take the fast path where it has something to gain; it agrees with the readable one to rounding.
+      compiles: whether XLA may compile the members' steps where they are large. On one core it is no faster, and XLA
+        keeps what it compiled until the process ends.
       perturbation_std: sigma.
       perturbations: how many pairs of particles.
       own_draws: whether each pair has a function and a theta_0 of its own: an estimate then is of as many draws.
@@ -90,7 +93,7 @@ def persistent_evolution_strategies(
             own["instance"] = both(particles.instances)
         members = perturbed.members(epsilons, run, own)
         losses, outer_losses, ends = fast.population_costs_along(
-            problem, network, members, len_unroll, objective, in_blocks
+            problem, network, members, len_unroll, objective, in_blocks, compiles=compiles
         )
         meta_loss, own_costs = objective(outer_losses[0]), costs(objective, outer_losses[1:])
         xi = [total + epsilon for total, epsilon in zip(particles.perturbations, epsilons)]

@@ -70,11 +70,12 @@ def costs_along(
         return one_by_one(*arguments)
     if members.count > _MOST_IN_TURN and operations is not None and any_in_turn(network):
         return one_by_one(*arguments)
-    way = vectorization.way(problem, _losses(network, objective), first)
+    functions = _losses(network, objective)
+    way = vectorization.way(problem, functions, first)
     if not way.vectorises:
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
-    compiled = compiles and way.compiles and large
+    compiled = compiles and large and vectorization.compiles(problem, functions, first)
     size = _GROUP // coordinates if compiled and operations is None else members.count
     bytes_each = way.bytes + bytes_of((first.parameters, first.state)) * _COPIES
     bounds = deal(members.count, size, memory_budget // bytes_each, (os.cpu_count() or 1) if large and compiles else 1)

@@ -31,22 +31,29 @@ class Way(NamedTuple):
 
     Attributes:
       vectorises: whether all at once.
-      compiles: whether by XLA, with the same draws.
       bytes: that the tensors of one member's losses and gradients take, all of them together.
     """
 
     vectorises: bool
-    compiles: bool
     bytes: int
 
 
-@functools.lru_cache(maxsize=64)
-def _known(problem: Problem, functions: tuple[str, ...], specs: tuple, structure: Any) -> Way:
+def _in_a_thread(find: Callable[..., Any], problem: Problem, functions: tuple[str, ...], specs: tuple, structure: Any):
     run = tf.nest.pack_sequence_as(structure.value, list(specs))
     # A thread of its own is no part of the graph that is traced; what fails there fails in use. Within tf.init_scope,
     # loops with gradients, as in recurrent networks of many steps, vectorise that elsewhere do not.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(_find, problem, functions, run).result()
+        return pool.submit(find, problem, functions, run).result()
+
+
+@functools.lru_cache(maxsize=64)
+def _known_way(*key: Any) -> Way:
+    return _in_a_thread(_find_way, *key)
+
+
+@functools.lru_cache(maxsize=64)
+def _known_to_compile(*key: Any) -> bool:
+    return _in_a_thread(_find_whether_it_compiles, *key)
 
 
 class _Structure:
@@ -71,23 +78,38 @@ def way(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
       functions: which of its losses they need, by name; `loss` with its gradient.
       run: of one of them; only shapes and types are read.
     """
+    return _known_way(*_key(problem, functions, run))
+
+
+def compiles(problem: Problem, functions: tuple[str, ...], run: Run) -> bool:
+    """Whether XLA may compile members that are taken along all at once, with the same draws; arguments as of `way`.
+
+    XLA keeps what it was asked about until the process ends, about 1 MiB: ask where it would pay.
+    """
+    return _known_to_compile(*_key(problem, functions, run))
+
+
+def _key(problem: Problem, functions: tuple[str, ...], run: Run) -> tuple[Any, ...]:
     seen = run._replace(seed=(), state=(), carried=(), minibatch=tf.TensorSpec([2], tf.int32))
     specs = tuple(tf.TensorSpec(x.shape, x.dtype) for x in tf.nest.flatten(seen))
-    return _known(problem, functions, specs, _Structure(seen))
+    return problem, functions, specs, _Structure(seen)
 
 
-def _find(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
-    def losses(run):
-        return [
-            optimizee.value_and_gradient(problem.loss, run)
-            if name == "loss"
-            else optimizee.loss_at_step(getattr(problem, name), run)
-            for name in functions
-        ]
+def _losses(problem: Problem, functions: tuple[str, ...], run: Run) -> list[Any]:
+    return [
+        optimizee.value_and_gradient(problem.loss, run)
+        if name == "loss"
+        else optimizee.loss_at_step(getattr(problem, name), run)
+        for name in functions
+    ]
 
+
+def _find_way(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
     def of_two(run, parameters):
         return tf.vectorized_map(
-            lambda own: losses(run._replace(parameters=own)), parameters, fallback_to_while_loop=False
+            lambda own: _losses(problem, functions, run._replace(parameters=own)),
+            parameters,
+            fallback_to_while_loop=False,
         )
 
     two = tf.nest.map_structure(lambda x: tf.TensorSpec([2, *x.shape], x.dtype), run.parameters)
@@ -97,14 +119,25 @@ def _find(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
             problem.name,
             reason,
         )
-        return Way(False, False, 0)
-    graph = tf.function(losses, autograph=False).get_concrete_function(run).graph
-    taken = max(1, sum(map(_bytes, graph.get_operations())))
-    if not draws_alike(graph):
-        return Way(True, False, taken)
+        return Way(False, 0)
+    return Way(True, max(1, sum(map(_bytes, _graph(problem, functions, run).get_operations()))))
+
+
+def _find_whether_it_compiles(problem: Problem, functions: tuple[str, ...], run: Run) -> bool:
+    if not draws_alike(_graph(problem, functions, run)):
+        return False
+
+    def of_flat(*own):
+        return _losses(problem, functions, tf.nest.pack_sequence_as(run, own))
+
+    compiled = tf.function(of_flat, autograph=False, jit_compile=True)
     flat = tf.nest.flatten(run)
-    compiled = tf.function(lambda *own: losses(tf.nest.pack_sequence_as(run, own)), autograph=False, jit_compile=True)
-    return Way(True, not _refusal(lambda: compiled.experimental_get_compiler_ir(*flat)(stage="hlo")), taken)
+    return not _refusal(lambda: compiled.experimental_get_compiler_ir(*flat)(stage="hlo"))
+
+
+def _graph(problem: Problem, functions: tuple[str, ...], run: Run) -> tf.Graph:
+    of_one = tf.function(functools.partial(_losses, problem, functions), autograph=False)
+    return of_one.get_concrete_function(run).graph
 
 
 def _bytes(op: tf.Operation) -> int:

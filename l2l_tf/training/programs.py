@@ -46,6 +46,7 @@ class Program:
             _normalized(objective, problem),
             second_derivatives=config.second_derivatives,
             in_blocks=config.in_blocks,
+            compiles=False,  # Tasks come and go, and what XLA compiled would stay.
             perturbation_std=config.perturbation_std,
             perturbations=config.perturbations,
             own_draws=config.own_draws,
