@@ -30,11 +30,13 @@ NAMES = {
     "widths": ("talk", "widths and batch sizes around those of the training (beyond the paper)"),
     "implicit_regularisation": ("talk", "which minimum of (x - y)^2 / 2 a rule goes to (beyond the paper)"),
     "out_of_distribution": ("talk", "other image sizes, images and networks than in training (beyond the paper)"),
+    "self_training": ("talk", "a learned optimizer trains new ones, in outer Adam's place (beyond the paper)"),
+    "resnet": ("talk", "residual networks of 14 and 35 layers on CIFAR-10, by step and by time (beyond the paper)"),
     "cifar": ("paper", "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)"),
     "neural_art": ("paper", "neural art, or a picture of your own (figures 8 and 9)"),
     "updates": ("analysis", "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's"),
     "outer_gradients": ("analysis", "how alike outer gradients are, from run to run and along a run"),
-    "claims": ("paper", "the table of the paper's claims, from what the others wrote to results/"),
+    "claims": ("talk", "the tables of the paper's and the talk's claims, from what the others wrote to results/"),
 }
 
 
