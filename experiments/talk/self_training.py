@@ -30,6 +30,7 @@ FLAGS = flags.FlagValues()
 flags.DEFINE_list("optimizer", ["general"], "Pretrained rules, or folders of saved ones, as outer optimizers.", FLAGS)
 flags.DEFINE_list("cases", None, "What is trained: lstm, mlp; by default both.", FLAGS)
 flags.DEFINE_integer("outer_steps", 2_000, "Updates of the weights of a training, in twenties.", 20, 10**6, FLAGS)
+flags.DEFINE_list("rates", None, "Adam's, in place of 3e-5, 1e-4, 3e-4, 1e-3, 3e-3.", FLAGS)
 flags.DEFINE_integer("num_seeds", 1, "Trainings of each: 0, 1, ...", 1, 1_000, FLAGS)
 flags.DEFINE_string("output", "results/self_training", "Folder for what is written.", FLAGS)
 flags.DEFINE_string("runs", "runs/self_training", "Folder of the trainings.", FLAGS)
@@ -138,13 +139,14 @@ def main():
     updates = _POINTS * math.lcm(*(case.updates for case in cases.values()))
     if not FLAGS.quick and steps % updates:
         raise ValueError(f"--outer_steps is a multiple of {updates}. Received: {steps}.")
+    rates = _rates()
     output = beside_adam.output_folder(FLAGS)
     tf = command_line.import_tensorflow(1)
     tf.get_logger().setLevel("ERROR")  # Every training has functions of its own to compile, as it must.
     cells = Cells(output)
     found: dict[str, dict[Outer, list[Outcome]]] = {}
     for name, case in cases.items():
-        for outer in outers(folders, FLAGS.quick):
+        for outer in outers(folders, rates, FLAGS.quick):
             seeds = range(1 if FLAGS.quick else FLAGS.num_seeds)
             own = [_outcome(cells, name, case, outer, steps, seed) for seed in seeds]
             found.setdefault(name, {})[outer] = own
@@ -163,13 +165,12 @@ def main():
     beside_adam.write(output, f"Training new learned optimizers\n\n{text}\n\n{how}", figure(found, steps), results)
 
 
-def outers(folders: Mapping[str, Path], quick: bool = False) -> list[Outer]:
-    """Each rule, as it is and clipped, and Adam at its rates."""
+def outers(folders: Mapping[str, Path], rates: Sequence[float], quick: bool = False) -> list[Outer]:
+    """Each rule, as it is and, unless `quick`, clipped, and Adam at these rates."""
     found = []
     for name, folder in folders.items():
         rule = Outer(name, str(folder), 1.0, None, version(folder))
         found += [rule] if quick else [rule, rule._replace(name=f"{name}, clipped", clip_value=CLIP)]
-    rates = (1e-3,) if quick else ADAM_RATES
     return [*found, *(Outer(f"Adam, {rate:g}", "adam", rate) for rate in rates)]
 
 
@@ -178,6 +179,18 @@ def _cases() -> dict[str, Case]:
     if unknown := [name for name in names if name not in CASES]:
         raise ValueError(f"--cases are of {', '.join(CASES)}. Received: {', '.join(unknown)!r}.")
     return {name: CASES[name] for name in names}
+
+
+def _rates() -> Sequence[float]:
+    if FLAGS.rates is None:
+        return (1e-3,) if FLAGS.quick else ADAM_RATES
+    try:
+        rates = [float(rate) for rate in FLAGS.rates]
+    except ValueError:
+        rates = []
+    if not rates or not all(0 < rate < math.inf for rate in rates):
+        raise ValueError(f"--rates are numbers above 0, e.g. 0.001,0.003. Received: {','.join(FLAGS.rates)!r}.")
+    return rates
 
 
 def _outcome(cells: Cells, name: str, case: Case, outer: Outer, steps: int, seed: int) -> Outcome:
