@@ -55,10 +55,10 @@ class Classifier:
         """That are trained."""
         return sum(int(np.prod(v.shape)) for v in self.model.trainable_variables)
 
-    def reset(self, seed: int) -> None:
-        """Gives the model the weights that the seed draws."""
+    def drawn(self, seed: int) -> list[np.ndarray]:
+        """The weights that the seed draws."""
         keras.utils.set_random_seed(seed)
-        self.model.set_weights(self._build().get_weights())
+        return self._build().get_weights()
 
     def step(self, optimizer: keras.optimizers.Optimizer, seed: tf.Tensor, t: tf.Tensor) -> tf.Tensor:
         """One update on the minibatch of step t; its loss before that."""
@@ -112,7 +112,6 @@ class Trainer:
         optimizer.build(classifier.model.trainable_variables)
         self._fresh = [variable.numpy() for variable in optimizer.variables]
         self._advance = tf.function(self._many_steps, autograph=False)
-        self._warm = False
 
     def run(self, seed: int, num_steps: int, points: int, start: Callable[[], None] = lambda: None) -> Course:
         """Trains from the start.
@@ -123,10 +122,10 @@ class Trainer:
           points: how often it is measured, evenly; at most once a step.
           start: called after the optimizer was made fresh, to set its rate.
         """
-        if not self._warm:  # What is traced and allocated once is no part of the seconds.
-            self._advance(tf.constant(seed), tf.constant(0), tf.constant(1))
-            self._warm = True
-        self._classifier.reset(seed)
+        weights = self._classifier.drawn(seed)
+        # What is traced and prepared is no part of the seconds. Keras's seed makes TensorFlow prepare functions anew.
+        self._advance(tf.constant(seed), tf.constant(0), tf.constant(1))
+        self._classifier.model.set_weights(weights)
         for variable, value in zip(self._optimizer.variables, self._fresh):
             variable.assign(value)
         start()
