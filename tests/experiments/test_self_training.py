@@ -5,8 +5,8 @@ import math
 import pytest
 from absl.testing import flagsaver
 
-from experiments.talk import self_training
-from experiments.talk.self_training import Case, Outcome, Outer
+from experiments.talk import outer_trainings, self_training
+from experiments.talk.outer_trainings import Case, Outcome, Outer
 from l2l_tf import pretrained
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.tasks_config import TasksConfig
@@ -54,9 +54,9 @@ def test_every_rule_runs_with_and_without_clipping_and_adam_at_its_rates():
     assert [outer.learned for outer in found] == [True, True, *[False] * 5]
 
 
-@pytest.mark.parametrize("name", self_training.CASES)
+@pytest.mark.parametrize("name", outer_trainings.CASES)
 def test_the_settings_are_those_of_a_training(name):
-    case = self_training.CASES[name]
+    case = outer_trainings.CASES[name]
     if case.members:
         config = TasksConfig(**case.settings, problem_options=small.mixture(case.members))
         assert case.updates == 1
@@ -78,7 +78,7 @@ def test_a_learned_optimizer_trains_another(tmp_path):
     }
     case = Case("an LSTM", "loss", settings, updates=2)
     rule = Outer("general", str(pretrained.path("general")), 1.0, 0.1, "0123")
-    outcome = self_training.train(case, rule, 8, 0, tmp_path / "run")
+    outcome = outer_trainings.train(case, rule, 8, 0, tmp_path / "run")
     assert len(outcome.losses) == 4 and len(set(outcome.losses)) == 4
     assert all(map(math.isfinite, outcome.losses))
 
