@@ -102,7 +102,7 @@ def run(values: flags.FlagValues, variants: Mapping[str, Variant], title: str, w
     if not tasks:
         raise ValueError(f"None of these tasks has a normaliser. Received: --tasks={','.join(values.tasks)}.")
     if not values.download:
-        for dataset in _DATASETS[:1] if values.quick else _DATASETS:
+        for dataset in _DATASETS:
             datasets.check_present(dataset, values.data_dir)
     output = beside_adam.output_folder(values)
     files.check_folder(values.runs)
