@@ -27,6 +27,7 @@ from problems.taskset import published, small
 _COMPILED = 2  # Outer steps before those whose time counts; the first ones compile.
 _TIMED = 4
 _VALIDATIONS = 5
+_QUICK_STEPS = 2
 # Those of the general rule, with runs as long as those that it is judged on.
 SETTINGS: dict[str, Any] = {**tasks_presets.GENERAL, "num_steps": 1_000}
 del SETTINGS["networks"]
@@ -124,6 +125,7 @@ def run(values: flags.FlagValues, variants: Mapping[str, Variant], title: str, w
         "choosing, which none was trained on: normalised test losses after 1,000 steps, 1 is the start and 0 the best "
         "of Adam at 14 rates."
     )
+    title += " (in miniature: two short outer steps)" if values.quick else ""
     results = {
         "minutes": values.minutes,
         "outer_steps": values.outer_steps,
@@ -140,7 +142,8 @@ def _trained(values, cells: Cells, name: str, variant: Variant, tasks: Sequence[
     budget = {"outer_steps": values.outer_steps} if values.outer_steps else {"minutes": values.minutes}
     key = {**about, "budget": budget}
     if not cells.has({**key, "part": "length"}):
-        steps = values.outer_steps or (2 if values.quick else _fitting(values, variant, folder / "timing"))
+        short = _QUICK_STEPS if values.quick and not values["minutes"].present else None
+        steps = values.outer_steps or short or _fitting(values, variant, folder / "timing")
         cells.add({**key, "part": "length"}, {"outer_steps": steps})
     steps = cells.get({**key, "part": "length"})["outer_steps"]
     if not cells.has({**key, "part": "training"}):
