@@ -125,7 +125,7 @@ def run(values: flags.FlagValues, variants: Mapping[str, Variant], title: str, w
         "choosing, which none was trained on: normalised test losses after 1,000 steps, 1 is the start and 0 the best "
         "of Adam at 14 rates."
     )
-    title += " (in miniature: two short outer steps)" if values.quick else ""
+    title += " (in miniature)" if values.quick else ""
     results = {
         "minutes": values.minutes,
         "outer_steps": values.outer_steps,
