@@ -30,11 +30,15 @@ NAMES = {
     "widths": ("talk", "widths and batch sizes around those of the training (beyond the paper)"),
     "implicit_regularisation": ("talk", "which minimum of (x - y)^2 / 2 a rule goes to (beyond the paper)"),
     "out_of_distribution": ("talk", "other image sizes, images and networks than in training (beyond the paper)"),
+    "self_training": ("talk", "a learned optimizer trains new ones, in outer Adam's place (beyond the paper)"),
+    "resnet": ("talk", "residual networks of 14 and 35 layers on CIFAR-10, by step and by time (beyond the paper)"),
+    "architectures": ("talk", "kinds of rules, trained alike at equal compute, on new tasks (beyond the paper)"),
+    "more_tasks": ("talk", "rules trained on 1 to 18 tasks at equal compute, on new tasks (beyond the paper)"),
     "cifar": ("paper", "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)"),
     "neural_art": ("paper", "neural art, or a picture of your own (figures 8 and 9)"),
     "updates": ("analysis", "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's"),
     "outer_gradients": ("analysis", "how alike outer gradients are, from run to run and along a run"),
-    "claims": ("paper", "the table of the paper's claims, from what the others wrote to results/"),
+    "claims": ("talk", "the tables of the paper's and the talk's claims, from what the others wrote to results/"),
 }
 
 
@@ -49,7 +53,7 @@ def main(argv: Sequence[str]) -> None:
     streams.make_unbreakable()
     if len(argv) < 2 or argv[1].lstrip("-") in ("h", "help"):
         print("Usage: python -m experiments NAME [--flag=value ...] (NAME --help lists the flags)\n")
-        print("\n".join(f"  {name:18}{about}" for name, (_, about) in NAMES.items()))
+        print("\n".join(f"  {name:24}{about}" for name, (_, about) in NAMES.items()))
         return
     name = argv[1]
     if name not in NAMES:

@@ -132,6 +132,7 @@ def write(kept, tasks, budgets: dict[str, int], learned: list[str], output: Path
         "num_steps": FLAGS.num_steps,
         "tasks": list(tasks),
         "without": without,
+        "rows": taskset_tables.as_json(rows, learned),
     }
     text = taskset_tables.table(rows)
     left_out = f" Without a normaliser, and left out: {', '.join(without)}." if without else ""

@@ -93,6 +93,24 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def as_json(rows: Sequence[Row], rules: Sequence[str]) -> list[dict[str, Any]]:
+    """The table for programs; the first rows are those of `rules`, in their order."""
+    kinds = [*rules, *(row.name.partition(",")[0] for row in rows[len(rules) :])]
+    return [
+        {
+            "name": row.name,
+            "optimizer": kind,
+            "learned": i < len(rules),
+            "trials": row.trials,
+            **{
+                of: {"mean": float(values.mean()), "median": float(np.median(values))}
+                for of, values in (("outer", row.outer), ("test", row.test))
+            },
+        }
+        for i, (row, kind) in enumerate(zip(rows, kinds))
+    ]
+
+
 def by_task(names: Sequence[str], rows: Sequence[Row]) -> str:
     """One line for each task and row."""
     stream = io.StringIO()
