@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from l2l_tf import estimators
 from l2l_tf.training.estimate import Estimate
@@ -114,6 +115,7 @@ class Programs:
             for name in gone:
                 del self._programs[name]
             gc.collect()  # Functions and graphs refer to each other.
+            context.context().clear_kernel_cache()  # Of the calls of functions that are no more.
 
 
 def key(task: Task) -> str:
