@@ -84,9 +84,11 @@ def rule(source: str, told: bool = False) -> Family:
       ValueError: it is none of these.
     """
     digest = hashlib.sha256()
-    for name, network in sources.resolve(source).networks.networks.items():
+    networks = sources.resolve(source).networks.networks
+    for name, network in networks.items():
         for key, value in sorted(weights_of(network).items()):
             digest.update(f"{name}/{key}".encode() + np.asarray(value).tobytes())
+    longer = max(network.told_factor for network in networks.values())
     untold = Run(source.rstrip("/").rpartition("/")[-1], version=digest.hexdigest()[:8])
     made: weakref.WeakSet[LearnedOptimizer] = weakref.WeakSet()
 
@@ -99,7 +101,8 @@ def rule(source: str, told: bool = False) -> Family:
         for optimizer in made:
             optimizer.total_steps = None if run == untold else steps
 
-    return Family((untold, untold._replace(optimizer=f"{untold.optimizer}, told"))[: 1 + told], make, start)
+    knowing = Run(f"{untold.optimizer}, told", version=untold.version + (f" x{longer:g}" if longer != 1 else ""))
+    return Family((untold, knowing)[: 1 + told], make, start)
 
 
 def _scheduled(runs, make) -> Family:

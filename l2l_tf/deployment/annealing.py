@@ -1,5 +1,7 @@
 """Runs of a known length: the updates of a learned optimizer fall linearly to 0 over the last part of it.
 
+As noise is going to be averaged out there, some rules take longer steps before (`Network.told_factor`).
+
 >>> from l2l_tf import LearnedOptimizer
 >>> optimizer = LearnedOptimizer("mnist_adafactor", total_steps=10_000)
 
@@ -22,17 +24,19 @@ MOST_STEPS = 2**53  # Beyond it a float64 does not tell one step from the next.
 
 
 class Annealing:
-    """The factor of the updates, (1 - t / T) / 0.3 within [0, 1], at the step t from 0 on; 1 where T is not known.
+    """The factor of the updates, c (1 - t / T) / 0.3 within [0, c], at the step t from 0 on; 1 where T is not known.
 
     Args:
       total_steps: T, or None.
+      told_factor: c.
 
     Raises:
       ValueError: T is no whole number of at least 1.
     """
 
-    def __init__(self, total_steps: Any = None):
+    def __init__(self, total_steps: Any = None, told_factor: float = 1.0):
         self._total_steps = checked(total_steps)
+        self._told_factor = told_factor
         # Not a Keras variable: the optimizer's own list of variables, and so its files, are those without it.
         with tf.init_scope():
             self._variable = tf.Variable(float(self._total_steps or 0), trainable=False, dtype=tf.float64)
@@ -51,7 +55,7 @@ class Annealing:
         """The factor, a float32 scalar."""
         total = tf.convert_to_tensor(self._variable)
         left = (1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE
-        return tf.cast(tf.where(total > 0, tf.clip_by_value(left, 0, 1), 1), tf.float32)
+        return tf.cast(tf.where(total > 0, self._told_factor * tf.clip_by_value(left, 0, 1), 1), tf.float32)
 
 
 def checked(total_steps: Any) -> int | None:

@@ -103,7 +103,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         _check_observes(self.network)
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
-        self._annealing = _Hidden(Annealing(total_steps))
+        told_factor = min(network.told_factor for network in self.network.networks.values())
+        self._annealing = _Hidden(Annealing(total_steps, told_factor))
         self.nonfinite_gradients: keras.Variable | None = None
         self._gathering = Gathering()
 

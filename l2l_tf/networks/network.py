@@ -51,6 +51,7 @@ class Network(Configurable, snt.Module, abc.ABC):
       sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
       waits: True where a coordinate whose gradient was 0 in every step so far is left as it is once the rule is
         deployed (`deployment.waiting`). A rule of one's own that moves such coordinates on purpose says False.
+      told_factor: how many times as long its updates are once the length of the run is known, until they fall to 0.
       max_coordinates: the most that a function may have, where there is a limit.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
@@ -59,6 +60,7 @@ class Network(Configurable, snt.Module, abc.ABC):
     coordinatewise: bool = False
     sees_shapes: bool = False
     waits: bool = True
+    told_factor: float = 1.0
     max_coordinates: int | None = None
 
     def __init__(self, options: dict[str, Any] | None = None, /, name: str | None = None):

@@ -50,6 +50,22 @@ def test_the_length_may_change_while_a_compiled_step_runs():
     assert step.experimental_get_tracing_count() == 1
 
 
+def test_a_rule_may_take_longer_steps_until_they_fall():
+    sizes = {}
+    for total_steps in (None, 10):
+        optimizer, variable = (
+            LearnedOptimizer(networks.get("ControlledMLP"), total_steps=total_steps),
+            keras.Variable([1.0, 2.0]),
+        )
+        for step in (1, 2, 9):
+            optimizer.iterations.assign(step)
+            before = variable.numpy()
+            optimizer.apply([tf.constant([1.0, -1.0])], [variable])
+            sizes[total_steps, step] = np.abs(variable.numpy() - before)
+    np.testing.assert_allclose(sizes[10, 1], 1.5 * sizes[None, 1], rtol=1e-4)
+    assert np.all(sizes[10, 9] < 0.6 * sizes[None, 9])  # 1.5 / 3, and the parameters have gone elsewhere.
+
+
 def test_fit_tells_its_length():
     model = _model()
     model.fit(*_data(), batch_size=10, epochs=2, verbose=0, callbacks=[FitLength()])
