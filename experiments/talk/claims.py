@@ -9,13 +9,16 @@ from absl import flags
 from experiments.paper import claims as of_paper
 from experiments.talk import judgements
 from experiments.talk.judgements import Judged
+from l2l_tf import pretrained
 from l2l_tf.saving import files
 
 DESCRIPTION = """Writes the tables of the paper's claims, claims.md, and of the talk's, claims_talk.md, from what the
 experiments wrote to --results."""
 
 FLAGS = of_paper.FLAGS
-flags.DEFINE_string("rule", "general", "Name of the learned optimizer that the talk's claims are held against.", FLAGS)
+flags.DEFINE_enum(
+    "rule", "general", pretrained.names(), "The pretrained optimizer that the talk's claims are held against.", FLAGS
+)
 
 FILE = "claims_talk.md"
 

@@ -42,6 +42,7 @@ VALUES: dict[str, Value] = {
     "average_decay": or_none(decay()),
     "clip_norm": or_none(above(0)),
     "clip_value": or_none(above(0)),
+    "compiles": flag(),
     "evaluation_epochs": whole(1),
     "evaluation_period": whole(1),
     "held_out_splits": list_of(text()),

@@ -40,6 +40,7 @@ MEANS_SOMETHING = {
     "seed": {"zero"},
     "second_derivatives": FLAG,
     "in_blocks": FLAG,
+    "compiles": FLAG,
     "problem": {"text", "text of a number"},
     "problem_options": {"dictionary", "empty dictionary"},
     "start_from": {"none", "text", "text of a number"},
