@@ -5,7 +5,7 @@ import gc
 import resource
 from pathlib import Path
 
-from benchmarks.workers.trainings import config
+from benchmarks.workers.trainings import config, quadratics
 
 
 class _Heap(ctypes.Structure):
@@ -27,12 +27,8 @@ def memory(folder: str, steps: int) -> None:
     """Prints what a training holds, ten times on the way: each slot has 30 tasks in 3,000 outer steps."""
     from l2l_tf.training.tasks import TasksTraining
 
-    items = [
-        {"problem": "quadratic", "problem_options": {"batch_size": 1, "num_dims": n}, "family": "quadratic"}
-        for n in range(2, 40)
-    ]
     settings = config(
-        problem_options={"problems": items},
+        problem_options=quadratics(range(2, 40), 1),
         outer_steps=10**7,
         evaluation_period=10**7,
         task_lifetime=100,

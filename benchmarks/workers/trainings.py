@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,22 @@ from l2l_tf.training.workers import Workers
 STEPS = 30
 
 
+def quadratics(sizes: Iterable[int], batch_size: int) -> dict[str, Any]:
+    """The options of a mixture of quadratics of these sizes."""
+    options = [{"batch_size": batch_size, "num_dims": n} for n in sizes]
+    return {
+        "problems": [
+            {"problem": "quadratic", "problem_options": own, "family": f"quadratic {own['num_dims']}"}
+            for own in options
+        ]
+    }
+
+
 def config(**changes: Any) -> TasksConfig:
     """A mix of four small tasks."""
-    items = [
-        {"problem": "quadratic", "problem_options": {"batch_size": 2, "num_dims": n}, "family": f"quadratic {n}"}
-        for n in (2, 3, 4, 5)
-    ]
     settings = {
         "problem": "mixture",
-        "problem_options": {"problems": items},
+        "problem_options": quadratics(range(2, 6), 2),
         "networks": {"cw": {"net": "CoordinateWiseDeepLSTM", "net_options": {"layers": [], "scale": 0.1}}},
         "estimator": "pes",
         "perturbations": 4,

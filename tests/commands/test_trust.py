@@ -1,7 +1,6 @@
 """A file that came from somewhere else runs no code: a canary in each place that a reader could import from."""
 
 import base64
-import contextlib
 import io
 import json
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
 import l2l_tf
 import problems
@@ -27,6 +25,7 @@ from l2l_tf.training import checkpoint
 from l2l_tf.training.loop import Training
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import trust
+from tests.commands.in_process import flags_of
 from tests.training.training_cases import CONFIG
 
 ROOT = Path(__file__).parents[2]
@@ -71,16 +70,6 @@ def save(folder, problem, options):
     training = {**CONFIG.to_json(), "problem": problem, "problem_options": options}
     metadata = {"problem": problem, "problem_options": options, "training": training}
     saved_optimizer.save(network, folder, metadata)
-
-
-@contextlib.contextmanager
-def flags_of(command, *words):
-    saved = flagsaver.save_flag_values(command.FLAGS)
-    try:
-        command.FLAGS(["command", *map(str, words)])
-        yield
-    finally:
-        flagsaver.restore_flag_values(saved, command.FLAGS)
 
 
 class Stop(Exception):  # noqa: N818

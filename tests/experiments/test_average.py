@@ -8,6 +8,7 @@ from l2l_tf import networks
 from l2l_tf.networks.network import assign_weights, weights_of
 from l2l_tf.saving import saved_optimizer
 from l2l_tf.unrolling.coordinates import AssignedNetworks
+from tests.commands.in_process import flags_of
 
 
 def _saved(folder, value, **options):
@@ -44,8 +45,5 @@ def test_optimizers_without_a_mean_are_refused(tmp_path):
 )
 def test_wrong_flags_are_said(words, message, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    average.FLAGS.unparse_flags()
-    average.FLAGS(["average", *words])
-    with pytest.raises(ValueError, match=message):
+    with flags_of(average, *words), pytest.raises(ValueError, match=message):
         average.main()
-    average.FLAGS.unparse_flags()

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from scipy import stats
 
 from experiments.paper import claims, sweep
 from experiments.shared import verdict
+from tests.commands.in_process import flags_of
 
 RANDOM = np.random.default_rng(0)
 ADAM = RANDOM.lognormal(size=20)
@@ -91,12 +91,8 @@ def test_a_diverged_optimizer_is_not_below(tmp_path):
 
 
 def test_the_command_writes_the_table(tmp_path, capsys):
-    saved = flagsaver.save_flag_values(claims.FLAGS)
-    try:
-        claims.FLAGS(["claims", f"--results={tmp_path}"])
+    with flags_of(claims, f"--results={tmp_path}"):
         claims.main()
-    finally:
-        flagsaver.restore_flag_values(saved, claims.FLAGS)
     assert (tmp_path / "claims.md").read_text() == claims.render(tmp_path)
     assert "Written: " in capsys.readouterr().out
 

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from absl.testing import flagsaver
 
 from experiments.talk import outer_trainings, self_training
 from experiments.talk.outer_trainings import Case, Outcome, Outer
@@ -11,6 +10,7 @@ from l2l_tf import pretrained
 from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.tasks_config import TasksConfig
 from problems.taskset import small
+from tests.commands.in_process import flags_of
 
 RULE = Outer("rule", "folder", 1.0, None, "0123")
 CLIPPED = RULE._replace(name="rule, clipped", clip_value=0.1)
@@ -90,12 +90,8 @@ def test_a_learned_optimizer_trains_another(tmp_path):
     ],
 )
 def test_wrong_flags_are_said(flag, message, tmp_path):
-    saved = flagsaver.save_flag_values(self_training.FLAGS)
-    try:
-        cases = [] if "cases" in flag else ["--cases=lstm"]
-        self_training.FLAGS(["self_training", "--optimizer=general", f"--output={tmp_path}", *cases, flag])
-        with pytest.raises(ValueError) as error:
-            self_training.main()
-    finally:
-        flagsaver.restore_flag_values(saved, self_training.FLAGS)
+    cases = [] if "cases" in flag else ["--cases=lstm"]
+    words = ["--optimizer=general", f"--output={tmp_path}", *cases, flag]
+    with flags_of(self_training, *words), pytest.raises(ValueError) as error:
+        self_training.main()
     assert str(error.value) == message

@@ -12,7 +12,6 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from scipy import stats
 
 from experiments.__main__ import NAMES
@@ -29,6 +28,7 @@ from l2l_tf.training.events import Epoch
 from l2l_tf.training.loop import Training as Run
 from l2l_tf.unrolling import seeds
 from problems.quadratic import Quadratic
+from tests.commands.in_process import flags_of
 from tests.evaluation import pages
 
 ROOT = Path(__file__).parents[2]
@@ -63,12 +63,8 @@ def folder(tmp_path_factory):
 
 
 def _run(folder, *words, of=STUDY):
-    saved = flagsaver.save_flag_values(study.FLAGS)
-    try:
-        study.FLAGS(["study", "--threads=default", f"--folder={folder}/runs", f"--output={folder}/results", *words])
+    with flags_of(study, "--threads=default", f"--folder={folder}/runs", f"--output={folder}/results", *words):
         study.main("tiny", of)
-    finally:
-        flagsaver.restore_flag_values(saved, study.FLAGS)
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
 from experiments.shared.verdict import DOES_NOT_HOLD, HOLDS, IN_PART
 from experiments.talk import claims, judgements, taskset_tables
 from experiments.talk.judgements import NOT_MEASURED
+from tests.commands.in_process import flags_of
 
 
 def _write(folder, content):
@@ -180,12 +180,8 @@ def test_objectives(tmp_path, shifts, expected):
 
 
 def test_the_command_writes_both_tables(tmp_path, capsys):
-    saved = flagsaver.save_flag_values(claims.FLAGS)
-    try:
-        claims.FLAGS(["claims", f"--results={tmp_path}"])
+    with flags_of(claims, f"--results={tmp_path}"):
         claims.main()
-    finally:
-        flagsaver.restore_flag_values(saved, claims.FLAGS)
     assert (tmp_path / "claims_talk.md").read_text() == claims.render(tmp_path, "general")
     assert (tmp_path / "claims.md").exists()
     assert "claims_talk.md" in capsys.readouterr().out
