@@ -121,11 +121,7 @@ _define(
 _define(flags.DEFINE_integer, "outer_steps", "Updates of the optimizer's weights, on a distribution of tasks.")
 _define(flags.DEFINE_integer, "tasks_per_step", "Tasks whose outer gradients are averaged in each; each has its own.")
 _define(flags.DEFINE_integer, "task_lifetime", "Outer steps before a task makes room for another.")
-_define(
-    flags.DEFINE_integer,
-    "shortest_run",
-    "Steps of the shortest run of a task.",
-)
+_define(flags.DEFINE_integer, "shortest_run", "Steps of the shortest run of a task.")
 _define(
     flags.DEFINE_float,
     "length_power",

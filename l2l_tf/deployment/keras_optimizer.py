@@ -66,7 +66,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
       name: of the optimizer.
       total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 over
-        the last 0.3 of it. `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
+        the last 0.3 of it, and are as many times as long before as the rule's `told_factor` says (`general`: 1.5).
+        `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
       **options: of `keras.optimizers.Optimizer`.
 
     Attributes:
