@@ -37,6 +37,7 @@ NAMES = {
     "cifar": ("paper", "convolutional networks on CIFAR-10, CIFAR-5, CIFAR-2 (figure 7)"),
     "neural_art": ("paper", "neural art, or a picture of your own (figures 8 and 9)"),
     "updates": ("analysis", "sizes and directions of a learned optimizer's updates on MNIST, against Adam's and NAG's"),
+    "told": ("analysis", "a rule that can be told how long its run is, of one that cannot"),
     "average": ("analysis", "the mean of the weights of saved optimizers, as an optimizer"),
     "outer_gradients": ("analysis", "how alike outer gradients are, from run to run and along a run"),
     "claims": ("talk", "the tables of the paper's and the talk's claims, from what the others wrote to results/"),

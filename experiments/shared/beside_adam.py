@@ -43,10 +43,27 @@ class Measured(NamedTuple):
         """Adam's, by the mean over draws."""
         return min(self.adam, key=lambda rate: float(self.adam[rate].mean()))
 
+    @property
+    def is_signed(self) -> bool:
+        """Whether losses go below 0, as those of densities do: they have no ratios."""
+        known = [own for own in (*self.rules.values(), *self.adam.values()) if own is not None]
+        return any(np.any(own < 0) for own in known)
+
     def ratio(self, name: str) -> float | None:
-        """The rule's mean loss over that of Adam at its best rate; None where the rule does not fit."""
+        """`over_adam` of a rule; None where the rule does not fit."""
         ours = self.rules[name]
-        return None if ours is None else float(ours.mean() / self.adam[self.best_rate].mean())
+        return None if ours is None else self.over_adam(ours)
+
+    def over_adam(self, losses: np.ndarray) -> float:
+        """The mean loss over that of Adam at its best rate.
+
+        Of losses that go below 0, how far Adam came down from the start over how far these did, infinite where they did
+        not: 1 is Adam, and less is better, as of the others.
+        """
+        ours, adam = float(losses.mean()), float(self.adam[self.best_rate].mean())
+        if not self.is_signed:
+            return ours / adam
+        return max(self.start - adam, 0.0) / (self.start - ours) if ours < self.start else math.inf
 
     def as_json(self) -> dict[str, Any]:
         """What `results.json` says of it; a loss that is not finite is null."""

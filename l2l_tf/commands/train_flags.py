@@ -138,7 +138,22 @@ _define(flags.DEFINE_float, "clip_task_norm", "Largest norm of a task's gradient
 _define(
     flags.DEFINE_boolean,
     "own_draws",
-    "Whether each pair of pes has a function and a start of its own, on a distribution of tasks.",
+    "Whether each pair of pes or nres has a function and a start of its own, on a distribution of tasks.",
+)
+_define(
+    flags.DEFINE_float,
+    "told_share",
+    "Share of a distribution's runs in which a network that can be told knows how long they are.",
+)
+_define(
+    flags.DEFINE_float,
+    "told_power",
+    "Losses of those at the share p of the run count (1 + this) p^this times: the end counts most.",
+)
+_define(
+    flags.DEFINE_list,
+    "trained_weights",
+    "Names or patterns of the weights that are learned, e.g. general/control_*; the others stay as they start.",
 )
 _define(flags.DEFINE_float, "weight_decay", "Of AdamW on the optimizer's weights, on a distribution of tasks.")
 _define(flags.DEFINE_integer, "validation_tasks", "Held-out tasks that a validation of a distribution averages.")

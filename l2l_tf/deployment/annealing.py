@@ -29,12 +29,14 @@ class Annealing:
     Args:
       total_steps: T, or None.
       told_factor: c.
+      falls: whether updates are multiplied at all; rules that are told the length do so themselves.
 
     Raises:
       ValueError: T is no whole number of at least 1.
     """
 
-    def __init__(self, total_steps: Any = None, told_factor: float = 1.0):
+    def __init__(self, total_steps: Any = None, told_factor: float = 1.0, falls: bool = True):
+        self._falls = falls
         self._total_steps = checked(total_steps)
         self._told_factor = told_factor
         # Not a Keras variable: the optimizer's own list of variables, and so its files, are those without it.
@@ -51,8 +53,15 @@ class Annealing:
         self._total_steps = checked(value)
         self._variable.assign(float(self._total_steps or 0))
 
+    @property
+    def length(self) -> tf.Tensor:
+        """T, 0 where it is not known, a float32 scalar."""
+        return tf.cast(tf.convert_to_tensor(self._variable), tf.float32)
+
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """The factor, a float32 scalar."""
+        if not self._falls:
+            return tf.ones([])
         total = tf.convert_to_tensor(self._variable)
         left = (1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE
         return tf.cast(tf.where(total > 0, self._told_factor * tf.clip_by_value(left, 0, 1), 1), tf.float32)

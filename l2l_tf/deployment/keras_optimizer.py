@@ -21,7 +21,7 @@ from l2l_tf.pretrained import sources
 from l2l_tf.unrolling import arguments
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 
-_OBSERVED = frozenset({"gradients", "parameters", "step"})
+_OBSERVED = frozenset({"gradients", "parameters", "step", "length"})
 
 
 @keras.saving.register_keras_serializable("l2l_tf")
@@ -105,7 +105,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
         told_factor = min(network.told_factor for network in self.network.networks.values())
-        self._annealing = _Hidden(Annealing(total_steps, told_factor))
+        # Rules that are told the length of the run let their updates fall themselves.
+        falls = "length" not in self.network.observes
+        self._annealing = _Hidden(Annealing(total_steps, told_factor, falls))
         self.nonfinite_gradients: keras.Variable | None = None
         self._gathering = Gathering()
 
@@ -234,6 +236,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             observation = observation._replace(parameters=values)
         if "step" in self.network.observes:
             observation = observation._replace(step=tf.cast(self.iterations, tf.float32))
+        if "length" in self.network.observes:
+            observation = observation._replace(length=self._annealing.value.length)
         return observation
 
     def _add_state(self, name: str, initial: tf.Tensor) -> keras.Variable:

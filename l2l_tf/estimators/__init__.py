@@ -14,7 +14,10 @@ from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.evolution_strategies import evolution_strategies
 from l2l_tf.estimators.imitation import imitation
 from l2l_tf.estimators.mix import inverse_variance_mix
-from l2l_tf.estimators.persistent_evolution_strategies import persistent_evolution_strategies
+from l2l_tf.estimators.persistent_evolution_strategies import (
+    noise_reuse_evolution_strategies,
+    persistent_evolution_strategies,
+)
 from l2l_tf.estimators.reparameterization import reparameterization
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective
@@ -27,6 +30,7 @@ __all__ = [
     "get",
     "imitation",
     "inverse_variance_mix",
+    "noise_reuse_evolution_strategies",
     "persistent_evolution_strategies",
     "reparameterization",
     "truncated_backpropagation",
@@ -36,6 +40,7 @@ ESTIMATORS: dict[str, Callable[..., Estimator]] = {
     "backpropagation": truncated_backpropagation,
     "es": evolution_strategies,
     "pes": persistent_evolution_strategies,
+    "nres": noise_reuse_evolution_strategies,
     "reparameterization": reparameterization,
     "mix": inverse_variance_mix,
 }

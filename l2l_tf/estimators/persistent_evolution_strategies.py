@@ -21,7 +21,8 @@ class Particles(NamedTuple):
     Attributes:
       parameters, states: theta_t and h_t of the particles, `[2 pairs, ...]`: first all of phi + epsilon, then all of
         phi - epsilon.
-      perturbations: xi, the sum of each pair's epsilon since the run began, `[pairs, ...]` for each variable.
+      perturbations: xi, the sum of each pair's epsilon since the run began, `[pairs, ...]` for each variable; where
+        noise is reused, the epsilon of all of the run.
       instances: the function of each pair, `[pairs, ...]`, where they have functions of their own; else `()`.
     """
 
@@ -65,6 +66,50 @@ def persistent_evolution_strategies(
     Raises:
       ValueError: sigma that is not above 0, or no perturbation.
     """
+    return _of_particles(
+        problem, network, len_unroll, objective, in_blocks, compiles, perturbation_std, perturbations, own_draws, False
+    )
+
+
+@arguments.checked
+def noise_reuse_evolution_strategies(
+    problem: Problem,
+    network: Network,
+    len_unroll: int,
+    objective: Objective,
+    in_blocks: bool = True,
+    compiles: bool = True,
+    perturbation_std: float = 0.01,
+    perturbations: int = 8,
+    own_draws: bool = False,
+) -> Estimator:
+    """NRES: g = mean over i of epsilon_i (L_i+ - L_i-) / (2 sigma^2), with one epsilon_i for all unrolls of a run.
+
+    PES with perturbations that are drawn when a run begins, and stay (Li, Sohl-Dickstein and others 2023, "Variance-
+    reduced gradient estimation via noise-reuse in online evolution strategies"). So the sum of a run's estimates is
+    full ES's, unbiased as PES's for one phi, and the variance of an estimate does not grow from unroll to unroll. But
+    the estimates of one run err in the same directions: it pays where many runs are averaged in an outer step, and not
+    where successive steps average the noise of few out (results/notes/general.md).
+
+    For arguments and errors see `persistent_evolution_strategies`.
+    """
+    return _of_particles(
+        problem, network, len_unroll, objective, in_blocks, compiles, perturbation_std, perturbations, own_draws, True
+    )
+
+
+def _of_particles(
+    problem: Problem,
+    network: Network,
+    len_unroll: int,
+    objective: Objective,
+    in_blocks: bool,
+    compiles: bool,
+    perturbation_std: float,
+    perturbations: int,
+    own_draws: bool,
+    reuses_noise: bool,
+) -> Estimator:
     perturbed = Perturbations(network, perturbation_std, perturbations)
 
     def both(values: Any) -> Any:
@@ -82,12 +127,15 @@ def persistent_evolution_strategies(
         instances, parameters, states = tf.nest.map_structure(
             lambda *of: tf.stack(of), *[(each.instance, each.parameters, each.state) for each in drawn]
         )
-        xi = [tf.zeros([perturbations, *v.shape], v.dtype) for v in perturbed.variables]
+        if reuses_noise:
+            xi = perturbed.draw(run.seed)
+        else:
+            xi = [tf.zeros([perturbations, *v.shape], v.dtype) for v in perturbed.variables]
         return run._replace(carried=Particles(both(parameters), both(states), xi, instances if own_draws else ()))
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         particles: Particles = run.carried
-        epsilons = perturbed.draw(seed)
+        epsilons = particles.perturbations if reuses_noise else perturbed.draw(seed)
         own = {"parameters": particles.parameters, "state": particles.states}
         if own_draws:
             own["instance"] = both(particles.instances)
@@ -96,7 +144,9 @@ def persistent_evolution_strategies(
             problem, network, members, len_unroll, objective, in_blocks, compiles=compiles
         )
         meta_loss, own_costs = objective(outer_losses[0]), costs(objective, outer_losses[1:])
-        xi = [total + epsilon for total, epsilon in zip(particles.perturbations, epsilons)]
+        xi = epsilons
+        if not reuses_noise:
+            xi = [total + epsilon for total, epsilon in zip(particles.perturbations, epsilons)]
         differences = own_costs[:perturbations] - own_costs[perturbations:]
         finite = tf.math.is_finite(differences)
         count = tf.reduce_sum(tf.cast(finite, tf.int32))

@@ -192,6 +192,7 @@ def _steps(
             loss=seen.costs[0],
             step=tf.fill([members.count], tf.cast(now.step, seen.costs[0].dtype)) if "step" in observes else (),
             validation_loss=seen.validation_loss,
+            length=tf.fill([members.count], now.told_length(seen.costs[0].dtype)) if "length" in observes else (),
         )
         updates, state = network.step(observation, state)
         records = [array.write(t, cost) for array, cost in zip(records, seen.costs)]

@@ -109,6 +109,7 @@ VALUES: dict[str, Value] = {
     "scale": finite(),
     "second_moment_decay": decay(),
     "seed": seed(),
+    "told": flag(),
     "total_steps": whole(1),
     "trained_steps": or_none(whole(1)),
     "warmup": share(),
@@ -144,7 +145,7 @@ CATALOGUE: dict[str, Entry] = {
     "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP), values=_HIDDEN_LAYERS),
     "ControlledMLP": Entry(
         "l2l_tf.networks.controlled_mlp",
-        ("control_layers", "second_moment_decay", *_MLP),
+        ("control_layers", "second_moment_decay", "told", *_MLP),
         values=_HIDDEN_LAYERS,
     ),
     "HierarchicalLSTM": Entry(

@@ -9,7 +9,7 @@ from l2l_tf.networks import functions, lstm_layers
 from l2l_tf.networks.adafactor_features import AdafactorFeatures
 from l2l_tf.networks.coordinate_mlp import CoordinateMLP, is_empty
 from l2l_tf.networks.network import Observation, Tensors
-from l2l_tf.networks.size_control import SizeControl, layer_names
+from l2l_tf.networks.size_control import TOLD_LAYER, SizeControl, layer_names
 
 _SQUARE_EPSILON = 1e-12
 
@@ -23,8 +23,9 @@ class ControlledMLP(CoordinateMLP):
         u = scale size r / rms(r)
 
     with the root mean square over the tensor, and the size from `size_control`, which sees how noisy the tensor's
-    gradients are, how they grow, how large its parameters are, and the time. So a tensor's updates are of a known size
-    whatever its gradients are like. A fresh rule steps as Adam with the learning rate `scale`.
+    gradients are, how they grow, how large its parameters are, the time, and, where it is `told`, how long the run is.
+    So a tensor's updates are of a known size whatever its gradients are like. A fresh rule steps as Adam with the
+    learning rate `scale`.
 
     Divided outputs without a clock: Celo2 (2026). Sizes tensor by tensor, from what is known of each and of all: Metz
     et al. 2020, "Tasks, stability, architecture, and compute". Differs from both in the features, which do not change
@@ -36,8 +37,9 @@ class ControlledMLP(CoordinateMLP):
       control_layers: of the MLP on tensors.
       decays: of the momenta, and of the factored second moments.
       second_moment_decay: of the second moment of every coordinate.
+      told: whether it is told how long the run is (`run_length`). It works untold too.
       scale, magnitude_scale, trained_steps, function_axis, initializer, seed, dtype: see CoordinateMLP; further layers
-        are `control_1`, ..., `control_output`.
+        are `control_1`, ..., `control_output`, and `control_told`.
 
     Raises:
       ValueError: an option out of range.
@@ -52,16 +54,21 @@ class ControlledMLP(CoordinateMLP):
         control_layers: Sequence[int] = (16,),
         decays: tuple[float, ...] = (0.9, 0.99, 0.999),
         second_moment_decay: float = 0.99,
+        told: bool = False,
         scale: float = 0.001,
         initializer: Any = None,
         **options: Any,
     ):
-        names = dict.fromkeys(layer_names(control_layers), lstm_layers.LINEAR_WEIGHTS)
+        layers_of_control = [*layer_names(control_layers), *([TOLD_LAYER] if told else [])]
+        names = dict.fromkeys(layers_of_control, lstm_layers.LINEAR_WEIGHTS)
         kind = AdafactorFeatures(decays, second_moment_decay)
         super().__init__(kind, 0, names, layers=layers, scale=scale, initializer=initializer, **options)
+        is_default = initializer is None
         self._control = SizeControl(
-            control_layers, decays, second_moment_decay, self._initializers, self._dtype, initializer is None
+            control_layers, decays, second_moment_decay, self._initializers, self._dtype, is_default, told
         )
+        if told:
+            self.observes = self.observes | {"length"}
         self._control_layers = self._control.layers  # for Sonnet to find
 
     @property
@@ -89,6 +96,7 @@ class ControlledMLP(CoordinateMLP):
             self.counts(observation.gradients),
             observation.step,
             self._trained_steps,
+            observation.length,
         )
         updates, statistics = {}, []
         no_clock = tf.zeros([state["sums"].shape[0], 0], self._dtype)

@@ -25,6 +25,7 @@ class Observation(NamedTuple):
       loss: scalar f(theta_t).
       step: float scalar, the number of steps taken before this one.
       validation_loss: scalar, where the problem has validation data.
+      length: float scalar, how many steps the run is going to have; 0 where that is not known.
     """
 
     gradients: Tensors
@@ -32,6 +33,7 @@ class Observation(NamedTuple):
     loss: tf.Tensor | tuple[()] = ()
     step: tf.Tensor | tuple[()] = ()
     validation_loss: tf.Tensor | tuple[()] = ()
+    length: tf.Tensor | tuple[()] = ()
 
 
 @snt.allow_empty_variables  # the classics have nothing to learn
@@ -132,7 +134,7 @@ def weights_of(network: Network) -> dict[str, np.ndarray]:
     Raises:
       ValueError: two variables have the same name.
     """
-    return {name: variable.numpy() for name, variable in _named_variables(network).items()}
+    return {name: variable.numpy() for name, variable in variables_by_name(network).items()}
 
 
 def assign_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
@@ -141,7 +143,7 @@ def assign_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
     Raises:
       ValueError: a weight is missing, unknown, or of another shape; nothing is assigned then.
     """
-    variables = _named_variables(network)
+    variables = variables_by_name(network)
     if set(weights) != set(variables):
         raise ValueError(f"{type(network).__name__} has the weights {sorted(variables)}. Received: {sorted(weights)}.")
     for name, variable in variables.items():
@@ -154,7 +156,12 @@ def assign_weights(network: Network, weights: dict[str, np.ndarray]) -> None:
         variable.assign(weights[name])
 
 
-def _named_variables(network: Network) -> dict[str, tf.Variable]:
+def variables_by_name(network: Network) -> dict[str, tf.Variable]:
+    """phi by name, e.g. `lstm_1/w_i`.
+
+    Raises:
+      ValueError: two variables have the same name.
+    """
     prefix = network.name + "/"
     variables = network.trainable_variables
     by_name = {variable.name.removeprefix(prefix).removesuffix(":0"): variable for variable in variables}

@@ -9,21 +9,25 @@ Of the tensors a of a model, with averages over their n coordinates, after t ste
     s'       = s + 0.03 tanh(B)
     size     = exp(bounded(A + s))
 
+A control that is told how long the run is has a further layer of what `run_length` makes of that, whose outputs are
+added to those of the first before they are cut off at 0, and multiplies sizes by the factor there.
+
 Noise is near 0 where gradients agree from step to step, about half a log of the steps averaged over where they are
 noise, and larger where they turn back, as under steps that are too long. None of it changes when the loss is scaled.
 The statistics are those of the step before; in the first step all of q is 0.
 
-    control = SizeControl(layers, decays, second_moment_decay, initializers, dtype)
-    magnitudes, sums = control(statistics, sums, counts, step, trained_steps)
+    control = SizeControl(layers, decays, second_moment_decay, initializers, dtype, is_default, told)
+    magnitudes, sums = control(statistics, sums, counts, step, trained_steps, length)
 """
 
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from l2l_tf.networks import coordinate_features, lstm_layers, mlp_layers
+from l2l_tf.networks import coordinate_features, lstm_layers, mlp_layers, run_length
 from l2l_tf.networks.initializers import WeightInitializers
 
+TOLD_LAYER = "control_told"
 _RATE = 0.03  # of s, a step
 _BOUND = 8.0  # of the logarithm of a size
 _TINY = 1e-8  # of shares that are at most about 1
@@ -41,6 +45,7 @@ class SizeControl:
       initializers: of the weights; layers `control_1`, ..., `control_output`.
       dtype: of the weights.
       is_default: whether the network starts as Adam does, A being minus the noise of the decay next to 0.9.
+      told: whether it is told how long runs are.
     """
 
     def __init__(
@@ -51,7 +56,9 @@ class SizeControl:
         initializers: WeightInitializers,
         dtype: tf.DType,
         is_default: bool,
+        told: bool = False,
     ):
+        self._told = told
         self._decays = tuple(decays)
         self._second_moment_decay = second_moment_decay
         self.layers = []
@@ -61,6 +68,12 @@ class SizeControl:
             inputs = units
         if is_default:
             mlp_layers.descend(self.layers, coordinate_features.nearest(self._decays))
+        if told:
+            build = lstm_layers.build_linear
+            self.layers.append(build(TOLD_LAYER, run_length.NUM_SEEN, layers[0], initializers, dtype))
+            if is_default:
+                for variable in (self.layers[-1].w, self.layers[-1].b):
+                    variable.assign(tf.zeros_like(variable))
 
     @property
     def num_statistics(self) -> int:
@@ -74,6 +87,7 @@ class SizeControl:
         counts: tf.Tensor,
         step: tf.Tensor,
         trained_steps: int | None,
+        length: tf.Tensor | tuple[()] = (),
         weights: mlp_layers.Weights | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The logarithms of the sizes, and the next s, `[R, T]` each.
@@ -84,20 +98,32 @@ class SizeControl:
           counts: n of each tensor, `[T]`.
           step: how many steps were taken, a scalar or `[R]`.
           trained_steps: see CoordinateMLP.
-          weights: (w, b) of each layer, `[M, ...]` of members that share the rows evenly; None are the network's own.
+          length: of the runs, a scalar or `[R]`, 0 where it is not known; `()` where it is of none.
+          weights: (w, b) of each layer in `layers`, `[M, ...]` of members that share the rows evenly; None are the
+            network's own.
         """
         rows, tensors = sums.shape
-        inputs = self._inputs(
-            statistics, sums, counts, tf.cast(tf.reshape(step, [-1, 1, 1]), sums.dtype), trained_steps
-        )
+        step = tf.cast(tf.reshape(step, [-1, 1, 1]), sums.dtype)
+        inputs = self._inputs(statistics, sums, counts, step, trained_steps)
         if weights is None:
             weights = mlp_layers.weights_of(self.layers)
         members = weights[0][0].shape[0] if weights[0][0].shape.rank == 3 else 1
         values = tf.reshape(inputs, [members, -1, inputs.shape[2]])
+        further, log_factor = tf.zeros([], sums.dtype), tf.zeros([], sums.dtype)
+        if self._told:
+            w, b = weights[-1]
+            weights = weights[:-1]
+            length = tf.zeros([1]) if isinstance(length, tuple) else length
+            length = tf.cast(tf.reshape(length, [-1, 1]), sums.dtype)
+            log_factor = run_length.log_factor(step[..., 0], length)
+            seen, known = run_length.seen(step[..., 0] + tf.zeros_like(sums), length + tf.zeros_like(sums))
+            further = _linear(w, b, tf.reshape(seen, [members, -1, run_length.NUM_SEEN]))
+            further *= tf.reshape(known, [members, -1, 1])
         for w, b in weights[:-1]:
-            values = tf.nn.relu(_linear(w, b, values))
+            values = tf.nn.relu(_linear(w, b, values) + further)
+            further = tf.zeros([], sums.dtype)
         size, rate = tf.unstack(tf.reshape(_linear(*weights[-1], values), [rows, tensors, 2]), axis=2)
-        magnitudes = _BOUND * tf.tanh((size + sums) / _BOUND)
+        magnitudes = _BOUND * tf.tanh((size + sums) / _BOUND) + log_factor
         return magnitudes, sums + _RATE * tf.tanh(rate)
 
     def _inputs(self, statistics, sums, counts, step, trained_steps) -> tf.Tensor:
@@ -124,7 +150,7 @@ class SizeControl:
 
 
 def layer_names(layers: Sequence[int]) -> list[str]:
-    """`control_1`, ..., `control_output`."""
+    """`control_1`, ..., `control_output`, without that of the run's length."""
     return [*(f"control_{i + 1}" for i in range(len(layers))), "control_output"]
 
 

@@ -8,7 +8,7 @@ from l2l_tf.training import unroll_schedule
 from l2l_tf.unrolling import arguments, assignments, trajectory_weights
 from problems import option_values
 
-ESTIMATORS = ("backpropagation", "es", "pes", "reparameterization", "mix")  # As `estimators.ESTIMATORS`.
+ESTIMATORS = ("backpropagation", "es", "pes", "nres", "reparameterization", "mix")  # As `estimators.ESTIMATORS`.
 OBJECTIVES = ("training", "validation")  # As `objectives.LOSSES`.
 
 _VALUES = arguments.VALUES | {

@@ -32,6 +32,10 @@ class Estimate(NamedTuple):
         """Whether all of the gradient is; it counts if so."""
         return bool(np.isfinite(self.gradient).all())
 
+    def times(self, weight: float) -> "Estimate":
+        """The same of `weight` times the meta-loss, as far as phi is concerned: the losses stay as they are."""
+        return self if weight == 1 else self._replace(gradient=self.gradient * self.gradient.dtype.type(weight))
+
 
 class Given(NamedTuple):
     """What a slot gave to an outer step.

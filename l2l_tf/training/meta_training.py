@@ -186,6 +186,7 @@ class MetaTraining(abc.ABC):
         arrays = {f"phi/{i}": variable.numpy() for i, variable in enumerate(self._variables)}
         arrays |= {f"outer/{name}": np.asarray(value) for name, value in self._outer_optimizer.state.items()}
         arrays |= {f"best/{i}": weights for i, weights in enumerate(self._best_weights)}
+        arrays |= {f"frozen/{i}": variable.numpy() for i, variable in enumerate(self.network.frozen_variables)}
         own_arrays, own_facts = self._state()
         facts = {
             "config": self.config.to_json(),
@@ -211,6 +212,9 @@ class MetaTraining(abc.ABC):
         expected = {f"{kind}/{i}": v for kind in ("phi", "best") for i, v in enumerate(self._variables)}
         expected |= {f"outer/{name}": variable for name, variable in self._outer_optimizer.state.items()}
         checkpoint.check_fits(arrays, facts, {name: (v.shape, v.dtype.as_numpy_dtype) for name, v in expected.items()})
+        for i, variable in enumerate(self.network.frozen_variables):
+            if not np.array_equal(arrays[f"frozen/{i}"], variable.numpy()):
+                raise ValueError(f"{self.config.start_from!r}, which it started from, has had other weights")
         for name, variable in expected.items():
             if not name.startswith("best/"):
                 variable.assign(arrays[name])

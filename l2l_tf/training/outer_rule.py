@@ -11,7 +11,7 @@ from l2l_tf.networks import Observation
 from l2l_tf.pretrained import sources
 
 ADAM = "adam"
-_OBSERVED = frozenset({"gradients", "parameters", "step"})
+_OBSERVED = frozenset({"gradients", "parameters", "step", "length"})  # The last as not known.
 
 
 class OuterRule(tf.Module):

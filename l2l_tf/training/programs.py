@@ -54,14 +54,18 @@ class Program:
         )
         kind = tf.as_dtype(np.result_type(*(v.dtype.as_numpy_dtype for v in network.trainable_variables)))
 
+        is_told = "length" in network.observes
+
         def start(seed):
             return estimator.begin(unroll.start(lessons, network, seed))
 
-        def estimate(run):
+        def estimate(run, length):
+            if is_told:
+                run = run._replace(length=length)
             outer = estimator(run, seeds.fold(run.seed, run.step))
             flat = tf.concat([tf.reshape(tf.cast(g, kind), [-1]) for g in outer.gradients], 0)
             numbers = tf.stack([tf.cast(x, tf.float64) for x in (outer.meta_loss, outer.losses[-1], outer.dropped)])
-            return flat, numbers, outer.run
+            return flat, numbers, outer.run._replace(length=())
 
         self.concurrent = estimator.concurrent
         self.traced = False
@@ -72,9 +76,14 @@ class Program:
         """A fresh run of that seed, int32 `[2]`."""
         return self._start(seed)
 
-    def estimate(self, run: Run) -> tuple[Estimate, Run]:
-        """The outer gradient over one unroll, at phi as it is, and the run after it."""
-        gradient, numbers, after = self._estimate(run)
+    def estimate(self, run: Run, length: int = 0) -> tuple[Estimate, Run]:
+        """The outer gradient over one unroll, at phi as it is, and the run after it.
+
+        Args:
+          run: where it is.
+          length: how many steps it is going to have, if a network that observes it is told; else 0.
+        """
+        gradient, numbers, after = self._estimate(run, tf.constant(length))
         self.traced = True
         meta_loss, final_loss, dropped = numbers.numpy()
         return Estimate(gradient.numpy(), float(meta_loss), float(final_loss), int(dropped)), after
@@ -131,7 +140,7 @@ def fitted(network: AssignedNetworks, problem: Problem, config: TasksConfig) -> 
         else net
         for name, net in network.networks.items()
     }
-    return AssignedNetworks(nets, config.net_assignments)
+    return AssignedNetworks(nets, config.net_assignments, config.trained_weights)
 
 
 def flattened(run: Run) -> list[np.ndarray]:

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from l2l_tf import networks
+from l2l_tf import networks, pretrained
 from l2l_tf.networks import catalogue
+from l2l_tf.saving import saved_optimizer
 from l2l_tf.training import slots
 from l2l_tf.training.estimate import Estimate, described
 from l2l_tf.training.programs import Program, Programs, flattened, restored
@@ -73,7 +74,8 @@ class SlotComputer:
             program = self.program(place)
             traces = not program.traced
             run = slot.run if slot.run is not None else program.start(run_seed(self._config, place))
-            estimate, run = program.estimate(run)
+            estimate, run = program.estimate(run, slots.told_length(self._config, place))
+            estimate = estimate.times(slots.weight(self._config, place))
         except Exception as error:  # Of whatever kind: one task does not end the training on the others.
             self.keep_only([])  # What it holds may be what memory is short of.
             return failure(self._variables, described(error)), Slot(slots.given_up(self._config, place))
@@ -104,7 +106,10 @@ def network_of(config: TasksConfig) -> AssignedNetworks:
         clock = {"trained_steps": config.num_steps} if catalogue.takes(net["net"], "trained_steps") else {}
         axis = {"function_axis": None} if fitting.asks_problem(net["net"], options) else {}
         nets[name] = networks.get(net["net"], **clock | axis | options)
-    return AssignedNetworks(nets, config.net_assignments)
+    network = AssignedNetworks(nets, config.net_assignments, config.trained_weights)
+    if config.trained_weights is not None and config.start_from:
+        saved_optimizer.assign_weights(network, pretrained.folder(config.start_from))  # Those that are not assigned.
+    return network
 
 
 def run_seed(config: TasksConfig, place: Place) -> tf.Tensor:

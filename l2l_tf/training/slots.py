@@ -13,7 +13,7 @@ import numpy as np
 from l2l_tf.training.tasks_config import TasksConfig
 from problems.distribution import Distribution, Task
 
-_LENGTHS, _TASKS, _SHARES = 0, 1, 2  # What numbers are drawn for: part of every result.
+_LENGTHS, _TASKS, _SHARES, _TOLD = 0, 1, 2, 3  # What numbers are drawn for: part of every result.
 _GOLDEN = (math.sqrt(5) - 1) / 2  # Its multiples fill the circle evenly.
 
 
@@ -69,6 +69,23 @@ def task(config: TasksConfig, distribution: Distribution, place: Place) -> Task:
     seed = int(np.random.default_rng([config.seed, _TASKS, place.slot, place.generation]).integers(2**31))
     offset = np.random.default_rng([config.seed, _TASKS]).random()
     return distribution.task(seed, (place.slot / config.tasks_per_step + offset + place.generation * _GOLDEN) % 1)
+
+
+def told_length(config: TasksConfig, place: Place) -> int:
+    """The steps of the run there, where its network is told them; else 0."""
+    if not config.told_share:
+        return 0
+    drawn = np.random.default_rng([config.seed, _TOLD, place.slot, place.generation, place.run]).random()
+    return place.end if drawn < config.told_share else 0
+
+
+def weight(config: TasksConfig, place: Place) -> float:
+    """What the loss of the unroll there counts: see `TasksConfig.told_power`."""
+    length = told_length(config, place)
+    if not length:
+        return 1.0
+    share = (place.age + config.unroll_length) / length
+    return (1 + config.told_power) * share**config.told_power
 
 
 def _length(config: TasksConfig, slot: int, generation: int, run: int) -> int:

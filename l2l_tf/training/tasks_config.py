@@ -13,6 +13,9 @@ _VALUES = {
     "shortest_run": option_values.or_none(option_values.whole(1, 1_000_000_000)),
     "clip_task_norm": option_values.or_none(option_values.above(0)),
     "own_draws": option_values.flag(),
+    "told_share": option_values.share(),
+    "told_power": option_values.number(0, 10),
+    "trained_weights": option_values.or_none(option_values.list_of(option_values.text(), fewest=1)),
     "weight_decay": option_values.number(0, 1e3),
     "validation_tasks": option_values.whole(1),
 }
@@ -37,7 +40,13 @@ class TasksConfig(TrainingConfig):
         log-uniform: long runs take most of the outer steps. 2 gives every octave of a run's time as many of them.
       clip_task_norm: the largest norm of a task's gradient before tasks are averaged, so that none drowns the others;
         None does not clip.
-      own_draws: whether each pair of PES has a function, with its scales, and a theta_0 of its own.
+      told_share: share of the runs whose network is told how long they are, where it observes that.
+      told_power: the loss of an unroll of those, which ends at the share p of the run, counts (1 + told_power)
+        p^told_power times: a rule that knows when the run ends is asked for what it comes to at the end. 0 counts all
+        alike.
+      own_draws: whether each pair of PES or NRES has a function, with its scales, and a theta_0 of its own.
+      trained_weights: names or shell patterns of the weights that are learned, "network/layer/w"; the others stay those
+        that the networks start with. None learns all. Few of them have a gradient that is less noisy.
       weight_decay: of AdamW on phi: how much of phi each step takes off, over the learning rate.
       validation_tasks: held-out tasks that a validation averages, the same ones each time.
     """
@@ -49,6 +58,9 @@ class TasksConfig(TrainingConfig):
     length_power: float = 1.0
     clip_task_norm: float | None = None
     own_draws: bool = True
+    told_share: float = 0.0
+    told_power: float = 0.0
+    trained_weights: list[str] | None = None
     weight_decay: float = 0.0
     validation_tasks: int = 8
 

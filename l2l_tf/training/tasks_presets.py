@@ -51,15 +51,40 @@ GENERAL_LONG: dict[str, Any] = {
     "validation_tasks": len(small.TASKS) + len(small.FURTHER),
     "evaluation_period": 300,
 }
-FOR_TASKS = {"original": TASKS, "recommended": TASKS, "general": GENERAL, "general_long": GENERAL_LONG}
-_MEMBERS = {"general": tuple(small.TASKS), "general_long": (*small.TASKS, *small.FURTHER)}
+# Another second stage, for a rule that can be told how long runs are, which `experiments told` makes of the first
+# stage's. All runs are told, what they come to at the end counts most, and only the layer that hears of it learns:
+# untold, the rule stays what it was.
+GENERAL_TOLD: dict[str, Any] = {
+    **GENERAL_LONG,
+    "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002, "told": True}}},
+    "trained_weights": ["general/control_told/*"],
+    "perturbation_std": 0.03,
+    "num_steps": 6_000,
+    "length_power": 1.5,
+    "told_share": 1.0,
+    "told_power": 2.0,
+    "outer_steps": 900,
+    "learning_rate": 0.003,
+}
+FOR_TASKS = {
+    "original": TASKS,
+    "recommended": TASKS,
+    "general": GENERAL,
+    "general_long": GENERAL_LONG,
+    "general_told": GENERAL_TOLD,
+}
+_MEMBERS = {
+    "general": tuple(small.TASKS),
+    "general_long": (*small.TASKS, *small.FURTHER),
+    "general_told": (*small.TASKS, *small.FURTHER),
+}
 
 
 def for_tasks(preset: str, problem: str) -> dict[str, Any]:
     """The fields of `TasksConfig` that `preset` sets for a distribution of tasks.
 
     A mixture without problems is of perceptrons on three sets of small images, as Celo2's; of the preset "general", of
-    `taskset.small.TASKS`, and of "general_long", of `FURTHER` too.
+    `taskset.small.TASKS`, and of "general_long" and "general_told", of `FURTHER` too.
 
     Raises:
       ValueError: an unknown preset.

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import tensorflow as tf
 
-from l2l_tf.networks.network import Network, Observation, Tensors
+from l2l_tf.networks.network import Network, Observation, Tensors, variables_by_name
 from l2l_tf.unrolling import assignments
 
 Assignments = Sequence[tuple[str, Sequence[str]]]
@@ -20,13 +20,20 @@ class AssignedNetworks(Network):
       networks: name to network.
       net_assignments: pairs of a network's name and the parameters it gets, by name or shell pattern
         (`"conv_net_2d/*/w"`). None gives every parameter to the only network.
+      trained_weights: names of weights, or shell patterns (`"general/control_*"`), that make up phi; the others stay as
+        they are. None for all.
 
     Raises:
       ValueError: None with several networks, a network that `networks` does not have, assignments that are
-        no pairs of a name and a list, or a name that no file can have.
+        no pairs of a name and a list, a name that no file can have, or trained weights that fit none.
     """
 
-    def __init__(self, networks: Mapping[str, Network], net_assignments: Assignments | None = None):
+    def __init__(
+        self,
+        networks: Mapping[str, Network],
+        net_assignments: Assignments | None = None,
+        trained_weights: Sequence[str] | None = None,
+    ):
         assignments.check_names(networks)
         super().__init__({}, name="assigned_networks")
         self.networks = dict(networks)
@@ -39,6 +46,35 @@ class AssignedNetworks(Network):
             net_assignments = [(next(iter(self.networks)), ["*"])]
         assignments.check(net_assignments, self.networks)
         self._net_assignments = [(network, list(patterns)) for network, patterns in net_assignments]
+        self._trained_weights = None if trained_weights is None else tuple(trained_weights)
+        for pattern in self._trained_weights or ():
+            if not self._variables_of([pattern]):
+                names = sorted(self._by_name())
+                raise ValueError(f"trained_weights are names or patterns of {names}. Received: {pattern!r}.")
+
+    @property
+    def trainable_variables(self) -> tuple[tf.Variable, ...]:
+        """phi: of the trained weights alone where there are such."""
+        if self._trained_weights is None:
+            return super().trainable_variables
+        return self._variables_of(self._trained_weights)
+
+    @property
+    def frozen_variables(self) -> tuple[tf.Variable, ...]:
+        """The weights that are no part of phi."""
+        own = {variable.ref() for variable in self.trainable_variables}
+        return tuple(variable for variable in super().trainable_variables if variable.ref() not in own)
+
+    def _variables_of(self, patterns: Sequence[str]) -> tuple[tf.Variable, ...]:
+        by_name = self._by_name()
+        return tuple(v for name, v in by_name.items() if any(fnmatch.fnmatchcase(name, p) for p in patterns))
+
+    def _by_name(self) -> dict[str, tf.Variable]:
+        return {
+            f"{name}/{weight}": variable
+            for name, network in self.networks.items()
+            for weight, variable in variables_by_name(network).items()
+        }
 
     @property
     def net_assignments(self) -> list[tuple[str, list[str]]]:

@@ -19,6 +19,7 @@ class Run(NamedTuple):
       state: h_t of the network.
       carried: what an estimator takes along from unroll to unroll, e.g. the particles of PES.
       minibatch: `[2]`, the seed of the minibatch of step t, where it is known; else `()`, and drawn.
+      length: int32 scalar, how many steps the run is going to have, where the network is told; else `()`.
     """
 
     instance: Any
@@ -28,6 +29,11 @@ class Run(NamedTuple):
     state: Any
     carried: Any = ()
     minibatch: Any = ()
+    length: Any = ()
+
+    def told_length(self, dtype: tf.DType) -> tf.Tensor:
+        """The length, 0 where the network is not told."""
+        return tf.cast(self.length, dtype) if tf.is_tensor(self.length) else tf.zeros([], dtype)
 
     @property
     def minibatch_seed(self) -> tf.Tensor:

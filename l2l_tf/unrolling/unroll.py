@@ -84,6 +84,8 @@ def observe(problem: Problem, network: Network, run: Run) -> Observation:
         observation = observation._replace(parameters=run.parameters)
     if "step" in network.observes:
         observation = observation._replace(step=tf.cast(run.step, loss.dtype))
+    if "length" in network.observes:
+        observation = observation._replace(length=run.told_length(loss.dtype))
     if "validation_loss" in network.observes:
         observation = observation._replace(validation_loss=optimizee.loss_at_step(problem.validation_loss, run))
     return observation

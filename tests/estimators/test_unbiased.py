@@ -1,4 +1,4 @@
-"""ES, PES, the reparameterisation gradient and the mix against gradients known in closed form."""
+"""ES, PES, NRES, the reparameterisation gradient and the mix against gradients known in closed form."""
 
 import numpy as np
 import pytest
@@ -51,12 +51,13 @@ def test_an_es_estimate_is_its_formula():
     np.testing.assert_allclose(outer.run.parameters["theta"], START + LEN_UNROLL * PHI, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["es", "pes"])
+@pytest.mark.parametrize("name", ["es", "pes", "nres"])
 def test_the_mean_estimate_of_a_quadratic_loss_is_its_gradient(name):
     problem, network = Bowl(START), Drift(PHI)
     made, call = estimator_on(problem, network, name, LEN_UNROLL, perturbation_std=STD, perturbations=16)
-    run = made.begin(unroll.start(problem, network, seeds.root(1)))
-    samples = np.array([call(run, seeds.root(i)).gradients[0] for i in range(60)])
+    run = unroll.start(problem, network, seeds.root(1))
+    runs = [made.begin(run._replace(seed=seeds.root(i))) for i in range(60)]
+    samples = np.array([call(run, seeds.root(i)).gradients[0] for i, run in enumerate(runs)])
     low, high = interval(samples)
     gradient = drift_gradient(START, PHI, LEN_UNROLL)
     assert np.all(low <= gradient) and np.all(gradient <= high)
@@ -100,6 +101,58 @@ def test_pes_has_no_truncation_bias_where_truncated_es_has_the_wrong_sign():
     _, persistent = sums_over_runs("pes", 40)
     low, high = interval(persistent)
     assert low <= full_gradient <= high < 0
+    _, reused = sums_over_runs("nres", 40)
+    low, high = interval(reused)
+    assert low <= full_gradient <= high < 0
+
+
+class Jumps(Drift):
+    """theta_{t+1} = START + phi, wherever it was: an unroll depends on none before it."""
+
+    observes = frozenset({"gradients", "parameters"})
+
+    def __call__(self, observation, state):
+        return {"theta": START + self.phi - observation.parameters["theta"]}, state
+
+
+def test_reused_noise_varies_as_little_in_late_unrolls_as_in_the_first():
+    """Where an unroll depends on none before it; that of PES grows with each."""
+    problem, network = Bowl(START), Jumps(PHI)
+    variances = {}
+    for name in ("nres", "pes"):
+        made, call = estimator_on(problem, network, name, LEN_UNROLL, perturbation_std=STD, perturbations=4)
+        begin, samples = unroll.start(problem, network, seeds.root(1)), []
+        for i in range(60):
+            run, of_run = made.begin(begin._replace(seed=seeds.root(i))), []
+            for _ in range(8):
+                outer = call(run, seeds.fold(seeds.root(i), run.step))
+                run = outer.run
+                of_run.append(outer.gradients[0])
+            samples.append(of_run)
+        low, high = interval(np.array(samples)[:, -1])
+        gradient = (LEN_UNROLL + 1) * (START + PHI)
+        assert np.all(low <= gradient) and np.all(gradient <= high)
+        variances[name] = np.sum(np.var(samples, 0), -1)
+    assert variances["nres"][-1] < 2 * variances["nres"][0]
+    assert variances["pes"][-1] > 3 * variances["pes"][0]
+
+
+def test_an_estimate_of_nres_is_its_formula_in_every_unroll():
+    problem, network = Bowl(START), Drift(PHI)
+    nres, call = estimator_on(problem, network, "nres", LEN_UNROLL, perturbation_std=STD, perturbations=5)
+    run = nres.begin(unroll.start(problem, network, seeds.root(1)))
+    noise_seed = seeds.fold(run.seed, seeds.Purpose.PERTURBATION, 0)
+    epsilons = tf.random.stateless_normal([5, 3], noise_seed, stddev=STD, dtype=tf.float64).numpy()
+    for unroll_number in range(2):
+        outer = call(run, seeds.root(unroll_number))
+        run = outer.run
+
+        def difference(e, k=unroll_number * LEN_UNROLL):
+            ends = [drift_loss(START + k * phi, phi, LEN_UNROLL) for phi in (PHI + e, PHI - e)]
+            return ends[0] - ends[1]
+
+        pairs = [e * difference(e) / (2 * STD**2) for e in epsilons]
+        np.testing.assert_allclose(outer.gradients[0], np.mean(pairs, 0), rtol=1e-9)
 
 
 def test_the_first_estimate_of_pes_is_that_of_es():

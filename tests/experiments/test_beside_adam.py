@@ -36,6 +36,15 @@ def test_ratios_are_to_adams_best_rate():
     )
 
 
+def test_losses_below_0_have_no_ratios_and_count_by_how_far_they_came_down():
+    adam = {0.001: np.array([1.0]), 0.01: np.array([-2.0])}
+    rules = {"twice": np.array([-10.0]), "half": np.array([2.0]), "up": np.array([6.5]), "gone": np.array([np.inf])}
+    found = Measured({**rules, "other": None}, adam, 6.0)
+    assert found.is_signed and not _measured(np.array([1.0, 2.0])).is_signed
+    assert [found.ratio(name) for name in found.rules] == [0.5, 2.0, np.inf, np.inf, None]
+    assert found.over_adam(adam[0.001]) == 8 / 5
+
+
 def test_every_optimizer_has_the_same_draws_and_nothing_is_measured_twice(tmp_path):
     problem = Quadratic(batch_size=2, num_dims=3)
     folders = {"quadratic": pretrained.path("quadratic"), "cifar": pretrained.path("cifar")}

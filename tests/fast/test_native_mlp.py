@@ -29,6 +29,7 @@ RULES = [
     ("AdafactorMLP", {"layers": [8, 8], "magnitude_scale": 0.1, "scale": 0.3}),
     ("ControlledMLP", {}),
     ("ControlledMLP", {"layers": [4], "control_layers": [5, 3], "decays": [0.9, 0.99], "trained_steps": 2}),
+    ("ControlledMLP", {"told": True}),
 ]
 
 
@@ -60,7 +61,8 @@ def _draw(random, shape, scale=1.0):
 
 def _observation(random, shapes, step, scale=0.1):
     gradients = {name: _draw(random, shape, scale) for name, shape in shapes.items()}
-    return Observation(gradients, {name: _draw(random, shape) for name, shape in shapes.items()}, (), step)
+    parameters = {name: _draw(random, shape) for name, shape in shapes.items()}
+    return Observation(gradients, parameters, (), step, length=900.0 + step)
 
 
 def _assert_close(actual, expected, tolerance=1e-5):

@@ -24,7 +24,7 @@ COUNT, STEPS = 3, 3
 NETWORKS = {
     "AdafactorMLP": {"layers": [3], "decays": [0.9]},
     "PerParameterMLP": {"layers": [3], "decays": [0.9]},
-    "ControlledMLP": {"layers": [3], "control_layers": [3], "decays": [0.9]},
+    "ControlledMLP": {"layers": [3], "control_layers": [3], "decays": [0.9], "told": True},
     "CoordinateWiseDeepLSTM": {"layers": [3], "scale": 0.1},
     "Adam": {"learning_rate": 0.1},
     "Sgd": {"learning_rate": 0.1},
@@ -58,7 +58,10 @@ def different_weights(problem, network):
         tf.stack([v + 0.2 * tf.random.stateless_normal(v.shape, [i, j]) for i in range(COUNT)])
         for j, v in enumerate(network.trainable_variables)
     ]
-    return Members(unroll.start(problem, network, seeds.root(1)), {}, network.trainable_variables, weights)
+    run = unroll.start(problem, network, seeds.root(1))
+    if "length" in network.observes:
+        run = run._replace(length=tf.constant(4))  # Updates fall from the second step on.
+    return Members(run, {}, network.trainable_variables, weights)
 
 
 def different_places(problem, network):

@@ -73,11 +73,12 @@ def time_features(step):
     return np.tanh(step / TIME_SCALES - 1)
 
 
-def mlp(weights, inputs):
-    """The outputs and the last hidden layer."""
+def mlp(weights, inputs, further=0.0):
+    """The outputs and the last hidden layer; `further` is added in the first."""
     hidden, i = inputs, 1
     while f"hidden_{i}/w" in weights:
-        hidden = np.maximum(hidden @ weights[f"hidden_{i}/w"] + weights[f"hidden_{i}/b"], 0)
+        hidden = np.maximum(hidden @ weights[f"hidden_{i}/w"] + weights[f"hidden_{i}/b"] + further, 0)
+        further = 0.0
         i += 1
     return hidden @ weights["output/w"] + weights["output/b"], hidden
 

@@ -19,7 +19,7 @@ def _build(**options):
     return network
 
 
-def _run(network, gradients, parameters):
+def _run(network, gradients, parameters, length=()):
     parameters = {name: tf.constant(x) for name, x in parameters.items()}
     state = network.initial_state(parameters)
     for step in range(len(next(iter(gradients.values())))):
@@ -27,6 +27,7 @@ def _run(network, gradients, parameters):
             {name: tf.constant(g[step]) for name, g in gradients.items()},
             parameters,
             step=tf.constant(float(step)),
+            length=length,
         )
         updates, state = network(observation, state)
         yield {name: update.numpy() for name, update in updates.items()}
@@ -38,7 +39,7 @@ def _draw(steps=4, seed=0):
     return gradients, {name: generator.normal(size=shape) for name, shape in SHAPES.items()}
 
 
-def _expected(weights, gradients, parameters, scale, magnitude_scale, trained_steps):
+def _expected(weights, gradients, parameters, scale, magnitude_scale, trained_steps, length=0):
     control = {
         name.replace("control_output", "output").replace("control_", "hidden_"): weight
         for name, weight in weights.items()
@@ -66,12 +67,18 @@ def _expected(weights, gradients, parameters, scale, magnitude_scale, trained_st
         for name, x in parameters.items():
             sizes = np.array([np.log(np.mean(x**2)) / 2, everything]) / 5 if step else np.zeros(2)
             rest = [np.log(x.size) / 10, sums[name]]
+            further, factor = 0.0, 1.0
+            if length:
+                share = min(step / length, 1)
+                further = np.array([np.log(length) / 10, share, share**2]) @ weights["control_told/w"]
+                further += weights["control_told/b"]
+                factor = 1.5 * min((1 - share) / 0.3, 1)
             inputs = np.concatenate([own[name], np.mean(list(own.values()), 0), sizes, rest, clock])
-            (size, rate), _ = reference.mlp(control, inputs)
+            (size, rate), _ = reference.mlp(control, inputs, further)
             inputs = reference.normalized(seen[name][step][0])
             outputs, _ = reference.mlp(weights, inputs)
             raw = outputs[:, 0] * np.exp(magnitude_scale * outputs[:, 1])
-            size = scale * np.exp(8 * np.tanh((size + sums[name]) / 8))
+            size = factor * scale * np.exp(8 * np.tanh((size + sums[name]) / 8))
             updates[name] = np.reshape(size * raw / np.sqrt(np.mean(raw**2)), x.shape)
             sums[name] += 0.03 * np.tanh(rate)
         yield updates
@@ -84,6 +91,28 @@ def test_four_steps_are_the_formulas():
     for ours, theirs in zip(_run(network, gradients, parameters), expected, strict=True):
         for name in SHAPES:
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("length", [0, 4, 50])
+def test_told_steps_are_the_formulas(length):
+    network = _build(scale=0.5, told=True)
+    gradients, parameters = _draw(steps=6)
+    expected = _expected(weights_of(network), gradients, parameters, 0.5, 0.5, 100, length)
+    ours = list(_run(network, gradients, parameters, tf.constant(float(length))))
+    for step, (own, theirs) in enumerate(zip(ours, expected, strict=True)):
+        for name in SHAPES:
+            np.testing.assert_allclose(own[name], theirs[name], rtol=1e-6, atol=1e-12)
+            assert (np.max(np.abs(own[name])) < 1e-12) == (length == 4 and step >= 4)  # Nothing moves after the end.
+
+
+def test_a_rule_that_can_be_told_and_is_told_nothing_is_one_that_is_told_0():
+    network = _build(told=True)
+    gradients, parameters = _draw()
+    for ours, theirs in zip(
+        _run(network, gradients, parameters), _run(network, gradients, parameters, tf.constant(0.0)), strict=True
+    ):
+        for name in SHAPES:
+            np.testing.assert_array_equal(ours[name], theirs[name])
 
 
 def test_functions_of_a_batch_are_apart():

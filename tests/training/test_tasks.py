@@ -5,11 +5,15 @@ import json
 import numpy as np
 import pytest
 
+from l2l_tf import networks
+from l2l_tf.networks.network import assign_weights, weights_of
+from l2l_tf.saving import saved_optimizer
 from l2l_tf.training import checkpoint, slots
 from l2l_tf.training.estimate import Estimate
 from l2l_tf.training.events import OuterStep, Validation
 from l2l_tf.training.tasks import TasksTraining, mean_of_finite
 from l2l_tf.training.tasks_config import TasksConfig
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import distribution
 
 
@@ -116,6 +120,91 @@ def test_lengths_of_runs_follow_their_power_law(power, longer):
         lengths.append(place.end)
     assert np.mean(np.array(lengths) > 316.2) == pytest.approx(longer, abs=0.05)
     assert min(lengths) >= 100 and max(lengths) <= 10_000
+
+
+TOLD = {"net": "ControlledMLP", "net_options": {"layers": [2], "control_layers": [2], "decays": [0.9], "told": True}}
+
+
+def test_runs_are_told_their_lengths_by_the_share_and_late_losses_count_more():
+    config = _changed(told_share=0.5, told_power=2.0, num_steps=40, unroll_length=2, shortest_run=40, task_lifetime=100)
+    place, lengths, weights = slots.first(config, 1)._replace(age=0, end=40), [], {}
+    for _ in range(2_000):
+        length, weight = slots.told_length(config, place), slots.weight(config, place)
+        assert length in (0, place.end)
+        if length:
+            weights.setdefault(place.age, weight)
+        else:
+            assert weight == 1.0
+        lengths.append(length)
+        place = slots.after(config, place._replace(stays=50), finite=True)
+    assert np.mean(np.array(lengths) > 0) == pytest.approx(0.5, abs=0.15)
+    assert weights[38] == 3.0 and weights[18] == 3 * 0.5**2
+    assert np.mean(list(weights.values())) == pytest.approx(1.0, abs=0.1)
+    assert slots.told_length(_changed(), place) == 0
+
+
+def test_a_rule_that_is_told_learns_from_it(tmp_path):
+    """What it is told reaches the runs: those at whose end nothing moves leave theta where it is."""
+    config = _changed(networks={"told": TOLD}, estimator="nres", told_share=1.0, outer_steps=2)
+    told = TasksTraining(config, tmp_path / "told")
+    told.run()
+    untold = TasksTraining(_changed(**{**config.to_json(), "told_share": 0.0}), tmp_path / "untold")
+    untold.run()
+    ends = [[run for _, arrays in training._slots.state() for run in arrays] for training in (told, untold)]
+    assert any(not np.array_equal(x, y) for x, y in zip(*ends))
+
+
+def _started(folder, seed):
+    network = networks.get(TOLD["net"], **TOLD["net_options"])
+    drawn = np.random.default_rng(seed)
+    weights = {name: drawn.normal(size=weight.shape, scale=0.5) for name, weight in weights_of(network).items()}
+    assign_weights(network, weights)
+    saved_optimizer.save(AssignedNetworks({"told": network}), folder, {})
+    return str(folder)
+
+
+def test_weights_that_are_not_trained_stay_those_that_it_started_from(tmp_path):
+    start = _started(tmp_path / "start", 1)
+    before = saved_optimizer.read(start)[1]["told"]
+    config = _changed(
+        networks={"told": TOLD}, start_from=start, trained_weights=["told/control_told/*"], told_share=1.0
+    )
+
+    class KilledError(Exception):
+        pass
+
+    def kill(event):
+        if isinstance(event, OuterStep) and event.step == 4:
+            training.save()
+            raise KilledError
+
+    TasksTraining(config, tmp_path / "whole").run()
+    weights = saved_optimizer.read(tmp_path / "whole" / "last")[1]["told"]
+    changed = {name for name, value in weights.items() if not np.array_equal(value, before[name])}
+    assert changed == {"control_told/w", "control_told/b"}
+    training = TasksTraining(config, tmp_path / "resumed")
+    with pytest.raises(KilledError):
+        training.run(kill)
+    TasksTraining(config, tmp_path / "resumed", resume=True).run()
+    expected, found = _arrays(tmp_path / "whole"), _arrays(tmp_path / "resumed")
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+    _started(tmp_path / "start", 2)
+    with pytest.raises(checkpoint.CheckpointError, match="which it started from, has had other weights"):
+        TasksTraining(config, tmp_path / "resumed", resume=True)
+
+
+def test_trained_weights_that_are_none(tmp_path):
+    config = _changed(networks={"told": TOLD}, trained_weights=["told/nothing*"])
+    with pytest.raises(ValueError, match=r"are names or patterns of \['told/control_1/b', .* 'told/nothing\*'"):
+        TasksTraining(config, tmp_path)
+
+
+def test_an_estimate_of_a_multiple_of_the_loss_has_that_of_the_gradient():
+    estimate = Estimate(np.float32([1, 2]), 3.0, 4.0, 1)
+    np.testing.assert_array_equal(estimate.times(0.5).gradient, np.float32([0.5, 1]))
+    assert estimate.times(0.5)._replace(gradient=estimate.gradient) == estimate
 
 
 def test_equal_tasks_share_a_program_and_others_are_let_go(tmp_path):

@@ -127,6 +127,18 @@ def test_trainable_variables_are_those_of_all_networks():
     assert AssignedNetworks({"adam": networks.get("Adam")}).trainable_variables == ()
 
 
+def test_trained_weights_are_phi_and_the_others_stay():
+    net = networks.get("PerParameterMLP", layers=[3], decays=[0.9])
+    some = AssignedNetworks({"net": net}, trained_weights=["net/output/*", "net/hidden_1/b"])
+    assert len(some.trainable_variables) == 3 and len(some.frozen_variables) == 1
+    assert some.frozen_variables[0] is net.layers[0].w
+    both = {v.ref() for v in (*some.trainable_variables, *some.frozen_variables)}
+    assert both == {v.ref() for v in net.trainable_variables}
+    assert AssignedNetworks({"net": net}).frozen_variables == ()
+    with pytest.raises(ValueError, match=r"'net/output/w'\]\. Received: 'output/\*'\."):
+        AssignedNetworks({"net": net}, trained_weights=["output/*"])
+
+
 @pytest.mark.parametrize(
     ("net_assignments", "message"),
     [

@@ -207,7 +207,8 @@ class NativeStep:
             return None
         statistics, sums = (tf.convert_to_tensor(state[name]) for name in ("statistics", "sums"))
         rows = statistics.shape[0] if members is None else math.prod(statistics.shape[:2])
-        steps = tf.reshape(observation.step, [-1])
+        steps = _for_rows(observation.step, rows)
+        lengths = () if isinstance(observation.length, tuple) else _for_rows(observation.length, rows)
         layers = self._network.control.layers
         in_order = None if weights is None else self._in_order(weights, layers)
         empty = [name for name, gradient in observation.gradients.items() if is_empty(gradient)]
@@ -215,8 +216,9 @@ class NativeStep:
             tf.reshape(statistics, [rows, *statistics.shape[-2:]]),
             tf.reshape(sums, [rows, sums.shape[-1]]),
             self._network.counts(observation.gradients, inputs["lead"]),
-            steps if steps.shape[0] == 1 else tf.repeat(steps, rows // steps.shape[0]),
+            steps,
             self._network.options["trained_steps"],
+            lengths,
             None if in_order is None else tuple(zip(in_order[::2], in_order[1::2])),
         )
         if empty:
@@ -289,3 +291,9 @@ class NativeStep:
 
     def _order(self, state: Any) -> list[str]:
         return [slot for slot in ("first_moments", "second_moments", "full", "rows", "columns") if slot in state]
+
+
+def _for_rows(of_members: tf.Tensor, rows: int) -> tf.Tensor:
+    """A scalar as `[1]`, or a number a member as `[rows]`."""
+    flat = tf.reshape(of_members, [-1])
+    return flat if flat.shape[0] == 1 else tf.repeat(flat, rows // flat.shape[0])
