@@ -77,7 +77,8 @@ def _main(arguments) -> None:
     if unknown := set(arguments.models or ()) - set(tasks):
         raise ValueError(f"The models of this part are {', '.join(tasks)}. Received: {', '.join(sorted(unknown))}.")
     tasks = {name: tasks[name] for name in (arguments.models or tasks)}
-    families = [*contenders.baselines(), *(contenders.rule(source, arguments.told) for source in arguments.rules)]
+    rules = [contenders.rule(source, arguments.told, arguments.steps) for source in arguments.rules]
+    families = [*contenders.baselines(), *rules]
     names = [family.runs[0].optimizer for family in families]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"Rules have names of their own, those of their folders. Received twice: {', '.join(twice)}.")

@@ -73,12 +73,13 @@ def baselines() -> list[Family]:
     ]
 
 
-def rule(source: str, told: bool = False) -> Family:
+def rule(source: str, told: bool, steps: int) -> Family:
     """A learned rule: a pretrained name, the folder of a saved optimizer or its address on the Hub.
 
     Args:
       source: it.
       told: whether it runs another time, told how long the run is (`LearnedOptimizer(total_steps=...)`).
+      steps: of the run.
 
     Raises:
       ValueError: it is none of these.
@@ -88,7 +89,7 @@ def rule(source: str, told: bool = False) -> Family:
     for name, network in networks.items():
         for key, value in sorted(weights_of(network).items()):
             digest.update(f"{name}/{key}".encode() + np.asarray(value).tobytes())
-    longer = max(network.told_factor for network in networks.values())
+    longer = max(float(network.told_factor(tf.constant(float(steps)))) for network in networks.values())
     untold = Run(source.rstrip("/").rpartition("/")[-1], version=digest.hexdigest()[:8])
     made: weakref.WeakSet[LearnedOptimizer] = weakref.WeakSet()
 

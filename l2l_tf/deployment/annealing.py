@@ -12,6 +12,7 @@ its minibatches. (Constant, then linear to 0: Haegele et al. 2024, "Scaling laws
 fixed training durations"; here it multiplies what the rule makes of its own clock.)
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -28,14 +29,16 @@ class Annealing:
 
     Args:
       total_steps: T, or None.
-      told_factor: c.
+      told_factor: from T, a float32 scalar, to c.
       falls: whether updates are multiplied at all; rules that are told the length do so themselves.
 
     Raises:
       ValueError: T is no whole number of at least 1.
     """
 
-    def __init__(self, total_steps: Any = None, told_factor: float = 1.0, falls: bool = True):
+    def __init__(
+        self, total_steps: Any = None, told_factor: Callable[[tf.Tensor], tf.Tensor] = tf.ones_like, falls: bool = True
+    ):
         self._falls = falls
         self._total_steps = checked(total_steps)
         self._told_factor = told_factor
@@ -63,8 +66,8 @@ class Annealing:
         if not self._falls:
             return tf.ones([])
         total = tf.convert_to_tensor(self._variable)
-        left = (1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE
-        return tf.cast(tf.where(total > 0, self._told_factor * tf.clip_by_value(left, 0, 1), 1), tf.float32)
+        left = tf.cast((1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE, tf.float32)
+        return tf.where(total > 0, self._told_factor(self.length) * tf.clip_by_value(left, 0, 1), 1)
 
 
 def checked(total_steps: Any) -> int | None:

@@ -66,7 +66,8 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
       name: of the optimizer.
       total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 over
-        the last 0.3 of it, and are as many times as long before as the rule's `told_factor` says (`general`: 1.5).
+        the last 0.3 of it, and are as many times as long before as the rule's `told_factor` says (`general`: 1.5 to
+        3).
         `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
       **options: of `keras.optimizers.Optimizer`.
 
@@ -104,12 +105,15 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         _check_observes(self.network)
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
-        told_factor = min(network.told_factor for network in self.network.networks.values())
         # Rules that are told the length of the run let their updates fall themselves.
         falls = "length" not in self.network.observes
-        self._annealing = _Hidden(Annealing(total_steps, told_factor, falls))
+        self._annealing = _Hidden(Annealing(total_steps, self._told_factor, falls))
         self.nonfinite_gradients: keras.Variable | None = None
         self._gathering = Gathering()
+
+    def _told_factor(self, length: tf.Tensor) -> tf.Tensor:
+        """That of the network with the least."""
+        return tf.reduce_min([network.told_factor(length) for network in self.network.networks.values()])
 
     @property
     def total_steps(self) -> int | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from l2l_tf.networks import functions, lstm_layers
+from l2l_tf.networks import functions, lstm_layers, run_length
 from l2l_tf.networks.adafactor_features import AdafactorFeatures
 from l2l_tf.networks.coordinate_mlp import CoordinateMLP, is_empty
 from l2l_tf.networks.network import Observation, Tensors
@@ -46,7 +46,6 @@ class ControlledMLP(CoordinateMLP):
     """
 
     sees_shapes = True
-    told_factor = 1.5  # Chosen for `general` on the zoo's models for choosing: results/notes/general.md.
 
     def __init__(
         self,
@@ -70,6 +69,9 @@ class ControlledMLP(CoordinateMLP):
         if told:
             self.observes = self.observes | {"length"}
         self._control_layers = self._control.layers  # for Sonnet to find
+
+    def told_factor(self, length: tf.Tensor) -> tf.Tensor:
+        return run_length.longer(length)
 
     @property
     def control(self) -> SizeControl:

@@ -53,7 +53,6 @@ class Network(Configurable, snt.Module, abc.ABC):
       sees_shapes: True where it matters how coordinates are grouped to tensors, and of what shapes.
       waits: True where a coordinate whose gradient was 0 in every step so far is left as it is once the rule is
         deployed (`deployment.waiting`). A rule of one's own that moves such coordinates on purpose says False.
-      told_factor: how many times as long its updates are once the length of the run is known, until they fall to 0.
       max_coordinates: the most that a function may have, where there is a limit.
       options: the JSON-able keyword arguments that `networks.get(name, **options)` rebuilds it from.
     """
@@ -62,7 +61,6 @@ class Network(Configurable, snt.Module, abc.ABC):
     coordinatewise: bool = False
     sees_shapes: bool = False
     waits: bool = True
-    told_factor: float = 1.0
     max_coordinates: int | None = None
 
     def __init__(self, options: dict[str, Any] | None = None, /, name: str | None = None):
@@ -102,6 +100,14 @@ class Network(Configurable, snt.Module, abc.ABC):
         if option == "preprocess_options" and value is None:
             return {}
         return super()._plain(option, value)
+
+    def told_factor(self, length: tf.Tensor) -> tf.Tensor:
+        """How many times as long its updates are, until they fall to 0, where the run is known to have so many steps.
+
+        Args:
+          length: floating point, of any shape.
+        """
+        return tf.ones_like(length)
 
     @abc.abstractmethod
     def initial_state(self, parameters: Tensors) -> Any:

@@ -72,16 +72,16 @@ def test_runs_are_those_of_a_plain_loop_with_keras_optimizers_and_schedules():
 
 
 def test_a_rule_runs_and_is_known_by_its_weights():
-    family = contenders.rule("mnist_adafactor")
+    family = contenders.rule("mnist_adafactor", told=False, steps=10)
     (run,) = family.runs
     assert (run.optimizer, run.rate, len(run.version)) == ("mnist_adafactor", None, 8)
-    assert run.version != contenders.rule("mnist").runs[0].version
+    assert run.version != contenders.rule("mnist", told=False, steps=10).runs[0].version
     losses = Racer(PREPARED, family.make).run(0, 40).losses
     assert losses[-5:].mean() < losses[:5].mean()
 
 
 def test_a_rule_that_is_told_how_long_the_run_is_ends_with_smaller_steps():
-    family = contenders.rule("mnist_adafactor", told=True)
+    family = contenders.rule("mnist_adafactor", told=True, steps=10)
     racer = Racer(PREPARED, family.make)
     curves = []
     for run in (*family.runs, family.runs[0]):

@@ -26,8 +26,13 @@ def test_it_takes_the_steps_that_it_took(tmp_path, total_steps):
 
 
 def test_what_it_is_given_from_without_is_what_it_does_itself():
-    assert networks.ControlledMLP.told_factor == run_length.FACTOR
     assert annealing.SHARE == run_length.FALL
+    network, lengths = networks.get("ControlledMLP"), tf.constant([10.0, 500.0, 1581.1388, 5_000.0, 1e6])
+    np.testing.assert_allclose(network.told_factor(lengths), [1.5, 1.5, 1.5 * 2**0.5, 3, 3], rtol=1e-5)
+    given = [float(annealing.Annealing(10_000, network.told_factor)(tf.constant(step))) for step in (0, 8_500, 10_000)]
+    np.testing.assert_allclose(given, [3, 1.5, 0], rtol=1e-5)
+    steps = tf.constant([0.0, 8_500.0, 10_000.0])
+    np.testing.assert_allclose(tf.exp(run_length.log_factor(steps, tf.constant(10_000.0))), given, rtol=1e-4, atol=1e-6)
 
 
 def test_the_length_may_change_while_a_rule_that_is_told_runs(tmp_path):

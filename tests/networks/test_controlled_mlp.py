@@ -72,7 +72,7 @@ def _expected(weights, gradients, parameters, scale, magnitude_scale, trained_st
                 share = min(step / length, 1)
                 further = np.array([np.log(length) / 10, share, share**2]) @ weights["control_told/w"]
                 further += weights["control_told/b"]
-                factor = 1.5 * min((1 - share) / 0.3, 1)
+                factor = 1.5 * min((1 - share) / 0.3, 1)  # As all of these are shorter than 500 steps.
             inputs = np.concatenate([own[name], np.mean(list(own.values()), 0), sizes, rest, clock])
             (size, rate), _ = reference.mlp(control, inputs, further)
             inputs = reference.normalized(seen[name][step][0])
