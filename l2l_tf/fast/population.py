@@ -115,6 +115,12 @@ def takes_many_at_once(network: Network, parameters: Tensors) -> bool:
     )
 
 
+def shares_steps(problem: Problem, run: Run, largest: int = LARGEST) -> bool:
+    """Whether members like `run` of a hand-designed optimizer, of `largest` coordinates at most, go side by side."""
+    coordinates = sum(math.prod(parameter.shape) for parameter in run.parameters.values())
+    return coordinates <= largest and vectorization.way(problem, ("loss",), run).vectorises
+
+
 def deal(count: int, size: int, at_once: int, cores: int) -> list[int]:
     """Where the groups of `count` members begin, and the end: a multiple of the cores where they are that many.
 
