@@ -1,4 +1,8 @@
-"""Runs of one draw at many values of an optimizer's hyperparameters, all at once."""
+"""Runs of one draw at many values of an optimizer's hyperparameters, all at once.
+
+They are the runs one by one to rounding. At rates beyond the best ones runs may be chaotic, where rounding grows to a
+loss of its own: there means agree as those of other roundings would.
+"""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +20,7 @@ from problems.problem import Problem
 
 _AT_ONCE = 16  # Members of a population: more gain nothing.
 _LARGEST = 2**16  # Coordinates of a member, from which a product of its own is as fast.
-_FEWEST_STEPS = 5_000  # Of all members, from which it takes less time than tracing them does.
+_FEWEST_STEPS = 10_000  # Of all members, from which what is gained is more than what tracing takes.
 
 
 class SideBySide:
@@ -47,8 +51,7 @@ class SideBySide:
         objective = Objective(lambda losses: losses[-1])  # The losses themselves are what is asked for.
 
         @tracing.compiled
-        def finals(seed, values):
-            run = unroll.start(problem, network, seed)
+        def finals(run, values):
             members = Members(run, {}, hyperparameters, values)
             losses, _, ends = fast.population_costs_along(
                 problem, network, members, num_steps, objective, largest=_LARGEST, compiles=False
@@ -68,7 +71,7 @@ class SideBySide:
         """Whether so many members on so many draws, of which `seed` is one, take less time than one by one."""
         if num_members < 2 or num_members * num_draws * self._num_steps < _FEWEST_STEPS:
             return False
-        return fast.shares_steps(self._problem, self._start(seed), _LARGEST)
+        return fast.goes_side_by_side(self._problem, self._start(seed), _LARGEST)
 
     def __call__(self, values: np.ndarray, draws: Sequence[tf.Tensor]) -> np.ndarray:
         """Final losses `[M, draws]` at hyperparameters `[M, hyperparameters]`, on the draws of those seeds."""
@@ -79,6 +82,6 @@ class SideBySide:
             # Groups of one size are traced once.
             filled = np.concatenate([group, np.repeat(group[-1:], size - len(group), axis=0)])
             own = [tf.constant(column, tf.float32) for column in filled.T]
-            losses = [self._finals(seed, own).numpy()[: len(group)] for seed in draws]
+            losses = [self._finals(self._start(seed), own).numpy()[: len(group)] for seed in draws]
             groups.append(np.stack(losses, axis=1))
         return np.concatenate(groups)

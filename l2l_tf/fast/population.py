@@ -115,8 +115,8 @@ def takes_many_at_once(network: Network, parameters: Tensors) -> bool:
     )
 
 
-def shares_steps(problem: Problem, run: Run, largest: int = LARGEST) -> bool:
-    """Whether members like `run` of a hand-designed optimizer, of `largest` coordinates at most, go side by side."""
+def goes_side_by_side(problem: Problem, run: Run, largest: int = LARGEST) -> bool:
+    """Whether `costs_along` takes members like `run`, under a hand-designed optimizer, all at once."""
     coordinates = sum(math.prod(parameter.shape) for parameter in run.parameters.values())
     return coordinates <= largest and vectorization.way(problem, ("loss",), run).vectorises
 
