@@ -73,6 +73,7 @@ def costs_along(
     functions = _losses(network, objective)
     way = vectorization.way(problem, functions, first)
     if not way.vectorises:
+        vectorization.tell(problem, way.refusal)
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
     compiled = compiles and large and vectorization.compiles(problem, functions, first)

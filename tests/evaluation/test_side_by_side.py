@@ -169,7 +169,8 @@ def in_python(parameters):
         (from_function(lambda p: tf.reduce_sum(p["x"] ** 2), {"x": [1.0] * 70_000}), 2, 10_000, False),
     ],
 )
-def test_where_it_pays(problem, members, draws, pays):
+def test_where_it_pays(problem, members, draws, pays, caplog):
     network = networks.get("Sgd")
     population = SideBySide(problem, network, [network.learning_rate], STEPS, None)
     assert population.pays(members, seeds.root(0), draws) == pays
+    assert caplog.text == ""  # Neither by us nor by TensorFlow: nothing became slower than it was.
