@@ -36,7 +36,7 @@ def search(
     """Finds the configuration with the lowest mean loss after the last step; ties go to the earlier one.
 
     The loss is that of the held-out split "validation" where the problem has one, else f at the last theta. All
-    configurations run in one compiled graph, and on the same draws.
+    configurations run on the same draws, many side by side (`side_by_side`) or all in one compiled graph.
 
     Args:
       problem: what is minimised.
@@ -64,14 +64,14 @@ def search(
     began = time.perf_counter()
     configurations = [search_spaces.configuration(space, number, num_steps) for number in range(num_trials)]
     network = _built(*configurations[0])
-    runs = TuningDraws(problem, network, num_steps, searches.judged_on(problem), seed)
+    runs = TuningDraws(problem, network, num_steps, searches.judged_on(problem), seed, network.hyperparameters)
+    settings = [
+        {name: float(value) for name, value in _built(*configuration).hyperparameters.items()}
+        for configuration in configurations
+    ]
     means = []
-    for number, configuration in enumerate(configurations):
-        other = _built(*configuration)
-        for name, variable in network.hyperparameters.items():
-            variable.assign(other.hyperparameters[name])
-        losses = runs.final_losses(float(other.learning_rate), num_draws).astype(np.float64)
-        means.append(float(losses.mean()) if np.all(np.isfinite(losses)) else math.inf)
+    for number, losses in enumerate(runs.final_losses(settings, num_draws)):
+        means.append(float(losses.mean(dtype=np.float64)) if np.all(np.isfinite(losses)) else math.inf)
         on_trial(number)
     best = int(np.argmin(means))
     if not math.isfinite(means[best]):

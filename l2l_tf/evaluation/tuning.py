@@ -10,7 +10,7 @@ of all that is compared, and named.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -92,7 +92,7 @@ def tune(
     """Finds the learning rate with the lowest mean loss after the last step.
 
     The loss is that of the held-out split "validation" where the problem has one, else f at the last theta. All rates
-    run in one compiled graph and on the same draws. See `search`.
+    run on the same draws, many side by side (`side_by_side`) or all in one compiled graph. See `search`.
 
     Args:
       problem: what is minimised.
@@ -133,12 +133,16 @@ def tune(
     if cache and (known := cache.find(key)) and _is_to_be_kept(known):
         return known
     began = time.perf_counter()
-    runs = TuningDraws(problem, network, num_steps, searches.judged_on(problem), seed)
+    hyperparameters = {"learning_rate": network.learning_rate}
+    runs = TuningDraws(problem, network, num_steps, searches.judged_on(problem), seed, hyperparameters)
 
-    def measure(learning_rate: float, num_draws: int) -> Trial:
-        trial = _trial(learning_rate, runs.final_losses(learning_rate, num_draws))
-        on_trial(trial)
-        return trial
+    def measure(learning_rates: Sequence[float], num_draws: int) -> list[Trial]:
+        losses = runs.final_losses([{"learning_rate": rate} for rate in learning_rates], num_draws)
+        trials = []
+        for rate, of_rate in zip(learning_rates, losses, strict=True):
+            trials.append(_trial(rate, of_rate))
+            on_trial(trials[-1])
+        return trials
 
     found = search(measure, grid, num_draws)
     if not math.isfinite(found.best.mean_final_loss):
@@ -161,7 +165,7 @@ def tune(
     return record
 
 
-def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -> Search:
+def search(measure: Callable[[Sequence[float], int], list[Trial]], grid: Grid, num_draws: int) -> Search:
     """Looks for the rate with the lowest mean.
 
     The grid, four rates a decade, is extended while the best rate lies at its edge. Then the best rate's neighbours
@@ -172,11 +176,11 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
     called safe.
 
     Args:
-      measure: runs a rate on a number of draws.
+      measure: runs rates on a number of draws.
       grid: where the search begins.
       num_draws: of all but the safety tests.
     """
-    trials = {float(i): measure(_rate(i), num_draws) for i in range(grid.first, grid.last + 1)}
+    trials: dict[float, Trial] = {}
     safety_tests: list[Trial] = []
     unsafe = math.inf
     lowest, highest = grid.first - _MAX_EXTENSIONS, grid.last + _MAX_EXTENSIONS
@@ -188,22 +192,22 @@ def search(measure: Callable[[float, int], Trial], grid: Grid, num_draws: int) -
     def is_interior(position: float) -> bool:
         return min(trials) < position < max(trials)
 
-    def try_at(position: float) -> None:
-        if position not in trials:
-            trials[position] = measure(_rate(position), num_draws)
+    def try_at(*positions: float) -> None:
+        if new := [position for position in positions if position not in trials]:
+            trials.update(zip(new, measure([_rate(position) for position in new], num_draws), strict=True))
 
+    try_at(*map(float, range(grid.first, grid.last + 1)))
     while True:
         while (at := best()) in (min(trials), max(trials)) and lowest < at < highest:
             try_at(at - 1 if at == min(trials) else at + 1)
         interior = is_interior(at)
         for refinement in range(1, _REFINEMENTS + 1 if interior else 1):
             at = best()
-            try_at(at - 0.5**refinement)
-            try_at(at + 0.5**refinement)
+            try_at(at - 0.5**refinement, at + 0.5**refinement)
         at = best()
         safe = interior and math.isfinite(trials[at].mean_final_loss)
         if safe:
-            safety_tests.append(measure(_rate(at + _MARGIN), _SAFETY_DRAWS * num_draws))
+            safety_tests += measure([_rate(at + _MARGIN)], _SAFETY_DRAWS * num_draws)
             lower = [trial.mean_final_loss for position, trial in trials.items() if position < at]
             safe = _holds(safety_tests[-1], trials[at], max(lower))
             if not safe and len(safety_tests) < _MAX_SAFETY_TESTS:

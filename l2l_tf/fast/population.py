@@ -73,6 +73,7 @@ def costs_along(
     functions = _losses(network, objective)
     way = vectorization.way(problem, functions, first)
     if not way.vectorises:
+        vectorization.tell(problem, way.refusal)
         return one_by_one(*arguments)
     large = members.count * coordinates >= _COMPILED_FROM
     compiled = compiles and large and vectorization.compiles(problem, functions, first)
@@ -113,6 +114,12 @@ def takes_many_at_once(network: Network, parameters: Tensors) -> bool:
         and all(coordinate_mlp.applies(network.networks[name]) for name in network.owned(parameters))
         and native_for(network) is not None
     )
+
+
+def goes_side_by_side(problem: Problem, run: Run, largest: int = LARGEST) -> bool:
+    """Whether `costs_along` takes members like `run`, under a hand-designed optimizer, all at once."""
+    coordinates = sum(math.prod(parameter.shape) for parameter in run.parameters.values())
+    return coordinates <= largest and vectorization.way(problem, ("loss",), run).vectorises
 
 
 def deal(count: int, size: int, at_once: int, cores: int) -> list[int]:

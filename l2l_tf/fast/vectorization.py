@@ -30,12 +30,16 @@ class Way(NamedTuple):
     """How a problem's members may be taken along.
 
     Attributes:
-      vectorises: whether all at once.
+      refusal: why not all at once; empty if they may.
       bytes: that the tensors of one member's losses and gradients take, all of them together.
     """
 
-    vectorises: bool
+    refusal: str
     bytes: int
+
+    @property
+    def vectorises(self) -> bool:
+        return not self.refusal
 
 
 def _in_a_thread(find: Callable[..., Any], problem: Problem, functions: tuple[str, ...], specs: tuple, structure: Any):
@@ -81,6 +85,16 @@ def way(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
     return _known_way(*_key(problem, functions, run))
 
 
+@functools.lru_cache(maxsize=64)
+def tell(problem: Problem, refusal: str) -> None:
+    """Says, once for a problem, that members run one by one."""
+    logger.warning(
+        "Members of populations on the problem %r run one after the other, as it cannot be vectorised: %s.",
+        problem.name,
+        refusal,
+    )
+
+
 def compiles(problem: Problem, functions: tuple[str, ...], run: Run) -> bool:
     """Whether XLA may compile members that are taken along all at once, with the same draws; arguments as of `way`.
 
@@ -114,13 +128,8 @@ def _find_way(problem: Problem, functions: tuple[str, ...], run: Run) -> Way:
 
     two = tf.nest.map_structure(lambda x: tf.TensorSpec([2, *x.shape], x.dtype), run.parameters)
     if reason := _refusal(lambda: tf.function(of_two, autograph=False).get_concrete_function(run, two)):
-        logger.warning(
-            "Members of populations on the problem %r run one after the other, as it cannot be vectorised: %s.",
-            problem.name,
-            reason,
-        )
-        return Way(False, 0)
-    return Way(True, max(1, sum(map(_bytes, _graph(problem, functions, run).get_operations()))))
+        return Way(reason, 0)
+    return Way("", max(1, sum(map(_bytes, _graph(problem, functions, run).get_operations()))))
 
 
 def _find_whether_it_compiles(problem: Problem, functions: tuple[str, ...], run: Run) -> bool:
@@ -149,11 +158,20 @@ def _bytes(op: tf.Operation) -> int:
 
 def _refusal(attempt: Callable[[], Any]) -> str:
     """The first line of what `attempt` raises; empty if it does not."""
+    tensorflow_logger = tf.get_logger()
+    tensorflow_logger.addFilter(_nothing)  # It logs the stacks of the conversion, in a hundred lines and more.
     try:
         attempt()
     except Exception as error:  # Of whatever kind: the way that remains raises what is the problem's own fault.
         return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    finally:
+        tensorflow_logger.removeFilter(_nothing)
     return ""
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    del record
+    return False
 
 
 def draws_alike(graph: tf.Graph) -> bool:

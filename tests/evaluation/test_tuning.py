@@ -48,9 +48,9 @@ def measured(mean):
     """A `measure` that knows the mean of every rate, and what it was asked for."""
     asked = []
 
-    def measure(rate, num_draws):
-        asked.append((rate, num_draws))
-        return Trial(rate, mean(rate, num_draws), mean(rate, 1), 0.0, num_draws)
+    def measure(rates, num_draws):
+        asked.extend((rate, num_draws) for rate in rates)
+        return [Trial(rate, mean(rate, num_draws), mean(rate, 1), 0.0, num_draws) for rate in rates]
 
     return measure, asked
 
