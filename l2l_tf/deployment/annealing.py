@@ -29,19 +29,13 @@ class Annealing:
 
     Args:
       total_steps: T, or None.
-      told_factor: from T, a float32 scalar, to c.
-      falls: whether updates are multiplied at all; rules that are told the length do so themselves.
 
     Raises:
       ValueError: T is no whole number of at least 1.
     """
 
-    def __init__(
-        self, total_steps: Any = None, told_factor: Callable[[tf.Tensor], tf.Tensor] = tf.ones_like, falls: bool = True
-    ):
-        self._falls = falls
+    def __init__(self, total_steps: Any = None):
         self._total_steps = checked(total_steps)
-        self._told_factor = told_factor
         # Not a Keras variable: the optimizer's own list of variables, and so its files, are those without it.
         with tf.init_scope():
             self._variable = tf.Variable(float(self._total_steps or 0), trainable=False, dtype=tf.float64)
@@ -61,13 +55,16 @@ class Annealing:
         """T, 0 where it is not known, a float32 scalar."""
         return tf.cast(tf.convert_to_tensor(self._variable), tf.float32)
 
-    def __call__(self, step: tf.Tensor) -> tf.Tensor:
-        """The factor, a float32 scalar."""
-        if not self._falls:
-            return tf.ones([])
+    def __call__(self, step: tf.Tensor, told_factor: Callable[[tf.Tensor], tf.Tensor] = tf.ones_like) -> tf.Tensor:
+        """The factor, a float32 scalar.
+
+        Args:
+          step: t.
+          told_factor: from T, a float32 scalar, to c.
+        """
         total = tf.convert_to_tensor(self._variable)
         left = tf.cast((1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE, tf.float32)
-        return tf.where(total > 0, self._told_factor(self.length) * tf.clip_by_value(left, 0, 1), 1)
+        return tf.where(total > 0, told_factor(self.length) * tf.clip_by_value(left, 0, 1), 1)
 
 
 def checked(total_steps: Any) -> int | None:

@@ -15,7 +15,7 @@ from l2l_tf.deployment.application import STATE_DTYPES, Application, application
 from l2l_tf.deployment.gathering import Gathering
 from l2l_tf.deployment.in_blocks import Blocks
 from l2l_tf.deployment.in_one_operation import InOneOperation
-from l2l_tf.networks import Observation
+from l2l_tf.networks import Network, Observation
 from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.pretrained import sources
 from l2l_tf.unrolling import arguments
@@ -67,8 +67,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
       name: of the optimizer.
       total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 over
         the last 0.3 of it, and are as many times as long before as the rule's `told_factor` says (`general`: 1.5 to
-        3).
-        `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
+        3). `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
       **options: of `keras.optimizers.Optimizer`.
 
     Attributes:
@@ -105,15 +104,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         _check_observes(self.network)
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
-        # Rules that are told the length of the run let their updates fall themselves.
-        falls = "length" not in self.network.observes
-        self._annealing = _Hidden(Annealing(total_steps, self._told_factor, falls))
+        self._annealing = _Hidden(Annealing(total_steps))
         self.nonfinite_gradients: keras.Variable | None = None
         self._gathering = Gathering()
-
-    def _told_factor(self, length: tf.Tensor) -> tf.Tensor:
-        """That of the network with the least."""
-        return tf.reduce_min([network.told_factor(length) for network in self.network.networks.values()])
 
     @property
     def total_steps(self) -> int | None:
@@ -199,7 +192,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             if not any(name in given for name in application.names):
                 continue
             own_updates, own_unusable = self._apply(application, observation, self._state[network])
+            factor = self._factor(self.network.networks[network], learning_rate)
             for name, update in own_updates.items():
+                update *= tf.cast(factor, update.dtype)
                 updates[name] = updates[name] + update if name in updates else update
             if own_unusable is not None and counted.isdisjoint(application.names):
                 counted.update(application.names)
@@ -209,10 +204,16 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
             if name not in counted:
                 unusable.append(tf.math.count_nonzero(~is_usable(gradient), dtype=tf.int64))
         self.assign_add(self.nonfinite_gradients, tf.add_n(unusable))
-        factor = tf.cast(learning_rate, tf.float32) * self._annealing.value(self.iterations)
         for name, (_, variable) in given.items():
             if name in updates:
-                self.assign_add(variable, updates[name] * tf.cast(factor, updates[name].dtype))
+                self.assign_add(variable, updates[name])
+
+    def _factor(self, network: Network, learning_rate: tf.Tensor) -> tf.Tensor:
+        """Of a network's updates. One that is told the length of the run lets them fall itself."""
+        rate = tf.cast(learning_rate, tf.float32)
+        if "length" in network.observes:
+            return rate
+        return rate * self._annealing.value(self.iterations, network.told_factor)
 
     def _apply(self, application: Application, observation: Observation, state: list[keras.Variable]):
         """The updates, and how many gradients were not usable where that was counted. The state is the next one."""

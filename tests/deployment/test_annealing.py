@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import FitLength, LearnedOptimizer, networks
+from l2l_tf.unrolling.coordinates import AssignedNetworks
 
 
 def _descent(**options):
@@ -64,6 +65,22 @@ def test_a_rule_may_take_longer_steps_until_they_fall():
             sizes[total_steps, step] = np.abs(variable.numpy() - before)
     np.testing.assert_allclose(sizes[10, 1], 1.5 * sizes[None, 1], rtol=1e-4)
     assert np.all(sizes[10, 9] < 0.6 * sizes[None, 9])  # 1.5 / 3, and the parameters have gone elsewhere.
+
+
+def test_of_two_networks_each_has_its_own_factor():
+    """Sgd's updates fall; those of a rule that is told the length fall by themselves, from 1.5 times their size."""
+    rules = {"sgd": networks.get("Sgd", learning_rate=0.1), "told": networks.get("ControlledMLP", told=True)}
+    both = AssignedNetworks(rules, [("sgd", ["a"]), ("told", ["b"])])
+    moved = {}
+    for total_steps in (None, 20):
+        optimizer = LearnedOptimizer(both, total_steps=total_steps)
+        a, b = keras.Variable([1.0], name="a"), keras.Variable([1.0, 2.0], name="b")
+        optimizer.build([a, b])
+        optimizer.iterations.assign(17)
+        optimizer.apply([tf.constant([1.0]), tf.constant([1.0, 1.0])], [a, b])
+        moved[total_steps] = 1 - a.numpy()[0], 1 - b.numpy()[0]
+    np.testing.assert_allclose(moved[20][0] / moved[None][0], 0.5, rtol=1e-4)
+    np.testing.assert_allclose(moved[20][1] / moved[None][1], 0.75, rtol=1e-3)
 
 
 def test_fit_tells_its_length():

@@ -29,7 +29,8 @@ def test_what_it_is_given_from_without_is_what_it_does_itself():
     assert annealing.SHARE == run_length.FALL
     network, lengths = networks.get("ControlledMLP"), tf.constant([10.0, 500.0, 1581.1388, 5_000.0, 1e6])
     np.testing.assert_allclose(network.told_factor(lengths), [1.5, 1.5, 1.5 * 2**0.5, 3, 3], rtol=1e-5)
-    given = [float(annealing.Annealing(10_000, network.told_factor)(tf.constant(step))) for step in (0, 8_500, 10_000)]
+    known = annealing.Annealing(10_000)
+    given = [float(known(tf.constant(step), network.told_factor)) for step in (0, 8_500, 10_000)]
     np.testing.assert_allclose(given, [3, 1.5, 0], rtol=1e-5)
     steps = tf.constant([0.0, 8_500.0, 10_000.0])
     np.testing.assert_allclose(tf.exp(run_length.log_factor(steps, tf.constant(10_000.0))), given, rtol=1e-4, atol=1e-6)
