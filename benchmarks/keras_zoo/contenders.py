@@ -4,6 +4,7 @@ Runs that differ in the rate alone share one optimizer, so that it is traced onc
 """
 
 import hashlib
+import json
 import math
 import weakref
 from collections.abc import Callable
@@ -87,6 +88,7 @@ def rule(source: str, told: bool, steps: int) -> Family:
     digest = hashlib.sha256()
     networks = sources.resolve(source).networks.networks
     for name, network in networks.items():
+        digest.update(json.dumps(network.options, sort_keys=True).encode())
         for key, value in sorted(weights_of(network).items()):
             digest.update(f"{name}/{key}".encode() + np.asarray(value).tobytes())
     longer = max(float(network.told_factor(tf.constant(float(steps)))) for network in networks.values())

@@ -97,6 +97,7 @@ VALUES: dict[str, Value] = {
     "losses": list_of(one_of("training", "validation")),
     "magnitude": flag(),
     "magnitude_scale": finite(),
+    "memory": or_none(above(0)),
     "messages": whole(1),
     "momentum": decay(),
     "nesterov": flag(),
@@ -145,7 +146,7 @@ CATALOGUE: dict[str, Entry] = {
     "AdafactorMLP": Entry("l2l_tf.networks.adafactor_mlp", ("second_moment_decay", *_MLP), values=_HIDDEN_LAYERS),
     "ControlledMLP": Entry(
         "l2l_tf.networks.controlled_mlp",
-        ("control_layers", "second_moment_decay", "told", *_MLP),
+        ("control_layers", "second_moment_decay", "told", "memory", *_MLP),
         values=_HIDDEN_LAYERS,
     ),
     "HierarchicalLSTM": Entry(

@@ -38,6 +38,8 @@ class ControlledMLP(CoordinateMLP):
       decays: of the momenta, and of the factored second moments.
       second_moment_decay: of the second moment of every coordinate.
       told: whether it is told how long the run is (`run_length`). It works untold too.
+      memory: the largest change of a tensor's size, as a logarithm, that is remembered from step to step: it adds up,
+        and on tasks unlike those of the training without an end. None for any.
       scale, magnitude_scale, trained_steps, function_axis, initializer, seed, dtype: see CoordinateMLP; further layers
         are `control_1`, ..., `control_output`, and `control_told`.
 
@@ -54,6 +56,7 @@ class ControlledMLP(CoordinateMLP):
         decays: tuple[float, ...] = (0.9, 0.99, 0.999),
         second_moment_decay: float = 0.99,
         told: bool = False,
+        memory: float | None = None,
         scale: float = 0.001,
         initializer: Any = None,
         **options: Any,
@@ -64,7 +67,7 @@ class ControlledMLP(CoordinateMLP):
         super().__init__(kind, 0, names, layers=layers, scale=scale, initializer=initializer, **options)
         is_default = initializer is None
         self._control = SizeControl(
-            control_layers, decays, second_moment_decay, self._initializers, self._dtype, is_default, told
+            control_layers, decays, second_moment_decay, self._initializers, self._dtype, is_default, told, memory
         )
         if told:
             self.observes = self.observes | {"length"}

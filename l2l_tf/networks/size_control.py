@@ -6,7 +6,7 @@ Of the tensors a of a model, with averages over their n coordinates, after t ste
     growth_k = log of the root mean square gradient over the last 1 / (1 - b_k) steps, against the longest of them
     q        = noise, growth, log rms(theta), log n, s
     A, B     = MLP((q, mean of noise and growth over tensors that have had a gradient, log rms of all theta, clock))
-    s'       = s + 0.03 tanh(B)
+    s'       = s + 0.03 tanh(B), within [-memory, memory] where that is given
     size     = exp(bounded(A + s))
 
 A control that is told how long the run is has a further layer of what `run_length` makes of that, whose outputs are
@@ -46,6 +46,7 @@ class SizeControl:
       dtype: of the weights.
       is_default: whether the network starts as Adam does, A being minus the noise of the decay next to 0.9.
       told: whether it is told how long runs are.
+      memory: the largest s, None for any.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class SizeControl:
         dtype: tf.DType,
         is_default: bool,
         told: bool = False,
+        memory: float | None = None,
     ):
         self._told = told
+        self._memory = memory
         self._decays = tuple(decays)
         self._second_moment_decay = second_moment_decay
         self.layers = []
@@ -124,7 +127,10 @@ class SizeControl:
             further = tf.zeros([], sums.dtype)
         size, rate = tf.unstack(tf.reshape(_linear(*weights[-1], values), [rows, tensors, 2]), axis=2)
         magnitudes = _BOUND * tf.tanh((size + sums) / _BOUND) + log_factor
-        return magnitudes, sums + _RATE * tf.tanh(rate)
+        sums += _RATE * tf.tanh(rate)
+        if self._memory is not None:
+            sums = tf.clip_by_value(sums, -self._memory, self._memory)
+        return magnitudes, sums
 
     def _inputs(self, statistics, sums, counts, step, trained_steps) -> tf.Tensor:
         """`[R, T, C]`, of steps `[R or 1, 1, 1]`."""

@@ -29,7 +29,7 @@ RULES = [
     ("AdafactorMLP", {"layers": [8, 8], "magnitude_scale": 0.1, "scale": 0.3}),
     ("ControlledMLP", {}),
     ("ControlledMLP", {"layers": [4], "control_layers": [5, 3], "decays": [0.9, 0.99], "trained_steps": 2}),
-    ("ControlledMLP", {"told": True}),
+    ("ControlledMLP", {"told": True, "memory": 0.02}),
 ]
 
 

@@ -198,3 +198,23 @@ def _last_state(network, gradients, parameters):
 def test_bad_options(options):
     with pytest.raises(ValueError, match="control_layers"):
         networks.get("ControlledMLP", **options)
+
+
+def test_what_is_remembered_of_a_size_stays_within_the_memory():
+    options = {"layers": (4, 3), "control_layers": (5,), "decays": DECAYS, "second_moment_decay": SECOND}
+    gradients, parameters = _draw(steps=40, seed=2)
+    sums = {}
+    for memory in (None, 0.2):
+        network = networks.get("ControlledMLP", dtype="float64", memory=memory, **options)
+        weights = reference.random_weights(weights_of(network))
+        weights["control_output/b"] = np.array([0.0, 5.0])  # All tensors grow, step by step.
+        weights["control_output/w"] = 0 * weights["control_output/w"]
+        assign_weights(network, weights)
+        state = network.initial_state({name: tf.constant(x) for name, x in parameters.items()})
+        for step in range(40):
+            seen = {name: tf.constant(g[step]) for name, g in gradients.items()}
+            observation = Observation(seen, parameters, step=tf.constant(float(step)))
+            _, state = network(observation, state)
+        sums[memory] = state["sums"].numpy()
+    np.testing.assert_allclose(sums[None], 40 * 0.03 * np.tanh(5.0), rtol=1e-6)
+    np.testing.assert_allclose(sums[0.2], 0.2, rtol=1e-6)
