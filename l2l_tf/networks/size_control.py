@@ -127,7 +127,7 @@ class SizeControl:
             further = tf.zeros([], sums.dtype)
         size, rate = tf.unstack(tf.reshape(_linear(*weights[-1], values), [rows, tensors, 2]), axis=2)
         magnitudes = _BOUND * tf.tanh((size + sums) / _BOUND) + log_factor
-        sums += _RATE * tf.tanh(rate)
+        sums = sums + _RATE * tf.tanh(rate)
         if self._memory is not None:
             sums = tf.clip_by_value(sums, -self._memory, self._memory)
         return magnitudes, sums
