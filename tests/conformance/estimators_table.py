@@ -14,12 +14,14 @@ class EstimatorCase(NamedTuple):
       options: its keyword arguments; small, so that a test takes a fraction of a second.
       perturbs: whether it draws perturbations, so that the seed matters and members can be dropped.
       aids: flags of training that its row is trained with.
+      at_the_start: whether it draws them when a run begins, and not in every estimate.
     """
 
     name: str | None
     options: dict[str, Any]
     perturbs: bool
     aids: dict[str, Any]
+    at_the_start: bool = False
 
     def build(self, problem, network, len_unroll, objective, **changes: Any) -> Estimator:
         options = {**self.options, **changes}
@@ -37,6 +39,7 @@ CASES = {
     ),
     "es": EstimatorCase("es", _MEMBERS, True, {"optimizees_per_step": 2}),
     "pes": EstimatorCase("pes", _MEMBERS, True, {"unroll_schedule": "log_uniform"}),
+    "nres": EstimatorCase("nres", _MEMBERS, True, {}, at_the_start=True),
     "reparameterization": EstimatorCase(
         "reparameterization", _MEMBERS, True, {"loss_weights": "mean", "num_steps_curriculum": [2, 6]}
     ),

@@ -19,17 +19,26 @@ from tests.conformance import bad_values
 from tests.problems import art_files
 
 _SCALES = {"scale", "magnitude_scale", "initializer"}
-_RATES = {"learning_rate", "epsilon", "initial_scale", "condition_number", "low", "high"}
+_RATES = {"learning_rate", "epsilon", "initial_scale", "condition_number", "low", "high", "memory"}
 _AT_LEAST_0 = {
     *("stddev", "input_noise", "log_range", "content_weight", "style_weight", "variation_weight"),
     *("l1", "l2", "linear_decay", "exponential_decay", "weight_decay", "final"),
 }
 _NUMBERS = {*_SCALES, *_RATES, *_AT_LEAST_0}
-_OR_NONE = {"preprocess_options", "trained_steps", "initializer", "function_axis", "labels", "data_dir", "weights"}
+_OR_NONE = {
+    "preprocess_options",
+    "trained_steps",
+    "initializer",
+    "function_axis",
+    "labels",
+    "data_dir",
+    "weights",
+    "memory",
+}
 # Of a task that is given by its configuration.
 _OF_TASKS = {"family", "seed"}
 MEANS_SOMETHING = {
-    "true": {"magnitude", "learned_scale", "batch_norm", "download", "nesterov"},
+    "true": {"magnitude", "learned_scale", "batch_norm", "download", "nesterov", "told"},
     "1.5": _NUMBERS,
     "negative": _SCALES,
     "zero": {*_SCALES, *_AT_LEAST_0, "learning_rate", "epsilon", "beta_1", "beta_2", "momentum", "rho", "seed"}
