@@ -49,10 +49,11 @@ def simulate(folder: str, count: list[int], rate: float, size: int, seconds: flo
     for processes in count:
         settings = digits_config(tasks_per_step=processes * _SLOTS)
         pause = processes / rate
-        for name, advance, close in (
-            _slots(settings, pause, size, processes),
-            _training(settings, pause, processes, folder),
+        for make in (  # One after the other: the first to end ends Ray.
+            functools.partial(_slots, settings, pause, size, processes),
+            functools.partial(_training, settings, pause, processes, folder),
         ):
+            name, advance, close = make()
             for _ in range(3):
                 advance()
             began, own, steps = time.time(), time.process_time(), 0
