@@ -18,9 +18,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from l2l_tf.networks import run_length
 from l2l_tf.unrolling import arguments
 
-SHARE = 0.3  # of the run in which updates fall
+SHARE = run_length.FALL  # of the run in which updates fall
 MOST_STEPS = 2**53  # Beyond it a float64 does not tell one step from the next.
 
 

@@ -5,6 +5,7 @@ An estimator maps `(run, seed)` to an OuterGradient, which carries the run on; s
 May import: fast, unrolling, networks, problems. Imported by: training.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +15,7 @@ from l2l_tf.estimators.estimator import Estimator
 from l2l_tf.estimators.evolution_strategies import evolution_strategies
 from l2l_tf.estimators.imitation import imitation
 from l2l_tf.estimators.mix import inverse_variance_mix
-from l2l_tf.estimators.persistent_evolution_strategies import (
-    noise_reuse_evolution_strategies,
-    persistent_evolution_strategies,
-)
+from l2l_tf.estimators.persistent_evolution_strategies import persistent_evolution_strategies
 from l2l_tf.estimators.reparameterization import reparameterization
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from l2l_tf.unrolling.objectives import Objective
@@ -30,7 +28,6 @@ __all__ = [
     "get",
     "imitation",
     "inverse_variance_mix",
-    "noise_reuse_evolution_strategies",
     "persistent_evolution_strategies",
     "reparameterization",
     "truncated_backpropagation",
@@ -40,7 +37,7 @@ ESTIMATORS: dict[str, Callable[..., Estimator]] = {
     "backpropagation": truncated_backpropagation,
     "es": evolution_strategies,
     "pes": persistent_evolution_strategies,
-    "nres": noise_reuse_evolution_strategies,
+    "nres": functools.partial(persistent_evolution_strategies, reuse_noise=True),
     "reparameterization": reparameterization,
     "mix": inverse_variance_mix,
 }

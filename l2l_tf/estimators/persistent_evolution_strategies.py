@@ -43,6 +43,7 @@ def persistent_evolution_strategies(
     perturbation_std: float = 0.01,
     perturbations: int = 8,
     own_draws: bool = False,
+    reuse_noise: bool = False,
 ) -> Estimator:
     """PES: g = mean over i of xi_i (L_i+ - L_i-) / (2 sigma^2), with xi_i the sum of epsilon_i over the run's unrolls.
 
@@ -54,6 +55,12 @@ def persistent_evolution_strategies(
     The particles of a run share its minibatches, and unless there are `own_draws` its function and theta_0. A pair
     that is not finite stays so, and is left out and counted, until the run ends.
 
+    With `reuse_noise` it is NRES: epsilon_i is drawn when a run begins and stays for all of its unrolls, and xi_i is
+    epsilon_i (Li, Sohl-Dickstein and others 2023, "Variance-reduced gradient estimation via noise-reuse in online
+    evolution strategies"). So the sum of a run's estimates is full ES's, as unbiased, and the variance of an estimate
+    does not grow from unroll to unroll. But the estimates of one run err in the same directions: it pays where many
+    runs are averaged in an outer step, and not where successive steps average the noise of few out.
+
     Args:
       problem, network, len_unroll, objective: see `unroll`.
       in_blocks: take the fast path where it has something to gain; it agrees with the readable one to rounding.
@@ -62,54 +69,11 @@ def persistent_evolution_strategies(
       perturbation_std: sigma.
       perturbations: how many pairs of particles.
       own_draws: whether each pair has a function and a theta_0 of its own: an estimate then is of as many draws.
+      reuse_noise: see above.
 
     Raises:
       ValueError: sigma that is not above 0, or no perturbation.
     """
-    return _of_particles(
-        problem, network, len_unroll, objective, in_blocks, compiles, perturbation_std, perturbations, own_draws, False
-    )
-
-
-@arguments.checked
-def noise_reuse_evolution_strategies(
-    problem: Problem,
-    network: Network,
-    len_unroll: int,
-    objective: Objective,
-    in_blocks: bool = True,
-    compiles: bool = True,
-    perturbation_std: float = 0.01,
-    perturbations: int = 8,
-    own_draws: bool = False,
-) -> Estimator:
-    """NRES: g = mean over i of epsilon_i (L_i+ - L_i-) / (2 sigma^2), with one epsilon_i for all unrolls of a run.
-
-    PES with perturbations that are drawn when a run begins, and stay (Li, Sohl-Dickstein and others 2023, "Variance-
-    reduced gradient estimation via noise-reuse in online evolution strategies"). So the sum of a run's estimates is
-    full ES's, unbiased as PES's for one phi, and the variance of an estimate does not grow from unroll to unroll. But
-    the estimates of one run err in the same directions: it pays where many runs are averaged in an outer step, and not
-    where successive steps average the noise of few out (results/notes/general.md).
-
-    For arguments and errors see `persistent_evolution_strategies`.
-    """
-    return _of_particles(
-        problem, network, len_unroll, objective, in_blocks, compiles, perturbation_std, perturbations, own_draws, True
-    )
-
-
-def _of_particles(
-    problem: Problem,
-    network: Network,
-    len_unroll: int,
-    objective: Objective,
-    in_blocks: bool,
-    compiles: bool,
-    perturbation_std: float,
-    perturbations: int,
-    own_draws: bool,
-    reuses_noise: bool,
-) -> Estimator:
     perturbed = Perturbations(network, perturbation_std, perturbations)
 
     def both(values: Any) -> Any:
@@ -127,7 +91,7 @@ def _of_particles(
         instances, parameters, states = tf.nest.map_structure(
             lambda *of: tf.stack(of), *[(each.instance, each.parameters, each.state) for each in drawn]
         )
-        if reuses_noise:
+        if reuse_noise:
             xi = perturbed.draw(run.seed)
         else:
             xi = [tf.zeros([perturbations, *v.shape], v.dtype) for v in perturbed.variables]
@@ -135,7 +99,7 @@ def _of_particles(
 
     def estimate(run: Run, seed: tf.Tensor) -> OuterGradient:
         particles: Particles = run.carried
-        epsilons = particles.perturbations if reuses_noise else perturbed.draw(seed)
+        epsilons = particles.perturbations if reuse_noise else perturbed.draw(seed)
         own = {"parameters": particles.parameters, "state": particles.states}
         if own_draws:
             own["instance"] = both(particles.instances)
@@ -145,7 +109,7 @@ def _of_particles(
         )
         meta_loss, own_costs = objective(outer_losses[0]), costs(objective, outer_losses[1:])
         xi = epsilons
-        if not reuses_noise:
+        if not reuse_noise:
             xi = [total + epsilon for total, epsilon in zip(particles.perturbations, epsilons)]
         differences = own_costs[:perturbations] - own_costs[perturbations:]
         finite = tf.math.is_finite(differences)

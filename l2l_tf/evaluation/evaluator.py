@@ -76,6 +76,7 @@ class Evaluator:
       num_steps: T.
       held_out_splits: of the problem, to measure along the way; its averaged ones too.
       held_out_steps: after how many steps; num_steps is added. Empty measures at the end only.
+      told: whether the network is told T, where it observes that.
 
     Raises:
       ValueError: a split that the problem does not have, or steps out of range.
@@ -89,6 +90,7 @@ class Evaluator:
         num_steps: int,
         held_out_splits: Sequence[str] = (),
         held_out_steps: Sequence[int] = (),
+        told: bool = False,
     ):
         for split in held_out_splits:
             known = [*problem.held_out_splits, *problem.averaged_splits]
@@ -103,6 +105,8 @@ class Evaluator:
         @tracing.compiled
         def start(seed):
             run = unroll.start(problem, network, seed)
+            if told and "length" in network.observes:
+                run = run._replace(length=tf.constant(num_steps))
             f = run.parameters, run.instance
             averages = _Averages.none(calling.call(problem.statistics, *f, seed)) if averaged else None
             return run, averages

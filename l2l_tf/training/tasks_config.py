@@ -40,7 +40,8 @@ class TasksConfig(TrainingConfig):
         log-uniform: long runs take most of the outer steps. 2 gives every octave of a run's time as many of them.
       clip_task_norm: the largest norm of a task's gradient before tasks are averaged, so that none drowns the others;
         None does not clip.
-      told_share: share of the runs whose network is told how long they are, where it observes that.
+      told_share: share of the runs whose network is told how long they are, where it observes that. Above 0, so is
+        that of validations.
       told_power: the loss of an unroll of those, which ends at the share p of the run, counts (1 + told_power)
         p^told_power times: a rule that knows when the run ends is asked for what it comes to at the end. 0 counts all
         alike.

@@ -68,7 +68,8 @@ class TasksValidation:
     def _evaluator(self, problem: Problem, network: AssignedNetworks) -> tuple[Evaluator, str | None]:
         split = next((split for split in _SPLITS if split in problem.held_out_splits), None)
         network = fitted(network, problem, self._config)
-        return Evaluator(problem, network, self._config.num_steps, [split] if split else []), split
+        told = self._config.told_share > 0
+        return Evaluator(problem, network, self._config.num_steps, [split] if split else [], told=told), split
 
 
 def _value(problem: Problem, loss: float) -> float:

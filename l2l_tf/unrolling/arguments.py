@@ -67,6 +67,7 @@ VALUES: dict[str, Value] = {
     "perturbations": whole(1),
     "problem_options": dictionary("of the problem's options"),
     "random_scaling": or_none(above(0, largest=40)),  # Of an exponent.
+    "reuse_noise": flag(),
     "reparameterize": or_none(reparameterization.value()),
     "rewind": or_none(number(1)),
     "second_derivatives": flag(),

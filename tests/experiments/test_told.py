@@ -26,7 +26,6 @@ def test_it_takes_the_steps_that_it_took(tmp_path, total_steps):
 
 
 def test_what_it_is_given_from_without_is_what_it_does_itself():
-    assert annealing.SHARE == run_length.FALL
     network, lengths = networks.get("ControlledMLP"), tf.constant([10.0, 500.0, 1581.1388, 5_000.0, 1e6])
     np.testing.assert_allclose(network.told_factor(lengths), [1.5, 1.5, 1.5 * 2**0.5, 3, 3], rtol=1e-5)
     known = annealing.Annealing(10_000)

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from l2l_tf import networks
 from l2l_tf.networks.network import assign_weights, weights_of
@@ -144,7 +145,7 @@ def test_runs_are_told_their_lengths_by_the_share_and_late_losses_count_more():
 
 
 def test_a_rule_that_is_told_learns_from_it(tmp_path):
-    """What it is told reaches the runs: those at whose end nothing moves leave theta where it is."""
+    """What it is told reaches the runs, and the validations, which choose what is kept."""
     config = _changed(networks={"told": TOLD}, estimator="nres", told_share=1.0, outer_steps=2)
     told = TasksTraining(config, tmp_path / "told")
     told.run()
@@ -152,6 +153,8 @@ def test_a_rule_that_is_told_learns_from_it(tmp_path):
     untold.run()
     ends = [[run for _, arrays in training._slots.state() for run in arrays] for training in (told, untold)]
     assert any(not np.array_equal(x, y) for x, y in zip(*ends))
+    seed = tf.constant([0, 1])
+    assert told._validation(told.network, seed)[0] != untold._validation(told.network, seed)[0]
 
 
 def _started(folder, seed):
