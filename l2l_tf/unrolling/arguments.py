@@ -73,6 +73,7 @@ VALUES: dict[str, Value] = {
     "second_derivatives": flag(),
     "seed": seed(),
     "start_from": or_none(text()),
+    "told": flag(),
     "transform": one_of("identity", "log"),
     "unroll_length": whole(1, _LONGEST_UNROLL),
 }

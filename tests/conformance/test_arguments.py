@@ -34,6 +34,8 @@ MEANS_SOMETHING = {
     "random_scaling": NUMBER | {"none"},
     "reparameterize": {"none"},
     "own_draws": FLAG,
+    "reuse_noise": FLAG,
+    "told": FLAG,
     "imitation_share": {"zero"},
     "patience": {"none"},
     "num_steps_curriculum": {"none", "empty list"},

@@ -28,7 +28,8 @@ def public_names():
     for module in (networks, estimators, pretrained, problems):
         names |= {f"{module.__name__}.{name}" for name in module.__all__}
     names |= {f"l2l_tf.networks.{name}" for name in networks.names()}
-    names |= {f"l2l_tf.estimators.{function.__name__}" for function in estimators.ESTIMATORS.values()}
+    functions = [getattr(function, "func", function) for function in estimators.ESTIMATORS.values()]
+    names |= {f"l2l_tf.estimators.{function.__name__}" for function in functions}
     return names | {catalogue.CATALOGUE[name].home.replace(":", ".") for name in problems.names()}
 
 
