@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import keras
@@ -15,12 +15,14 @@ import numpy as np
 import tensorflow as tf
 
 from l2l_tf import LearnedOptimizer
-from l2l_tf.networks import weights_of
+from l2l_tf.networks import run_length, weights_of
+from l2l_tf.networks.network import Network
 from l2l_tf.pretrained import sources
 
 ADAM, ADAM_COSINE, SGD_COSINE = "Adam", "Adam cosine", "SGD cosine"
 ADAM_RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-4, 10**-0.5, 8))
 SGD_RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(10**-3.5, 1, 8))
+_LATE = 0.2  # Share of a run that is left where ways of being told are told apart.
 _DEFAULT_RATE = 0.001
 
 
@@ -91,7 +93,6 @@ def rule(source: str, told: bool, steps: int) -> Family:
         digest.update(json.dumps(network.options, sort_keys=True).encode())
         for key, value in sorted(weights_of(network).items()):
             digest.update(f"{name}/{key}".encode() + np.asarray(value).tobytes())
-    longer = max(float(network.told_factor(tf.constant(float(steps)))) for network in networks.values())
     untold = Run(source.rstrip("/").rpartition("/")[-1], version=digest.hexdigest()[:8])
     made: weakref.WeakSet[LearnedOptimizer] = weakref.WeakSet()
 
@@ -104,8 +105,20 @@ def rule(source: str, told: bool, steps: int) -> Family:
         for optimizer in made:
             optimizer.total_steps = None if run == untold else steps
 
-    knowing = Run(f"{untold.optimizer}, told", version=untold.version + (f" x{longer:g}" if longer != 1 else ""))
+    knowing = Run(f"{untold.optimizer}, told", version=untold.version + _as_told(networks, steps))
     return Family((untold, knowing)[: 1 + told], make, start)
+
+
+def _as_told(networks: Mapping[str, Network], steps: int) -> str:
+    """What tells two ways of being told apart: the factors of updates at first, and near the end."""
+    length = tf.constant(float(steps))
+    first, late = (
+        max(float(network.told_factor(tf.constant(left), length)) for network in networks.values())
+        for left in (1.0, _LATE)
+    )
+    linear = float(run_length.fall(tf.constant(_LATE)))
+    falls = "" if abs(late / first - linear) < 1e-6 else f", {late / first:.4f} at {_LATE:g}"
+    return (f" x{first:g}" if first != 1 else "") + falls
 
 
 def _scheduled(runs, make) -> Family:

@@ -1,6 +1,7 @@
-"""Runs of a known length: the updates of a learned optimizer fall linearly to 0 over the last part of it.
+"""Runs of a known length: the updates of a learned optimizer fall to 0 over the last part of it.
 
-As noise is going to be averaged out there, some rules take longer steps before (`Network.told_factor`).
+How, its network says (`Network.told_factor`): most linearly over the last 0.3. As noise is going to be averaged out
+there, `general` takes longer steps before.
 
 >>> from l2l_tf import LearnedOptimizer
 >>> optimizer = LearnedOptimizer("mnist_adafactor", total_steps=10_000)
@@ -18,15 +19,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from l2l_tf.networks import run_length
 from l2l_tf.unrolling import arguments
 
-SHARE = run_length.FALL  # of the run in which updates fall
 MOST_STEPS = 2**53  # Beyond it a float64 does not tell one step from the next.
 
 
 class Annealing:
-    """The factor of the updates, c (1 - t / T) / 0.3 within [0, c], at the step t from 0 on; 1 where T is not known.
+    """The factor of the updates at the step t from 0 on; 1 where the length of the run, T, is not known.
 
     Args:
       total_steps: T, or None.
@@ -56,16 +55,16 @@ class Annealing:
         """T, 0 where it is not known, a float32 scalar."""
         return tf.cast(tf.convert_to_tensor(self._variable), tf.float32)
 
-    def __call__(self, step: tf.Tensor, told_factor: Callable[[tf.Tensor], tf.Tensor] = tf.ones_like) -> tf.Tensor:
+    def __call__(self, step: tf.Tensor, told_factor: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
         """The factor, a float32 scalar.
 
         Args:
           step: t.
-          told_factor: from T, a float32 scalar, to c.
+          told_factor: from 1 - t / T, at least 0, and T, float32 scalars, to the factor.
         """
         total = tf.convert_to_tensor(self._variable)
-        left = tf.cast((1 - tf.cast(step, tf.float64) / tf.maximum(total, 1)) / SHARE, tf.float32)
-        return tf.where(total > 0, told_factor(self.length) * tf.clip_by_value(left, 0, 1), 1)
+        left = tf.cast(tf.maximum(1 - tf.cast(step, tf.float64) / tf.maximum(total, 1), 0), tf.float32)
+        return tf.where(total > 0, told_factor(left, self.length), 1)
 
 
 def checked(total_steps: Any) -> int | None:

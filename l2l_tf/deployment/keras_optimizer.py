@@ -65,9 +65,9 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         not trained, with a warning.
       state_dtype: "float32", or "bfloat16" for deep LSTMs.
       name: of the optimizer.
-      total_steps: the number of updates that the run is going to have: the updates then fall linearly to 0 over
-        the last 0.3 of it, and are as many times as long before as the rule's `told_factor` says (`general`: 1.5 to
-        3). `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
+      total_steps: the number of updates that the run is going to have: the updates then fall to 0 over the
+        last part of it, of most rules linearly over 0.3; `general`'s are longer before, 1.5 to 3 times
+        (`Network.told_factor`). `l2l_tf.FitLength()`, a callback, fills it in from `fit`. None anneals nothing.
       **options: of `keras.optimizers.Optimizer`.
 
     Attributes:

@@ -73,8 +73,8 @@ class ControlledMLP(CoordinateMLP):
             self.observes = self.observes | {"length"}
         self._control_layers = self._control.layers  # for Sonnet to find
 
-    def told_factor(self, length: tf.Tensor) -> tf.Tensor:
-        return run_length.longer(length)
+    def told_factor(self, left: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        return run_length.factor(left, length)
 
     @property
     def control(self) -> SizeControl:

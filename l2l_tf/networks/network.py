@@ -8,7 +8,7 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-from l2l_tf.networks import catalogue, initializers
+from l2l_tf.networks import catalogue, initializers, run_length
 from problems.configurable import Configurable, parameters
 
 Tensors = dict[str, tf.Tensor]
@@ -101,13 +101,14 @@ class Network(Configurable, snt.Module, abc.ABC):
             return {}
         return super()._plain(option, value)
 
-    def told_factor(self, length: tf.Tensor) -> tf.Tensor:
-        """How many times as long its updates are, until they fall to 0, where the run is known to have so many steps.
+    def told_factor(self, left: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+        """How many times as long its updates are where the run is known to have so many steps.
 
         Args:
-          length: floating point, of any shape.
+          left: the share of the run that is left, floating point.
+          length: of the run, in steps, of the same type.
         """
-        return tf.ones_like(length)
+        return run_length.fall(left) + tf.zeros_like(length)
 
     @abc.abstractmethod
     def initial_state(self, parameters: Tensors) -> Any:

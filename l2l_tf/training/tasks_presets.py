@@ -39,6 +39,16 @@ GENERAL: dict[str, Any] = {
     "evaluation_period": 200,
     "validation_tasks": len(small.TASKS),
 }
+GENERAL_CONV: dict[str, Any] = {
+    **GENERAL,
+    "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002, "memory": 2.0}}},
+    "perturbations": 16,
+    "tasks_per_step": len(small.TASKS) + len(small.CONVOLUTIONAL),
+    "outer_steps": 500,
+    "learning_rate": 0.0005,
+    "validation_tasks": len(small.TASKS) + len(small.CONVOLUTIONAL),
+    "evaluation_period": 250,
+}
 # A second stage, from the weights of the first: more kinds of tasks, and longer runs.
 GENERAL_LONG: dict[str, Any] = {
     **GENERAL,
@@ -70,11 +80,13 @@ FOR_TASKS = {
     "original": TASKS,
     "recommended": TASKS,
     "general": GENERAL,
+    "general_conv": GENERAL_CONV,
     "general_long": GENERAL_LONG,
     "general_told": GENERAL_TOLD,
 }
 _MEMBERS = {
     "general": tuple(small.TASKS),
+    "general_conv": (*small.TASKS, *small.CONVOLUTIONAL),
     "general_long": (*small.TASKS, *small.FURTHER),
     "general_told": (*small.TASKS, *small.FURTHER),
 }

@@ -35,6 +35,18 @@ def perceptron(
     }
 
 
+def _convolutions(channels: list[int], strides: str) -> Config:
+    same = ["SAME"] * len(channels)
+    return {
+        "strides": strides,
+        "channels": channels,
+        "padding": same,
+        "bias": True,
+        "activation": "relu",
+        "as_matrices": True,
+    }
+
+
 def _regularised(dataset: str, hidden: tuple[int, ...], normalisation: str) -> Config:
     return {
         **perceptron(dataset, hidden),
@@ -128,11 +140,30 @@ FURTHER: dict[str, Config] = {
     },
     "least_squares": _function("quadratic", dims=30),
 }
+# Convolutions without normalisation, which long first steps kill.
+CONVOLUTIONAL: dict[str, Config] = {
+    "convolutions": {
+        "family": "conv_pooling",
+        "convolutions": _convolutions([8, 12], "two_one"),
+        "pool": "mean",
+        "initializer": _HE,
+        "center": True,
+        "data": _images("cifar10", 32),
+    },
+    "deep_convolutions": {
+        "family": "conv_fc",
+        "convolutions": _convolutions([6, 8, 8, 8], "two_one"),
+        "hidden": [],
+        "initializer": _HE,
+        "center": True,
+        "data": _images("fashion_mnist", 32),
+    },
+}
 IMAGES = ("mnist", "fashion_mnist", "cifar10")  # those of Celo2 whose data are at hand
 
 
 def mixture(names: tuple[str, ...] = tuple(TASKS)) -> dict[str, Any]:
     """The options of the distribution `mixture` that has these tasks, each with the same share."""
-    tasks = {**TASKS, **FURTHER}
+    tasks = {**TASKS, **FURTHER, **CONVOLUTIONAL}
     members = [{"problem": "taskset", "problem_options": {"config": tasks[name]}, "family": name} for name in names]
     return {"problems": members}

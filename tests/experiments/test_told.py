@@ -27,11 +27,13 @@ def test_it_takes_the_steps_that_it_took(tmp_path, total_steps):
 
 def test_what_it_is_given_from_without_is_what_it_does_itself():
     network, lengths = networks.get("ControlledMLP"), tf.constant([10.0, 500.0, 1581.1388, 5_000.0, 1e6])
-    np.testing.assert_allclose(network.told_factor(lengths), [1.5, 1.5, 1.5 * 2**0.5, 3, 3], rtol=1e-5)
+    np.testing.assert_allclose(network.told_factor(1.0, lengths), [1.5, 1.5, 1.5 * 2**0.5, 3, 3], rtol=1e-5)
+    middle = 1.5 * 2**0.5 * 0.5**1.5
+    np.testing.assert_allclose(network.told_factor(0.2, lengths), [1, 1, middle, 0.48, 0.48], rtol=1e-5)
     known = annealing.Annealing(10_000)
-    given = [float(known(tf.constant(step), network.told_factor)) for step in (0, 8_500, 10_000)]
-    np.testing.assert_allclose(given, [3, 1.5, 0], rtol=1e-5)
-    steps = tf.constant([0.0, 8_500.0, 10_000.0])
+    given = [float(known(tf.constant(step), network.told_factor)) for step in (0, 5_000, 7_500, 10_000)]
+    np.testing.assert_allclose(given, [3, 3, 0.75, 0], rtol=1e-5)
+    steps = tf.constant([0.0, 5_000.0, 7_500.0, 10_000.0])
     np.testing.assert_allclose(tf.exp(run_length.log_factor(steps, tf.constant(10_000.0))), given, rtol=1e-4, atol=1e-6)
 
 

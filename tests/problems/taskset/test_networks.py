@@ -8,9 +8,10 @@ import sonnet as snt
 import tensorflow as tf
 
 from problems import taskset
+from problems.taskset import small
 from problems.taskset.parts import recurrent, weights
 from problems.taskset.parts.activations import ACTIVATIONS
-from problems.taskset.parts.convolution import convolution_weights, convolve
+from problems.taskset.parts.convolution import by_matrix, convolution_weights, convolve
 from problems.taskset.parts.dense import dense, dense_weights
 from problems.taskset.samplers import parts
 from tests.problems.taskset import configs
@@ -115,6 +116,34 @@ def test_convolutions_are_those_of_sonnet(pattern):
     received = convolve(config, p, images)
     np.testing.assert_allclose(received, x, rtol=1e-5, atol=1e-6)
     assert received.shape[1:] == parts.convolved_shape(config, (9, 9, 1))
+
+
+@pytest.mark.parametrize(("stride", "padding"), [(1, "SAME"), (1, "VALID"), (2, "SAME"), (2, "VALID"), (3, "SAME")])
+@pytest.mark.parametrize("size", [(8, 8), (7, 10), (3, 4)])
+def test_a_convolution_by_a_matrix_is_tensorflows(size, stride, padding):
+    x = tf.random.stateless_normal([2, *size, 3], SEED)
+    kernel = tf.random.stateless_normal([3, 3, 3, 4], (5, 6))
+    results = []
+    for convolution in (tf.nn.conv2d, by_matrix):
+        with tf.GradientTape() as tape:
+            tape.watch((x, kernel))
+            outputs = convolution(x, kernel, stride, padding)
+            loss = tf.reduce_sum(tf.sin(outputs))
+        results.append((outputs, *tape.gradient(loss, (x, kernel))))
+    for expected, received in zip(*results, strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", small.CONVOLUTIONAL)
+def test_many_small_convolutional_networks_at_once(name):
+    config = small.CONVOLUTIONAL[name]
+    config = {**config, "data": {**config["data"], "dataset": "synthetic"}}
+    as_tensorflow = {**config, "convolutions": {**config["convolutions"], "as_matrices": False}}
+    problem, reference = taskset.build(config), taskset.build(as_tensorflow)
+    members = [problem.initial_parameters((), tf.constant([seed, 1])) for seed in range(3)]
+    together = tf.nest.map_structure(lambda *values: tf.stack(values), *members)
+    losses = tf.vectorized_map(lambda p: problem.loss(p, (), SEED), together, fallback_to_while_loop=False)
+    np.testing.assert_allclose(losses, [reference.loss(p, (), SEED) for p in members], rtol=1e-5)
 
 
 def test_convolutions_that_leave_nothing():
