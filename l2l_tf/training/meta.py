@@ -14,32 +14,13 @@ from l2l_tf.estimators import Estimator, truncated_backpropagation
 from l2l_tf.networks.dtypes import all_finite
 from l2l_tf.networks.network import Network
 from l2l_tf.saving import hub, saved_optimizer
+from l2l_tf.training.net_config import DEFAULT_NETWORKS, asks_problem, built
 from l2l_tf.training.outer_optimizer import OuterOptimizer, OuterStep
 from l2l_tf.unrolling import arguments, fitting, seeds, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
 from l2l_tf.unrolling.objectives import trajectory_objective
 from l2l_tf.unrolling.run import Run
-from problems import option_values
 from problems.problem import Problem
-
-DEFAULT_NETWORKS = {
-    "coordinatewise": {
-        "net": "CoordinateWiseDeepLSTM",
-        "net_options": {
-            "layers": (20, 20),
-            "preprocess_name": "LogAndSign",
-            "preprocess_options": {"k": 5},
-            "scale": 0.01,
-        },
-    }
-}
-
-
-_CONFIG = {
-    "net": option_values.text(),
-    "net_options": option_values.or_none(option_values.dictionary("of the network's options")._replace(kept=True)),
-    "net_path": option_values.or_none(option_values.text()),
-}
 
 
 class Step(NamedTuple):
@@ -65,8 +46,8 @@ class MetaOptimizer:
 
     def __init__(self, **net_config: Network | Mapping[str, Any]):
         configs: Mapping[str, Network | Mapping[str, Any]] = net_config or DEFAULT_NETWORKS
-        self.networks = {name: _build(name, config) for name, config in configs.items()}
-        self._ask_problem = [name for name, config in configs.items() if _asks_problem(config)]
+        self.networks = {name: built(name, config) for name, config in configs.items()}
+        self._ask_problem = [name for name, config in configs.items() if asks_problem(config)]
         self.net_assignments: Assignments | None = None
         self.metadata: dict[str, Any] = {}
 
@@ -327,25 +308,3 @@ def _mean_of_finite(values: list[tf.Tensor], finite: list[tf.Tensor]) -> tf.Tens
     """The mean of those scalars whose gradients are finite; NaN where none is."""
     total = tf.add_n([tf.where(ok, value, tf.zeros_like(value)) for value, ok in zip(values, finite)])
     return total / tf.add_n([tf.cast(ok, total.dtype) for ok in finite])
-
-
-def _asks_problem(config: Network | Mapping[str, Any]) -> bool:
-    return isinstance(config, Mapping) and fitting.asks_problem(config["net"], config.get("net_options") or {})
-
-
-def _build(name: str, config: Network | Mapping[str, Any]) -> Network:
-    if isinstance(config, Network):
-        return config
-    if not isinstance(config, Mapping) or "net" not in config or not set(config) <= set(_CONFIG):
-        raise ValueError(
-            f"The network {name!r} is a Network, or a dictionary with 'net' and optionally 'net_options' and "
-            f"'net_path'. Received: {config!r}."
-        )
-    config = option_values.enter(name, _CONFIG, config)
-    network = networks.get(config["net"], **config.get("net_options") or {})
-    if config.get("net_path"):
-        _, weights = saved_optimizer.read(hub.local(config["net_path"]))
-        if name not in weights:
-            raise ValueError(f"{config['net_path']!r} has the networks {list(weights)}, and not {name!r}.")
-        networks.assign_weights(network, weights[name])
-    return network
