@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
-from experiments.shared import study
+from experiments.shared import comparing
 from l2l_tf import presets, pretrained
 from l2l_tf.commands import command_line
 from l2l_tf.evaluation import figures, report, report_page
@@ -116,7 +116,7 @@ def main():
     if content.is_dir():
         parts = _parts()
         for part in parts:
-            study.check_results(part.folder)
+            comparing.check_results(part.folder)
             files.check(_grid(part))
         command_line.import_tensorflow()
         experiment(parts)
