@@ -21,8 +21,8 @@ def training_step(problem, problem_name, optimizees, second_derivatives):
     """A function that takes one step on phi from `optimizees` runs side by side, and waits for it."""
     from benchmarks.unroll import optimizer_for
     from l2l_tf import estimators
-    from l2l_tf.training.meta import MetaMinimize
     from l2l_tf.training.outer_optimizer import OuterOptimizer
+    from l2l_tf.training.step import MetaMinimize
     from l2l_tf.unrolling.objectives import trajectory_objective
 
     network = optimizer_for(problem_name)

@@ -64,10 +64,10 @@ def main(argv: Sequence[str]) -> None:
     module = load(name)
     words = [f"-m experiments {name}", *argv[2:]]
     if hasattr(module, "STUDY"):
-        from experiments.shared import study
+        from experiments.shared import study_command
 
-        command = functools.partial(study.main, name, module.STUDY)
-        command_line.run(command, study.FLAGS, module.__doc__, words)
+        command = functools.partial(study_command.main, name, module.STUDY)
+        command_line.run(command, study_command.FLAGS, module.__doc__, words)
     command_line.run(module.main, module.FLAGS, module.DESCRIPTION, words)
 
 

@@ -1,13 +1,16 @@
 """What an optimizer paints: its last theta, and pictures side by side."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from l2l_tf.evaluation import figures
 from l2l_tf.networks import Network
 from l2l_tf.unrolling import seeds, unroll
+from problems import pictures
 from problems.neural_art import NeuralArt, to_pixels
 
 _PIECE = 16  # steps between two reports
@@ -50,8 +53,8 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[np.ndarray]], captions:
     height, width = rows[0][0].shape[:2]
     plot = Figure(figsize=(1.8 * len(columns), (1.8 * height / width + 0.2) * len(rows) + 0.2), layout="constrained")
     axes = plot.subplots(len(rows), len(columns), squeeze=False)
-    for row, pictures in enumerate(rows):
-        for column, picture in enumerate(pictures):
+    for row, cells in enumerate(rows):
+        for column, picture in enumerate(cells):
             cell = axes[row, column]
             cell.imshow(picture, interpolation="nearest")
             cell.set(xticks=[], yticks=[])
@@ -60,3 +63,15 @@ def grid(columns: Sequence[str], rows: Sequence[Sequence[np.ndarray]], captions:
     for cell, name in zip(axes[0], columns):
         cell.set_title(name, fontsize=9)
     return plot
+
+
+def write_grid(style: str, rows: Sequence[tuple[Painting, Painting]], path: str | Path) -> None:
+    """Writes pictures side by side to `path`: content, style, ours, Adam's, for pairs of ours and Adam's."""
+    (file,) = pictures.find("style", style, "all")
+    painting = pictures.read(file, *rows[0][0].content.shape[:2])
+    cells = [[ours.content, painting, ours.image, adam.image] for ours, adam in rows]
+    captions = [["", "", *(f"loss {run.losses[-1]:.4f}" for run in pair)] for pair in rows]
+    steps = len(rows[0][0].losses) - 1
+    columns = ["content", "style", f"learned, {steps} steps", f"Adam, {steps} steps"]
+    figures.write(grid(columns, cells, captions), path)
+    print(f"Pictures: {path}")

@@ -9,7 +9,13 @@ import keras
 import tensorflow as tf
 
 from l2l_tf import pretrained
-from l2l_tf.deployment import keras_arguments, keras_options, keras_serialization, keras_variables
+from l2l_tf.deployment import (
+    keras_arguments,
+    keras_observation,
+    keras_options,
+    keras_serialization,
+    keras_variables,
+)
 from l2l_tf.deployment.annealing import Annealing
 from l2l_tf.deployment.application import STATE_DTYPES, Application, applications, check_state_dtype
 from l2l_tf.deployment.gathering import Gathering
@@ -19,9 +25,7 @@ from l2l_tf.networks import Network, Observation
 from l2l_tf.networks.dtypes import is_usable
 from l2l_tf.pretrained import sources
 from l2l_tf.unrolling import arguments
-from l2l_tf.unrolling.coordinates import AssignedNetworks, Assignments
-
-_OBSERVED = frozenset({"gradients", "parameters", "step", "length"})
+from l2l_tf.unrolling.coordinates import Assignments
 
 
 @keras.saving.register_keras_serializable("l2l_tf")
@@ -101,7 +105,7 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         if isinstance(source, dict):
             source = keras_serialization.from_config(source)
         self.network = sources.resolve(source, net_assignments).networks
-        _check_observes(self.network)
+        keras_observation.check(self.network)
         check_state_dtype(self.network, state_dtype)
         self.state_dtype = state_dtype
         self._annealing = _Hidden(Annealing(total_steps))
@@ -187,7 +191,10 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         updates: dict[str, tf.Tensor] = {}
         unusable: list[tf.Tensor] = []
         counted: set[str] = set()
-        observation = self._observe(given, gradients)
+        values = {name: given[name][1] if name in given else v for name, v in self._values.value.items()}
+        observation = keras_observation.observation(
+            self.network.observes, self._parameters, values, gradients, self.iterations, self._annealing.value
+        )
         for network, application in self._applications.value.items():
             if not any(name in given for name in application.names):
                 continue
@@ -225,25 +232,6 @@ class LearnedOptimizer(keras.optimizers.Optimizer):
         for variable, value in zip(state, next_state):
             self.assign(variable, value)
         return updates, None
-
-    def _observe(self, given, gradients) -> Observation:
-        """What the networks see. A gradient that is not given is NaN, of which a network learns nothing."""
-        gradients = {
-            name: gradients[name] if name in given else tf.fill(p.shape, tf.constant(math.nan, p.dtype))
-            for name, p in self._parameters.items()
-        }
-        observation = Observation(gradients)
-        if "parameters" in self.network.observes:
-            values = {name: given[name][1] if name in given else v for name, v in self._values.value.items()}
-            values = {
-                name: tf.cast(tf.convert_to_tensor(v), self._parameters[name].dtype) for name, v in values.items()
-            }
-            observation = observation._replace(parameters=values)
-        if "step" in self.network.observes:
-            observation = observation._replace(step=tf.cast(self.iterations, tf.float32))
-        if "length" in self.network.observes:
-            observation = observation._replace(length=self._annealing.value.length)
-        return observation
 
     def _add_state(self, name: str, initial: tf.Tensor) -> keras.Variable:
         name = name.replace("/", "_")
@@ -300,13 +288,3 @@ class _Hidden:
 
     def __init__(self, value: Any):
         self.value = value
-
-
-def _check_observes(network: AssignedNetworks) -> None:
-    for name, member in network.networks.items():
-        if unseen := sorted(member.observes - _OBSERVED):
-            raise ValueError(
-                f"Keras tells an optimizer the gradients, the parameters and the step, not the {', '.join(unseen)}, "
-                f"which the network {name!r} observes. Use it through l2l_tf.MetaOptimizer. "
-                f"Received: {type(member).__name__}."
-            )

@@ -14,8 +14,8 @@ from l2l_tf.training.config import TrainingConfig
 from l2l_tf.training.curriculum import Curriculum
 from l2l_tf.training.events import Epoch, Validation
 from l2l_tf.training.left_out import LeftOut, not_finite
-from l2l_tf.training.meta import MetaMinimize, Step
 from l2l_tf.training.meta_training import DROPPED_IN_A_ROW, Arrays, MetaTraining, TrainingDivergedError
+from l2l_tf.training.step import MetaMinimize, Step
 from l2l_tf.training.swapped import Swapped
 from l2l_tf.unrolling import fitting, optimizee, seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks

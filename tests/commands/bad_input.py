@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from experiments import __main__ as experiments
-from experiments.shared import study
+from experiments.shared import study_command
 from l2l_tf.commands import command_line, evaluate, train
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +65,7 @@ def flags_of(command: str):
     if command in ("train", "evaluate"):
         return {"train": train, "evaluate": evaluate}[command].FLAGS
     module = experiments.load(command)
-    return study.FLAGS if hasattr(module, "STUDY") else module.FLAGS
+    return study_command.FLAGS if hasattr(module, "STUDY") else module.FLAGS
 
 
 def run(command: str, arguments: list[str], folder: Path, monkeypatch) -> Outcome:

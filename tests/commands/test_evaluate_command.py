@@ -1,7 +1,6 @@
 """evaluate.py: what it refuses at once, and a comparison from end to end."""
 
 import csv
-import importlib.util
 import json
 import os
 import pathlib
@@ -20,6 +19,7 @@ from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems.quadratic import Quadratic
 from tests.commands import bad_input
+from tests.commands.in_process import flags_of
 from tests.evaluation import pages
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -57,13 +57,10 @@ def command(capsys):
     """Runs evaluate.py in this process, with flags of its own; gives what it printed."""
 
     def run(*arguments):
-        spec = importlib.util.spec_from_file_location("evaluate_under_test", evaluate.__file__)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        # TensorFlow runs already: its threads cannot be set any more.
-        module.FLAGS(["evaluate.py", "--threads=default", *map(str, arguments)])
         capsys.readouterr()
-        module.main()
+        # TensorFlow runs already: its threads cannot be set any more.
+        with flags_of(evaluate, "--threads=default", *arguments):
+            evaluate.main()
         return capsys.readouterr().out
 
     return run

@@ -1,6 +1,5 @@
 """The experiment on neural art, in miniature, and a picture of one's own."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments.paper import neural_art
 from experiments.paper.stylise import Painter
 from l2l_tf import networks
 from l2l_tf.evaluation.evaluator import Evaluator
@@ -18,6 +18,7 @@ from l2l_tf.unrolling import seeds
 from l2l_tf.unrolling.coordinates import AssignedNetworks
 from problems import pictures
 from problems.neural_art import NeuralArt
+from tests.commands.in_process import flags_of
 from tests.problems import art_files
 
 ROOT = Path(__file__).parents[2]
@@ -31,18 +32,9 @@ def files(tmp_path_factory):
     return {**options, "optimizer": str(folder / "optimizer")}
 
 
-def _module():
-    """The command with flags of its own."""
-    spec = importlib.util.spec_from_file_location("art_under_test", ROOT / "experiments" / "paper" / "neural_art.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _run(**flags):
-    module = _module()
-    module.FLAGS(["neural_art.py", *(f"--{name}={value}" for name, value in flags.items())])
-    module.main()
+    with flags_of(neural_art, *(f"--{name}={value}" for name, value in flags.items())):
+        neural_art.main()
 
 
 def test_a_painter_paints_what_an_evaluation_measures(files):

@@ -17,7 +17,7 @@ from scipy import stats
 from experiments.__main__ import NAMES
 from experiments.__main__ import load as load_experiment
 from experiments.paper import cifar, quadratic
-from experiments.shared import runs, study, tables
+from experiments.shared import runs, study, study_command, tables
 from experiments.shared.study import Part, Study, Training
 from l2l_tf import presets
 from l2l_tf.evaluation import comparison
@@ -63,8 +63,8 @@ def folder(tmp_path_factory):
 
 
 def _run(folder, *words, of=STUDY):
-    with flags_of(study, "--threads=default", f"--folder={folder}/runs", f"--output={folder}/results", *words):
-        study.main("tiny", of)
+    with flags_of(study_command, "--threads=default", f"--folder={folder}/runs", f"--output={folder}/results", *words):
+        study_command.main("tiny", of)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from l2l_tf import fast, networks
+from l2l_tf.fast import group, native, vectorization
 from l2l_tf.fast import members as ways
-from l2l_tf.fast import native, vectorization
 from l2l_tf.fast import population as fast_population
 from l2l_tf.unrolling import population, seeds, unroll
 from l2l_tf.unrolling.coordinates import AssignedNetworks
@@ -169,12 +169,12 @@ def test_members_compiled_in_groups_and_chunks(problem, monkeypatch, name, make)
     """Five steps in calls of two, three members in two groups: neither comes out even. With native code its steps."""
     monkeypatch.setattr(fast_population, "_COMPILED_FROM", 1)
     monkeypatch.setattr(fast_population, "_GROUP", 150)  # Of 63 coordinates each.
-    monkeypatch.setattr(fast_population, "_CHUNK", 2)
+    monkeypatch.setattr(group, "_CHUNK", 2)
     network = network_of(name)
     members = make(problem, network)
-    fast_population._compiled_steps.cache_clear()
+    group._compiled_steps.cache_clear()
     got = along(problem, network, members, 5)
-    assert fast_population._compiled_steps.cache_info().currsize == (ways.native_for(network) is None)
+    assert group._compiled_steps.cache_info().currsize == (ways.native_for(network) is None)
     assert_members_are_single_runs(got, problem, network, members, 5)
 
 
@@ -182,13 +182,13 @@ def test_a_budget_splits_a_population(problem, monkeypatch):
     """A member at a time where there is room for no more; all at once where there is."""
     network = network_of("Sgd")
     members, sizes = different_rates(problem, network), []
-    group_along = fast_population._group_along
+    group_along = group.costs_along
 
     def spied(recipe, part, *arguments):
         sizes.append(part.count)
         return group_along(recipe, part, *arguments)
 
-    monkeypatch.setattr(fast_population, "_group_along", spied)
+    monkeypatch.setattr(group, "costs_along", spied)
     whole, split = (along(problem, network, members, memory_budget=budget) for budget in (2**29, 1))
     assert sizes == [COUNT, *[1] * COUNT]
     for x, y in zip(tf.nest.flatten(whole), tf.nest.flatten(split), strict=True):
@@ -223,7 +223,7 @@ def test_members_are_not_all_nodes_of_a_graph_where_they_are_many(problem, monke
     network = network_of("CoordinateWiseDeepLSTM")
     members = different_weights(problem, network)
     monkeypatch.setattr(fast_population, "_MOST_IN_TURN", COUNT - 1)
-    monkeypatch.setattr(fast_population, "_group_along", lambda *arguments: pytest.fail("side by side"))
+    monkeypatch.setattr(group, "costs_along", lambda *arguments: pytest.fail("side by side"))
     assert_members_are_single_runs(along(problem, network, members, 1), problem, network, members, 1)
 
 

@@ -13,7 +13,7 @@ from l2l_tf import networks
 from l2l_tf.deployment import export_folder
 from l2l_tf.evaluation.evaluator import Evaluator
 from l2l_tf.saving import saved_optimizer
-from l2l_tf.training import checkpoint, learning_rate_search, meta
+from l2l_tf.training import checkpoint, learning_rate_search, step
 from l2l_tf.training.events import Epoch, Validation
 from l2l_tf.training.loop import Training
 from l2l_tf.training.run_folder import LAST
@@ -178,7 +178,7 @@ def test_estimates_that_write_are_made_one_by_one(monkeypatch, tmp_path):
     def no_threads(max_workers):
         raise AssertionError(f"{max_workers} threads make estimates that share the weights of their members.")
 
-    monkeypatch.setattr(meta, "ThreadPoolExecutor", no_threads)
+    monkeypatch.setattr(step, "ThreadPoolExecutor", no_threads)
     config = dataclasses.replace(CONFIG, estimator="reparameterization", perturbations=1, optimizees_per_step=2)
     minimize = Training(config, tmp_path)._minimize
     minimize.reset(4)
@@ -206,7 +206,7 @@ def test_several_optimizees_side_by_side_give_what_they_give_one_by_one(monkeypa
         map = staticmethod(map)
 
     side_by_side = weights_after_steps(tmp_path / "side_by_side")
-    monkeypatch.setattr(meta, "ThreadPoolExecutor", OneByOne)
+    monkeypatch.setattr(step, "ThreadPoolExecutor", OneByOne)
     for got, expected in zip(side_by_side, weights_after_steps(tmp_path / "one_by_one"), strict=True):
         np.testing.assert_array_equal(got, expected)
 
