@@ -39,16 +39,6 @@ GENERAL: dict[str, Any] = {
     "evaluation_period": 200,
     "validation_tasks": len(small.TASKS),
 }
-GENERAL_CONV: dict[str, Any] = {
-    **GENERAL,
-    "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002, "memory": 2.0}}},
-    "perturbations": 16,
-    "tasks_per_step": len(small.TASKS) + len(small.CONVOLUTIONAL),
-    "outer_steps": 500,
-    "learning_rate": 0.0005,
-    "validation_tasks": len(small.TASKS) + len(small.CONVOLUTIONAL),
-    "evaluation_period": 250,
-}
 # A second stage, from the weights of the first: more kinds of tasks, and longer runs.
 GENERAL_LONG: dict[str, Any] = {
     **GENERAL,
@@ -76,17 +66,28 @@ GENERAL_TOLD: dict[str, Any] = {
     "outer_steps": 900,
     "learning_rate": 0.003,
 }
+# And one with convolutions, which long first steps kill, and twice the pairs.
+GENERAL_CONVOLUTIONAL: dict[str, Any] = {
+    **GENERAL,
+    "networks": {"general": {"net": "ControlledMLP", "net_options": {"scale": 0.002, "memory": 2.0}}},
+    "perturbations": 16,
+    "tasks_per_step": len(small.TASKS) + len(small.CONVOLUTIONAL),
+    "outer_steps": 500,
+    "learning_rate": 0.0005,
+    "validation_tasks": len(small.TASKS) + len(small.CONVOLUTIONAL),
+    "evaluation_period": 250,
+}
 FOR_TASKS = {
     "original": TASKS,
     "recommended": TASKS,
     "general": GENERAL,
-    "general_conv": GENERAL_CONV,
+    "general_convolutional": GENERAL_CONVOLUTIONAL,
     "general_long": GENERAL_LONG,
     "general_told": GENERAL_TOLD,
 }
 _MEMBERS = {
     "general": tuple(small.TASKS),
-    "general_conv": (*small.TASKS, *small.CONVOLUTIONAL),
+    "general_convolutional": (*small.TASKS, *small.CONVOLUTIONAL),
     "general_long": (*small.TASKS, *small.FURTHER),
     "general_told": (*small.TASKS, *small.FURTHER),
 }
@@ -96,7 +97,8 @@ def for_tasks(preset: str, problem: str) -> dict[str, Any]:
     """The fields of `TasksConfig` that `preset` sets for a distribution of tasks.
 
     A mixture without problems is of perceptrons on three sets of small images, as Celo2's; of the preset "general", of
-    `taskset.small.TASKS`, and of "general_long" and "general_told", of `FURTHER` too.
+    `taskset.small.TASKS`, of "general_long" and "general_told", of `FURTHER` too, and of "general_convolutional", of
+    `CONVOLUTIONAL`.
 
     Raises:
       ValueError: an unknown preset.

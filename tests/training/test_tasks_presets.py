@@ -17,14 +17,19 @@ def test_a_preset_is_a_configuration_of_a_distribution(preset):
     mixture = distribution.get(config.problem, config.problem_options)
     families = {mixture.task(seed, quantile).family for seed in range(3) for quantile in np.linspace(0, 0.999, 60)}
     all_small = {*small.TASKS, *small.FURTHER}
-    expected = {"general": {*small.TASKS}, "general_long": all_small, "general_told": all_small}
+    expected = {
+        "general": {*small.TASKS},
+        "general_long": all_small,
+        "general_told": all_small,
+        "general_convolutional": {*small.TASKS, *small.CONVOLUTIONAL},
+    }
     assert families == expected.get(preset, {*small.IMAGES})
     assert "problem_options" not in tasks_presets.for_tasks(preset, "taskset")
 
 
-@pytest.mark.parametrize("name", [*small.TASKS, *small.FURTHER])
+@pytest.mark.parametrize("name", [*small.TASKS, *small.FURTHER, *small.CONVOLUTIONAL])
 def test_small_tasks_are_configurations_of_taskset(name):
-    options.check_config({**small.TASKS, **small.FURTHER}[name])
+    options.check_config({**small.TASKS, **small.FURTHER, **small.CONVOLUTIONAL}[name])
 
 
 def test_an_unknown_preset():
