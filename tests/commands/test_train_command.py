@@ -172,7 +172,10 @@ BAD = {
     "flag": (["--num_epoch=3"], "Unknown command line flag 'num_epoch'. Did you mean: num_epochs"),
     "flag value": (["--num_epochs=many"], "--num_epochs=many"),
     "stray argument": (["quadratic"], "takes flags (--name=value) and nothing else. Received: 'quadratic'"),
-    "preset": (["--preset=best"], "value should be one of <original|recommended|general|general_long|general_told|"),
+    "preset": (
+        ["--preset=best"],
+        "value should be one of <original|recommended|general|general_convolutional|general_long|general_told>",
+    ),
     "steps": (["--num_steps=30"], "num_steps is a multiple of unroll_length"),
     "weights": (["--loss_weights=1,2"], "loss_weights needs 21 numbers"),
     "estimator": (["--estimator=guess"], "<backpropagation|es|pes|nres|reparameterization|mix>"),
