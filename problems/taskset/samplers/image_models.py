@@ -79,6 +79,9 @@ def flow(generator: np.random.Generator, source: str) -> Config:
 
 def fault(config: Config) -> str | None:
     """Why these convolutions cannot be built, or None."""
+    as_matrices = config["convolutions"].get("as_matrices", False)
+    if not isinstance(as_matrices, bool):
+        return f"as_matrices is true or false, not {as_matrices!r}"
     shape = tables.image_shape(config["data"])
     height, width, _ = parts.convolved_shape(config["convolutions"], shape)
     if min(height, width) < 1:

@@ -146,6 +146,13 @@ def test_many_small_convolutional_networks_at_once(name):
     np.testing.assert_allclose(losses, [reference.loss(p, (), SEED) for p in members], rtol=1e-5)
 
 
+def test_whether_convolutions_are_matrices_is_true_or_false():
+    faulty = configs.with_data("conv_pooling")
+    faulty["convolutions"] = {**faulty["convolutions"], "as_matrices": "no"}
+    with pytest.raises(ValueError, match="cannot be built: as_matrices is true or false, not 'no'"):
+        taskset.build(faulty)
+
+
 def test_convolutions_that_leave_nothing():
     config = {"strides": "two", "channels": [8] * 4, "padding": ["VALID"] * 4}
     assert (
